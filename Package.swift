@@ -1,0 +1,197 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Tocsin is one package: rooms are targets, a room imports vocabulary and tools and never a sibling room.
+// docs/architecture.md draws the house; this file is its floor plan.
+
+/// What every target of ours is built with. Dependencies keep their own settings.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// MARK: Products of named packages
+
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let hummingbird: [Target.Dependency] = [
+    .product(name: "Hummingbird", package: "hummingbird"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+    .product(name: "NIOCore", package: "swift-nio"),
+]
+let hummingbirdTLS: [Target.Dependency] = [
+    .product(name: "HummingbirdTLS", package: "hummingbird"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+
+// MARK: Helpers of this manifest
+
+func library(_ name: String, in wing: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(wing)/\(name)", swiftSettings: strict)
+}
+
+func program(_ name: String, in wing: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(wing)/\(folder(of: name))", swiftSettings: strict)
+}
+
+/// The executables' folders say which program they start; their targets are named as users type them.
+func folder(of program: String) -> String {
+    switch program {
+    case "tocsin-agent": "AgentMain"
+    case "tocsin-aggregator": "AggregatorMain"
+    default: "Agentctl"
+    }
+}
+
+/// A C library of Debian's: a module map, and a shim where a macro or a variadic needs one.
+func system(_ name: String, pkgConfig: String, debian: String) -> Target {
+    .systemLibrary(
+        name: name,
+        path: "Sources/Shared/CLibraries/\(name)",
+        pkgConfig: pkgConfig,
+        providers: [.apt([debian])]
+    )
+}
+
+func tests(of room: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(room)Tests",
+        dependencies: [.byName(name: room), "TestSupport"] + dependencies,
+        path: "Tests/\(room)Tests",
+        swiftSettings: strict
+    )
+}
+
+// MARK: The house
+
+let shared: [Target] = [
+    library("Telemetry", in: "Shared", []),
+    library("JSON", in: "Shared", []),
+    library("Blocks", in: "Shared", ["Telemetry", "CZlib"]),
+    library("Wire", in: "Shared", ["Telemetry", "Blocks", "CZlib", "JSON"]),
+    library("Matching", in: "Shared", ["CPCRE2"]),
+    library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
+    library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
+    library("SQLite", in: "Shared", ["CSQLite"]),
+    library("Transferring", in: "Shared", ["CCurl"]),
+    library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
+    library("Operating", in: "Shared", ["Telemetry", "JSON", logging, lifecycle]),
+    system("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
+    system("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
+    system("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
+    system("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
+    system("CYaml", pkgConfig: "yaml-0.1", debian: "libyaml-dev"),
+    system("CPCRE2", pkgConfig: "libpcre2-8", debian: "libpcre2-dev"),
+]
+
+let agent: [Target] = [
+    library("Collecting", in: "Agent", ["Telemetry", "Operating", logging, lifecycle, asyncAlgorithms]),
+    library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle, asyncAlgorithms]),
+    library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
+    library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
+    library("Shipping", in: "Agent", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
+    library("Controlling", in: "Agent", ["Telemetry", "Operating", "JSON", logging, lifecycle]),
+    library(
+        "AgentApp",
+        in: "Agent",
+        [
+            "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring", "Rules",
+            "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+        ]
+    ),
+    program("tocsin-agent", in: "Agent", ["AgentApp", arguments]),
+    program("agentctl", in: "Agent", ["Controlling", "Telemetry", "Operating", "Transferring", "Rules", "JSON", "Configuring", arguments]),
+]
+
+let aggregator: [Target] = [
+    library("Receiving", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird),
+    library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
+    library("Storing", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]),
+    library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging]),
+    library(
+        "Correlating",
+        in: "Aggregator",
+        ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging, lifecycle]
+    ),
+    library(
+        "Notifying",
+        in: "Aggregator",
+        ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, logging, lifecycle]
+    ),
+    library("Serving", in: "Aggregator", ["Telemetry", "Operating", "Expressions", "JSON", "Blocks", logging] + hummingbird),
+    library(
+        "AggregatorApp",
+        in: "Aggregator",
+        [
+            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Serving", "Telemetry", "Operating", "Configuring",
+            "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+        ] + hummingbird + hummingbirdTLS
+    ),
+    program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),
+]
+
+let testTargets: [Target] = [
+    .target(name: "TestSupport", dependencies: ["Telemetry", "Operating"], path: "Tests/TestSupport", swiftSettings: strict),
+    tests(of: "Telemetry", []),
+    tests(of: "JSON", []),
+    tests(of: "Blocks", ["Telemetry"]),
+    tests(of: "Wire", ["Telemetry", "Blocks"]),
+    tests(of: "Matching", []),
+    tests(of: "Expressions", ["Telemetry", "Matching"]),
+    tests(of: "Rules", ["Telemetry", "Expressions", "Matching", "Configuring"]),
+    tests(of: "SQLite", []),
+    tests(of: "Transferring", []),
+    tests(of: "Configuring", ["Telemetry"]),
+    tests(of: "Operating", ["Telemetry", "JSON", logging]),
+    tests(of: "Collecting", ["Telemetry", "Operating"]),
+    tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON"]),
+    tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching"]),
+    tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
+    tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON"]),
+    tests(of: "Controlling", ["Telemetry", "Operating", "JSON"]),
+    tests(of: "AgentApp", ["Telemetry", "Operating", "Configuring", "JSON"]),
+    tests(of: "Receiving", ["Telemetry", "Operating", "Blocks", "Wire", "JSON"] + hummingbird),
+    tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
+    tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
+    tests(of: "Querying", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON"]),
+    tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON"]),
+    tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring"]),
+    tests(of: "Serving", ["Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
+    tests(of: "AggregatorApp", ["Telemetry", "Operating", "Configuring", "JSON", hummingbirdTesting] + hummingbird),
+    .testTarget(
+        name: "EndToEndTests",
+        dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],
+        path: "Tests/EndToEndTests",
+        swiftSettings: strict
+    ),
+]
+
+let package = Package(
+    name: "tocsin",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: shared + agent + aggregator + testTargets,
+    swiftLanguageModes: [.v6]
+)

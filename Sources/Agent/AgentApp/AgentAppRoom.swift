@@ -1,0 +1,1 @@
+// The room AgentApp: see docs/architecture.md.

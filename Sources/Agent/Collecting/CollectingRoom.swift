@@ -1,0 +1,1 @@
+// The room Collecting: see docs/architecture.md.

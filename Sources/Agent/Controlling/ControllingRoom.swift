@@ -1,0 +1,1 @@
+// The room Controlling: see docs/architecture.md.

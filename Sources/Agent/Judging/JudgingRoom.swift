@@ -1,0 +1,1 @@
+// The room Judging: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Shipping: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Spooling: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Tailing: see docs/architecture.md.

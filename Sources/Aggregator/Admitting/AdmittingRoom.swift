@@ -1,0 +1,1 @@
+// The room Admitting: see docs/architecture.md.

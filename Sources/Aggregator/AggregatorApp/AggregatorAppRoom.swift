@@ -1,0 +1,1 @@
+// The room AggregatorApp: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Correlating: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Notifying: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Querying: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Receiving: see docs/architecture.md.

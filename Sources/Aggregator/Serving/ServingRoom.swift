@@ -1,0 +1,1 @@
+// The room Serving: see docs/architecture.md.

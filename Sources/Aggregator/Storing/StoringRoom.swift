@@ -1,0 +1,1 @@
+// The room Storing: see docs/architecture.md.

@@ -1,0 +1,1 @@
+// The room Blocks: see docs/architecture.md.

@@ -1,0 +1,6 @@
+#ifndef TOCSIN_CYAML_SHIM_H
+#define TOCSIN_CYAML_SHIM_H
+
+#include <yaml.h>
+
+#endif

@@ -1,0 +1,6 @@
+#ifndef TOCSIN_CZLIB_SHIM_H
+#define TOCSIN_CZLIB_SHIM_H
+
+#include <zlib.h>
+
+#endif

@@ -1,0 +1,1 @@
+// The room Configuring: see docs/architecture.md.

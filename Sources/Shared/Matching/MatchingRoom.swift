@@ -1,0 +1,1 @@
+// The room Matching: see docs/architecture.md.

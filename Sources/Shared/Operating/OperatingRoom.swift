@@ -1,0 +1,1 @@
+// The room Operating: see docs/architecture.md.

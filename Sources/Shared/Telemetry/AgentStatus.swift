@@ -1,0 +1,114 @@
+/// What the rooms of an agent show to Controlling, and `agentctl status` prints.
+package struct AgentStatus: Sendable, Hashable {
+    package enum Health: String, Sendable, Hashable { case healthy, degraded }
+
+    package var identity: HostIdentity
+    package var version: String
+    package var startedAt: Timestamp
+    package var now: Timestamp
+    package var spool: SpoolStatus
+    package var shipping: ShippingStatus
+    package var tails: [TailStatus]
+    package var rules: [RuleStatus]
+    package var collectors: [CollectorStatus]
+    /// Reasons why it is degraded, each a sentence that says what to do; empty when healthy.
+    package var problems: [String]
+
+    package init(
+        identity: HostIdentity,
+        version: String,
+        startedAt: Timestamp,
+        now: Timestamp,
+        spool: SpoolStatus,
+        shipping: ShippingStatus,
+        tails: [TailStatus],
+        rules: [RuleStatus],
+        collectors: [CollectorStatus],
+        problems: [String]
+    ) {
+        (self.identity, self.version, self.startedAt, self.now) = (identity, version, startedAt, now)
+        (self.spool, self.shipping, self.tails, self.rules) = (spool, shipping, tails, rules)
+        (self.collectors, self.problems) = (collectors, problems)
+    }
+
+    package var health: Health { problems.isEmpty ? .healthy : .degraded }
+}
+
+package struct SpoolStatus: Sendable, Hashable {
+    package var bytes: UInt64
+    package var maxBytes: UInt64
+    package var batches: [Lane: UInt64]
+    /// Creation time of the oldest batch not yet acknowledged; nil when empty.
+    package var oldest: Timestamp?
+    /// At the rate of the last minutes; nil when it is not filling.
+    package var secondsToFull: Double?
+    /// Gaps by reason since the spool was made, and the latest ones.
+    package var gapCounts: [Gap.Reason: UInt64]
+    package var recentGaps: [Gap]
+
+    package init(
+        bytes: UInt64,
+        maxBytes: UInt64,
+        batches: [Lane: UInt64],
+        oldest: Timestamp?,
+        secondsToFull: Double?,
+        gapCounts: [Gap.Reason: UInt64],
+        recentGaps: [Gap]
+    ) {
+        (self.bytes, self.maxBytes, self.batches, self.oldest) = (bytes, maxBytes, batches, oldest)
+        (self.secondsToFull, self.gapCounts, self.recentGaps) = (secondsToFull, gapCounts, recentGaps)
+    }
+}
+
+package struct ShippingStatus: Sendable, Hashable {
+    /// Nil: the agent runs alone.
+    package var url: String?
+    /// Whether the last attempt got an answer.
+    package var isReachable: Bool
+    package var lastAcknowledgedAt: Timestamp?
+    /// The last failure in a sentence; nil after a success.
+    package var lastError: String?
+    package var failuresInARow: Int
+
+    package init(url: String?, isReachable: Bool, lastAcknowledgedAt: Timestamp?, lastError: String?, failuresInARow: Int) {
+        (self.url, self.isReachable, self.lastAcknowledgedAt) = (url, isReachable, lastAcknowledgedAt)
+        (self.lastError, self.failuresInARow) = (lastError, failuresInARow)
+    }
+}
+
+package struct TailStatus: Sendable, Hashable {
+    package var path: String
+    package var source: String
+    package var offset: UInt64
+    package var size: UInt64
+    /// Nil when it is being read; else why not.
+    package var problem: String?
+
+    package init(path: String, source: String, offset: UInt64, size: UInt64, problem: String?) {
+        (self.path, self.source, self.offset, self.size, self.problem) = (path, source, offset, size, problem)
+    }
+}
+
+package struct RuleStatus: Sendable, Hashable {
+    package var name: String
+    package var group: String
+    package var pending: Int
+    package var firing: Int
+    /// The last evaluation's error; nil when it went well.
+    package var lastError: String?
+
+    package init(name: String, group: String, pending: Int, firing: Int, lastError: String?) {
+        (self.name, self.group, self.pending, self.firing, self.lastError) = (name, group, pending, firing, lastError)
+    }
+}
+
+package struct CollectorStatus: Sendable, Hashable {
+    package var name: String
+    package var isStale: Bool
+    package var lastError: String?
+    package var lastDuration: Duration
+
+    package init(name: String, isStale: Bool, lastError: String?, lastDuration: Duration) {
+        (self.name, self.isStale, self.lastError, self.lastDuration) = (name, isStale, lastError, lastDuration)
+    }
+}

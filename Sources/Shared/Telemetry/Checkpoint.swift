@@ -1,0 +1,48 @@
+/// A file's identity and a byte range of it.
+package struct ReadRange: Sendable, Hashable {
+    package var path: String
+    package var device: UInt64
+    package var inode: UInt64
+    /// First byte, inclusive, and last, exclusive.
+    package var from: UInt64
+    package var to: UInt64
+
+    package init(path: String, device: UInt64, inode: UInt64, from: UInt64, to: UInt64) {
+        (self.path, self.device, self.inode, self.from, self.to) = (path, device, inode, from, to)
+    }
+}
+
+/// How far a file has been read. Stored in the transaction that stores the lines, and handed back to Tailing at the next start.
+package struct ReadPosition: Sendable, Hashable {
+    /// Where the file was last seen.
+    package var path: String
+    package var device: UInt64
+    package var inode: UInt64
+    /// The first byte that is not yet read.
+    package var offset: UInt64
+    /// A hash of the first `headLength` bytes, so that a reused inode is seen to be a new file.
+    package var headHash: UInt64
+    package var headLength: UInt32
+    /// True once the file was rotated away and read to its end: the position may be forgotten.
+    package var isFinished: Bool
+
+    package init(path: String, device: UInt64, inode: UInt64, offset: UInt64, headHash: UInt64 = 0, headLength: UInt32 = 0, isFinished: Bool = false)
+    {
+        (self.path, self.device, self.inode, self.offset) = (path, device, inode, offset)
+        (self.headHash, self.headLength, self.isFinished) = (headHash, headLength, isFinished)
+    }
+}
+
+/// What a room had made durable, handed to it once at start. It goes back into the spool inside the intake that it belongs to.
+package struct Checkpoint: Sendable, Hashable {
+    /// Read positions, for Tailing.
+    package var positions: [ReadPosition]
+    /// Alerts that are pending or firing, for Judging: `for` goes on after a restart.
+    package var alerts: [Alert]
+    /// Matches so far by pattern name, for Judging: a counter that does not reset with the agent.
+    package var patternMatches: [String: UInt64]
+
+    package init(positions: [ReadPosition] = [], alerts: [Alert] = [], patternMatches: [String: UInt64] = [:]) {
+        (self.positions, self.alerts, self.patternMatches) = (positions, alerts, patternMatches)
+    }
+}

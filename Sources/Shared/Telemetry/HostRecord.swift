@@ -1,0 +1,93 @@
+/// What the aggregator knows of one host.
+package struct HostRecord: Sendable, Hashable {
+    /// Where the host's lease stands. `unknown`: the aggregator itself was away and has not waited long enough to say.
+    package enum State: String, Sendable, Hashable, CaseIterable { case up, late, down, unknown }
+
+    package var host: String
+    package var agent: UUID
+    package var tags: [String]
+    package var state: State
+    package var firstContact: Timestamp
+    package var lastContact: Timestamp
+    /// When `state` last changed.
+    package var since: Timestamp
+
+    package init(host: String, agent: UUID, tags: [String], state: State, firstContact: Timestamp, lastContact: Timestamp, since: Timestamp) {
+        (self.host, self.agent, self.tags, self.state) = (host, agent, tags, state)
+        (self.firstContact, self.lastContact, self.since) = (firstContact, lastContact, since)
+    }
+}
+
+/// What Correlating knows and Serving shows.
+package protocol AlertDirectory: Sendable {
+    /// Pending, firing and lately resolved alerts of all hosts, firing first, then by start.
+    func alerts() async -> [Alert]
+    func incidents(limit: Int) async -> [Incident]
+    func hosts() async -> [HostRecord]
+}
+
+/// A silence, as in Alertmanager: alerts whose labels match are not told while it lasts.
+package struct Silence: Sendable, Hashable {
+    package var id: UUID
+    /// In Alertmanager's notation: `alertname="DiskFull"`, `host=~"web-.*"`; all must match.
+    package var matchers: [String]
+    package var startsAt: Timestamp
+    package var endsAt: Timestamp
+    package var createdBy: String
+    package var comment: String
+
+    package init(id: UUID, matchers: [String], startsAt: Timestamp, endsAt: Timestamp, createdBy: String, comment: String) {
+        (self.id, self.matchers, self.startsAt, self.endsAt) = (id, matchers, startsAt, endsAt)
+        (self.createdBy, self.comment) = (createdBy, comment)
+    }
+}
+
+/// One delivery of the outbox and what became of it.
+package struct NotificationRecord: Sendable, Hashable {
+    package enum State: String, Sendable, Hashable, CaseIterable { case pending, delivered, failed }
+
+    package var id: UUID
+    package var receiver: String
+    /// `webhook` or `email`.
+    package var channel: String
+    package var groupKey: String
+    /// `firing` or `resolved`.
+    package var status: String
+    package var alertCount: Int
+    package var state: State
+    package var attempts: Int
+    package var createdAt: Timestamp
+    package var nextAttemptAt: Timestamp?
+    package var deliveredAt: Timestamp?
+    /// The provider's last reply or the last error.
+    package var lastReply: String
+
+    package init(
+        id: UUID,
+        receiver: String,
+        channel: String,
+        groupKey: String,
+        status: String,
+        alertCount: Int,
+        state: State,
+        attempts: Int,
+        createdAt: Timestamp,
+        nextAttemptAt: Timestamp?,
+        deliveredAt: Timestamp?,
+        lastReply: String
+    ) {
+        (self.id, self.receiver, self.channel, self.groupKey, self.status) = (id, receiver, channel, groupKey, status)
+        (self.alertCount, self.state, self.attempts, self.createdAt) = (alertCount, state, attempts, createdAt)
+        (self.nextAttemptAt, self.deliveredAt, self.lastReply) = (nextAttemptAt, deliveredAt, lastReply)
+    }
+}
+
+/// What Notifying knows and Serving shows and changes.
+package protocol NotificationDirectory: Sendable {
+    func notifications(limit: Int) async -> [NotificationRecord]
+    func silences() async -> [Silence]
+    /// Throws a sentence when a matcher is wrong or the end is not after the start.
+    func add(_ silence: Silence) async throws(QueryError)
+    /// Ends a silence now; false when there is none of this id.
+    func expireSilence(id: UUID, at now: Timestamp) async throws(QueryError) -> Bool
+}

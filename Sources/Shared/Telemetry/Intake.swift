@@ -1,0 +1,41 @@
+/// What one room of the agent hands to the next: one collection, one read of a file, or one judgement. It is stored whole, in one
+/// transaction, or not at all; that is how a read position can never run ahead of its lines.
+package struct Intake: Sendable {
+    package var samples: [Sample]
+    package var events: [Event]
+    /// Transitions to ship (pending is kept at home: only firing and resolved travel).
+    package var alerts: [Alert]
+    package var gaps: [Gap]
+    /// Read positions that the events bring about.
+    package var positions: [ReadPosition]
+    /// Which bytes the events are, for the batch's header.
+    package var reads: [ReadRange]
+    /// The judge's whole state after this intake, to be stored with it; nil when nothing changed.
+    package var judgement: JudgementState?
+
+    package init(
+        samples: [Sample] = [],
+        events: [Event] = [],
+        alerts: [Alert] = [],
+        gaps: [Gap] = [],
+        positions: [ReadPosition] = [],
+        reads: [ReadRange] = [],
+        judgement: JudgementState? = nil
+    ) {
+        (self.samples, self.events, self.alerts, self.gaps) = (samples, events, alerts, gaps)
+        (self.positions, self.reads, self.judgement) = (positions, reads, judgement)
+    }
+
+    package var isEmpty: Bool {
+        samples.isEmpty && events.isEmpty && alerts.isEmpty && gaps.isEmpty && positions.isEmpty && judgement == nil
+    }
+}
+
+/// What Judging must find again after a restart.
+package struct JudgementState: Sendable, Hashable {
+    /// Alerts that are pending or firing.
+    package var alerts: [Alert]
+    package var patternMatches: [String: UInt64]
+
+    package init(alerts: [Alert], patternMatches: [String: UInt64]) { (self.alerts, self.patternMatches) = (alerts, patternMatches) }
+}

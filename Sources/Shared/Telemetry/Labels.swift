@@ -1,0 +1,101 @@
+/// One name and its value.
+package struct Label: Sendable, Hashable, Comparable {
+    package let name: String
+    package let value: String
+
+    package init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+
+    package static func < (a: Label, b: Label) -> Bool { a.name == b.name ? a.value < b.value : a.name < b.name }
+}
+
+/// A label set in Prometheus's sense: names are unique and sorted, an empty value is the same as no label. A series is a label set that
+/// holds its metric name as `__name__`.
+package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleByDictionaryLiteral {
+    /// Sorted by name (as UTF-8), without duplicates, without empty values.
+    package let pairs: [Label]
+
+    package static let empty = Labels([])
+    package static let metricName = "__name__"
+
+    /// Sorts; of duplicates the last wins; empty values are left out.
+    package init(_ pairs: some Sequence<Label>) {
+        var sorted = pairs.filter { !$0.value.isEmpty }
+        let isSorted = zip(sorted, sorted.dropFirst()).allSatisfy { Labels.precedes($0.name, $1.name) }
+        if !isSorted {
+            var unique = [String: String](minimumCapacity: sorted.count)
+            for pair in pairs { unique[pair.name] = pair.value }
+            sorted = unique.filter { !$0.value.isEmpty }.map { Label($0.key, $0.value) }.sorted { Labels.precedes($0.name, $1.name) }
+        }
+        self.pairs = sorted
+    }
+
+    /// A series: `Labels(name: "node_load1", [Label("host", "web-1")])`.
+    package init(name: String, _ pairs: [Label] = []) { self.init([Label(Labels.metricName, name)] + pairs) }
+
+    package init(dictionaryLiteral elements: (String, String)...) { self.init(elements.map { Label($0.0, $0.1) }) }
+
+    package subscript(name: String) -> String? { pairs.first { $0.name == name }?.value }
+
+    /// The value of `__name__`, or nil.
+    package var name: String? { self[Labels.metricName] }
+
+    package var isEmpty: Bool { pairs.isEmpty }
+
+    package func setting(_ name: String, to value: String) -> Labels { Labels(pairs.filter { $0.name != name } + [Label(name, value)]) }
+
+    /// These labels over `others`: where both have a name, ours stays.
+    package func merged(over others: Labels) -> Labels { Labels(others.pairs.filter { self[$0.name] == nil } + pairs) }
+
+    package func removing(_ names: some Sequence<String>) -> Labels {
+        let gone = Set(names)
+        return Labels(pairs.filter { !gone.contains($0.name) })
+    }
+
+    package func keeping(_ names: some Sequence<String>) -> Labels {
+        let kept = Set(names)
+        return Labels(pairs.filter { kept.contains($0.name) })
+    }
+
+    package var withoutName: Labels { removing(CollectionOfOne(Labels.metricName)) }
+
+    /// FNV-1a, 64 bits, over `name 0xFF value 0xFF …`: the same in each process and version, as Prometheus's fingerprints are.
+    package var fingerprint: UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        for pair in pairs {
+            pair.name.utf8.forEach(add)
+            add(0xFF)
+            pair.value.utf8.forEach(add)
+            add(0xFF)
+        }
+        return hash
+    }
+
+    /// Prometheus's notation: `node_load1{host="web-1"}`, values with `\`, `"` and line feeds escaped.
+    package var description: String {
+        var text = name ?? ""
+        let rest = pairs.filter { $0.name != Labels.metricName }
+        if rest.isEmpty { return text.isEmpty ? "{}" : text }
+        text += "{"
+        for (index, pair) in rest.enumerated() {
+            if index > 0 { text += "," }
+            text += pair.name + "=\"" + Labels.escape(pair.value) + "\""
+        }
+        return text + "}"
+    }
+
+    private static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
+
+    private static func escape(_ value: String) -> String {
+        var text = ""
+        for character in value.unicodeScalars {
+            switch character {
+            case "\\": text += "\\\\"
+            case "\"": text += "\\\""
+            case "\n": text += "\\n"
+            default: text.unicodeScalars.append(character)
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,108 @@
+/// A place in the log: grows by one with each stored block, in the order of commitment. Position 0 stands before the first block.
+package typealias LogPosition = UInt64
+
+/// A block as the log gives it back.
+package struct StoredBlock: Sendable, Hashable {
+    package var position: LogPosition
+    package var kind: BlockKind
+    /// Encoded and uncompressed; its checksum was verified.
+    package var bytes: [UInt8]
+    package var count: Int
+    package var from: Timestamp
+    package var to: Timestamp
+    package var receivedAt: Timestamp
+    /// Of row 0: the origin of row n has `row` n. For clients' requests the agent is the log's own id.
+    package var origin: RowOrigin
+    /// The agent's host; empty for a client's request.
+    package var host: String
+    /// The agent's tags; empty for a client's request.
+    package var tags: [String]
+    /// Rows that are repeats of events stored before (a client's own id came again): readers pass over them.
+    package var repeatedRows: [UInt32]
+
+    package init(
+        position: LogPosition,
+        kind: BlockKind,
+        bytes: [UInt8],
+        count: Int,
+        from: Timestamp,
+        to: Timestamp,
+        receivedAt: Timestamp,
+        origin: RowOrigin,
+        host: String,
+        tags: [String] = [],
+        repeatedRows: [UInt32] = []
+    ) {
+        (self.position, self.kind, self.bytes, self.count, self.from, self.to) = (position, kind, bytes, count, from, to)
+        (self.receivedAt, self.origin, self.host, self.tags, self.repeatedRows) = (receivedAt, origin, host, tags, repeatedRows)
+    }
+}
+
+/// What a writer learns when its batch is durable.
+package enum AppendOutcome: Sendable, Hashable {
+    /// Stored now. For a client's request: the identifiers of its events, in order.
+    case stored(ids: [UUID])
+    /// Known already (sequence at or below the watermark, or a known idempotency key) and not stored again; the same answer as the first time.
+    case repeated(ids: [UUID])
+    /// This sequence is known with another checksum: a cloned or restored spool.
+    case conflict
+    /// The sequence is not the next one after the watermark; the aggregator expects `expected`.
+    case outOfOrder(expected: UInt64)
+}
+
+/// The writing side of the log. Returns only when the data is on disk (synchronous=FULL); concurrent calls share a commit.
+package protocol LogWriter: Sendable {
+    func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome
+    /// The highest durable sequence of each lane of an agent; lanes that never sent are absent.
+    func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement
+}
+
+/// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader.
+package protocol LogReader: Sendable {
+    /// Blocks after `position` in the order of commitment, at most `limit`; empty at the end.
+    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock]
+    /// Blocks that overlap `[start, end)`, the latest `to` first when `newestFirst`, else the earliest `from` first; pages by `offset`.
+    func blocks(
+        overlapping start: Timestamp,
+        _ end: Timestamp,
+        kinds: Set<BlockKind>,
+        newestFirst: Bool,
+        offset: Int,
+        limit: Int
+    ) async throws(LogError) -> [StoredBlock]
+    /// The block and row under which a client's own id is stored.
+    func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
+    func block(at position: LogPosition) async throws(LogError) -> StoredBlock?
+    /// The last position stored; 0 when empty.
+    func end() async throws(LogError) -> LogPosition
+    /// Suspends until `end() > position`, or until the task is cancelled.
+    func waitForBlocks(after position: LogPosition) async
+}
+
+/// Why the log could not do it. Nothing was stored.
+package enum LogError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The disk is full or its reserve is reached: try again after `retryAfter`.
+    case full(String)
+    /// Too much is waiting to be written: try again later.
+    case busy(String)
+    /// Reading or writing failed; the sentence says what and what to check.
+    case failed(String)
+    case closed
+
+    package var description: String {
+        switch self {
+        case .full(let detail), .busy(let detail), .failed(let detail): detail
+        case .closed: "the log is closed: the aggregator is stopping"
+        }
+    }
+
+    /// A metric label; never holds a value.
+    package var label: StaticString {
+        switch self {
+        case .full: "full"
+        case .busy: "busy"
+        case .failed: "failed"
+        case .closed: "closed"
+        }
+    }
+}

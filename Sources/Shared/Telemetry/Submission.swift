@@ -1,0 +1,90 @@
+/// Who sent a request: what a token stands for.
+package struct Principal: Sendable, Hashable {
+    package enum Role: String, Sendable, Hashable, CaseIterable { case agent, `operator`, viewer }
+
+    /// The token's name in the tokens file; `loopback` where tokens are not required.
+    package var name: String
+    package var role: Role
+    /// The only host that an agent's token may speak for; nil: any.
+    package var host: String?
+
+    package init(name: String, role: Role, host: String? = nil) { (self.name, self.role, self.host) = (name, role, host) }
+
+    /// What loopback clients are when there is no tokens file.
+    package static let loopback = Principal(name: "loopback", role: .operator)
+}
+
+/// What Receiving hands to Admitting: a request's content, read and well-formed, but not yet allowed.
+package struct Submission: Sendable {
+    package enum Content: Sendable {
+        /// From an agent: opened batches, each with the checksum of its sealed bytes.
+        case native([ReceivedBatch])
+        /// From a JSON client.
+        case events(ClientEvents)
+    }
+
+    package var principal: Principal
+    package var receivedAt: Timestamp
+    package var content: Content
+    /// Bytes of the body as it came, and after inflating.
+    package var bodyBytes: Int
+    package var inflatedBytes: Int
+
+    package init(principal: Principal, receivedAt: Timestamp, content: Content, bodyBytes: Int, inflatedBytes: Int) {
+        (self.principal, self.receivedAt, self.content) = (principal, receivedAt, content)
+        (self.bodyBytes, self.inflatedBytes) = (bodyBytes, inflatedBytes)
+    }
+}
+
+/// A batch off the wire, with what tells a repeat from a clone.
+package struct ReceivedBatch: Sendable, Hashable {
+    package var batch: Batch
+    /// A 64-bit checksum of the batch's uncompressed bytes.
+    package var checksum: UInt64
+
+    package init(batch: Batch, checksum: UInt64) { (self.batch, self.checksum) = (batch, checksum) }
+}
+
+/// The good events of a JSON request, as they were sent.
+package struct ClientEvents: Sendable {
+    package var events: [Event]
+    /// The `Idempotency-Key` header.
+    package var idempotencyKey: String?
+
+    package init(events: [Event], idempotencyKey: String? = nil) { (self.events, self.idempotencyKey) = (events, idempotencyKey) }
+}
+
+/// What passed every check and may be stored.
+package struct AdmittedBatch: Sendable {
+    package enum Origin: Sendable, Hashable {
+        /// One batch of an agent's lane. Stored if `sequence` is above the watermark; the same sequence with another checksum is a clone.
+        case agent(HostIdentity, lane: Lane, sequence: UInt64, checksum: UInt64)
+        /// A request of a JSON client. `key` makes the whole request idempotent.
+        case client(name: String, key: String?)
+    }
+
+    package var origin: Origin
+    package var receivedAt: Timestamp
+    package var blocks: [AdmittedBlock]
+    package var reads: [ReadRange]
+
+    package init(origin: Origin, receivedAt: Timestamp, blocks: [AdmittedBlock], reads: [ReadRange] = []) {
+        (self.origin, self.receivedAt, self.blocks, self.reads) = (origin, receivedAt, blocks, reads)
+    }
+}
+
+/// An encoded block whose bytes were verified, and what its header says.
+package struct AdmittedBlock: Sendable, Hashable {
+    package var kind: BlockKind
+    package var bytes: [UInt8]
+    package var count: Int
+    /// The earliest and the latest timestamp in it.
+    package var from: Timestamp
+    package var to: Timestamp
+    /// The clients' own event ids in it, by row; empty when there are none. The store keeps them unique.
+    package var ids: [UInt32: UUID]
+
+    package init(kind: BlockKind, bytes: [UInt8], count: Int, from: Timestamp, to: Timestamp, ids: [UInt32: UUID] = [:]) {
+        (self.kind, self.bytes, self.count, self.from, self.to, self.ids) = (kind, bytes, count, from, to, ids)
+    }
+}

@@ -1,0 +1,1 @@
+// The room Transferring: see docs/architecture.md.
