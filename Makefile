@@ -1,0 +1,58 @@
+# What a person types. Each target installs what it needs from Debian's packages by itself, once.
+.PHONY: help run test test-unit test-end-to-end test-packages build deb bench format lint clean
+
+help:
+	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
+	@echo "make test           all tests that take seconds or a few minutes"
+	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
+	@echo "make build          release binaries into .build/release/"
+	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"
+	@echo "make bench          the figures of docs/performance.md, measured here"
+	@echo "make format | lint  the source format: put it right, or check it"
+
+# The binaries that users get: the Swift runtime inside, so that a host needs no Swift.
+RELEASE = -c release --static-swift-stdlib --disable-sandbox
+PROGRAMS = tocsin-agent tocsin-aggregator agentctl
+BINARIES = $(addprefix .build/release/,$(PROGRAMS))
+
+build:
+	@scripts/install-dependencies build
+	@scripts/build release $(RELEASE)
+
+run: 
+	@scripts/install-dependencies run
+	@scripts/build release $(RELEASE)
+	@exec scripts/run-demo
+
+test: build test-unit test-end-to-end
+
+test-unit:
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	swift test --skip-build --disable-xctest --skip EndToEndTests
+
+# The real binaries, one scenario after the other: they measure each other's time.
+test-end-to-end: build
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+
+deb: build
+	@scripts/install-dependencies packages
+	@packaging/build-deb.sh
+
+test-packages: deb
+	@Tests/Packages/run.sh
+
+bench: build
+	@scripts/install-dependencies test
+	@Benchmarks/run
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+lint:
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+clean:
+	rm -rf .build .run
