@@ -19,13 +19,15 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
 
     /// Sorts; of duplicates the last wins; empty values are left out.
     package init(_ pairs: some Sequence<Label>) {
-        var sorted = pairs.filter { !$0.value.isEmpty }
-        let isSorted = zip(sorted, sorted.dropFirst()).allSatisfy { Labels.precedes($0.name, $1.name) }
-        if !isSorted {
-            var unique = [String: String](minimumCapacity: sorted.count)
-            for pair in pairs { unique[pair.name] = pair.value }
-            sorted = unique.filter { !$0.value.isEmpty }.map { Label($0.key, $0.value) }.sorted { Labels.precedes($0.name, $1.name) }
+        let given = Array(pairs)
+        let isSorted = zip(given, given.dropFirst()).allSatisfy { Labels.precedes($0.name, $1.name) }
+        guard !isSorted else {
+            self.pairs = given.allSatisfy { !$0.value.isEmpty } ? given : given.filter { !$0.value.isEmpty }
+            return
         }
+        var unique = [String: String](minimumCapacity: given.count)
+        for pair in given { unique[pair.name] = pair.value }
+        let sorted = unique.filter { !$0.value.isEmpty }.map { Label($0.key, $0.value) }.sorted { Labels.precedes($0.name, $1.name) }
         self.pairs = sorted
     }
 
