@@ -1,1 +1,0 @@
-// The room Operating: see docs/architecture.md.
