@@ -6,8 +6,8 @@ import Testing
 struct ServiceNotifierTests {
     @Test(arguments: [false, true])
     func `each call is one datagram to the manager's socket`(abstract: Bool) throws {
-        let folder = TemporaryFolder()
-        let path = (abstract ? "@" : "") + folder.file("notify")
+        let folder = try TemporaryFolder()
+        let path = (abstract ? "@" : "") + folder("notify")
         let manager = try #require(DatagramSocket(path: path))
         let notifier = ServiceNotifier(socketPath: path)
         notifier.ready()

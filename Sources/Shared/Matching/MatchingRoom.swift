@@ -1,1 +1,0 @@
-// The room Matching: see docs/architecture.md.

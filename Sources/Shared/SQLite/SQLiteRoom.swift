@@ -1,1 +1,0 @@
-// The room SQLite: see docs/architecture.md.
