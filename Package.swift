@@ -85,7 +85,7 @@ let shared: [Target] = [
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
     library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
-    library("Transferring", in: "Shared", ["CCurl"]),
+    library("Transferring", in: "Shared", ["Telemetry", "CCurl"]),
     library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
     library("Operating", in: "Shared", ["Telemetry", "JSON", logging, lifecycle]),
     system("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),

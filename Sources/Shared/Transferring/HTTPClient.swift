@@ -1,0 +1,96 @@
+import CCurl
+
+/// HTTP and HTTPS over libcurl, on a few threads of its own; connections are kept alive between requests.
+package final class HTTPClient: HTTPTransferring {
+    private let transfers: CurlTransfers
+    private let userAgent: String
+
+    /// - Parameters:
+    ///   - concurrent: how many requests run at once; others wait their turn.
+    ///   - userAgent: the `User-Agent` of requests that bring none.
+    package init(concurrent: Int = 4, userAgent: String = "tocsin") {
+        transfers = CurlTransfers(concurrent: concurrent)
+        self.userAgent = userAgent
+    }
+
+    /// Sends the request and returns the answer, whatever its status.
+    package func perform(_ request: HTTPRequest) async throws(TransferError) -> HTTPResponse {
+        let lines = try HTTPClient.headerLines(of: request, userAgent: userAgent)
+        let exchange = Exchange(responseBytesMax: request.responseBytesMax)
+        return try await transfers.run(to: request.origin, exchange: exchange) { handle in
+            HTTPClient.transfer(request, lines: lines, exchange: exchange, on: handle)
+        }
+    }
+
+    private static func transfer(
+        _ request: HTTPRequest,
+        lines: [String],
+        exchange: Exchange,
+        on handle: CurlHandle
+    ) -> Result<HTTPResponse, TransferError> {
+        handle.prepare(
+            url: request.url,
+            protocols: "http,https",
+            timeout: request.timeout,
+            connectTimeout: request.connectTimeout,
+            tls: request.tls
+        )
+        handle.set(CURLOPT_HTTPHEADER, lines)
+        let sendsBody = !request.body.isEmpty || request.method == "POST" || request.method == "PUT" || request.method == "PATCH"
+        if sendsBody { handle.set(CURLOPT_POST, 1) }
+        if request.method == "HEAD" {
+            handle.set(CURLOPT_NOBODY, 1)
+        } else if request.method != (sendsBody ? "POST" : "GET") {
+            handle.set(CURLOPT_CUSTOMREQUEST, request.method)
+        }
+        let outcome = handle.perform(body: sendsBody ? request.body : nil, exchange: exchange)
+        guard outcome.code == CURLE_OK else {
+            return .failure(.of(outcome, exchange: exchange, peer: request.origin, timeout: request.timeout))
+        }
+        let headers = exchange.headerLines.dropFirst().compactMap { line -> HTTPHeader? in
+            guard let colon = line.firstIndex(of: ":") else { return nil }
+            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            return HTTPHeader(line[..<colon].lowercased(), String(value))
+        }
+        return .success(HTTPResponse(status: outcome.status, headers: headers, body: exchange.body))
+    }
+
+    /// The header lines for libcurl, after checking that none can smuggle another line in.
+    private static func headerLines(of request: HTTPRequest, userAgent: String) throws(TransferError) -> [String] {
+        guard request.method.utf8.allSatisfy({ $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") }), !request.method.isEmpty else {
+            throw .invalid("the HTTP method \"\(request.method)\" is not a word of capital letters")
+        }
+        guard request.url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+            throw .invalid("the address at \(request.origin) holds a blank or a control character: write it percent-encoded")
+        }
+        var lines: [String] = []
+        for header in request.headers {
+            try HeaderText.check(name: header.name, value: header.value)
+            // To libcurl "Name:" means "do not send it"; an empty value is asked for with a semicolon.
+            lines.append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
+        }
+        func lacks(_ name: String) -> Bool { !request.headers.contains { $0.name.lowercased() == name } }
+        if lacks("user-agent") { lines.append("User-Agent: \(userAgent)") }
+        // libcurl would call any body a form.
+        if lacks("content-type") { lines.append("Content-Type:") }
+        // Waiting for "100 Continue" costs a second with servers that do not know it.
+        lines.append("Expect:")
+        return lines
+    }
+}
+
+enum HeaderText {
+    /// RFC 9110 §5.1 and §5.5, RFC 5322 §2.2: a name is a token, a value has no line ends and no NUL.
+    static func check(name: String, value: String) throws(TransferError) {
+        let isToken = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+        }
+        guard isToken, !name.isEmpty else { throw .invalid("\"\(name)\" is not a header name: letters, digits and hyphens only") }
+        guard !value.utf8.contains(where: { $0 == 0x0D || $0 == 0x0A || $0 == 0 }) else {
+            throw .invalid("the value of the header \(name) holds a line end or NUL and was not sent: take it out of the configuration or the file")
+        }
+    }
+}

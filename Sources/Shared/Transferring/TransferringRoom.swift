@@ -1,1 +1,0 @@
-// The room Transferring: see docs/architecture.md.

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+"""A real HTTP(S) server for tests. Prints "listening PORT" when it is ready, records every request as one JSON line.
+
+--port N        0 (the default): any free port
+--record FILE   one line a request: {"path", "method", "headers", "body", "client", "at"}
+--cert, --key   serve TLS
+
+Paths: /echo answers the request as JSON; /status/N answers N; /status/N/retry/S adds Retry-After; /flaky/N[/…] answers 503 to the first N
+requests of that path, then 200; /slow/S waits S seconds; /big/N sends N bytes; /redirect goes to /echo; /drop closes without an answer;
+anything else answers 200.
+"""
+import argparse
+import http.server
+import json
+import ssl
+import threading
+import time
+
+lock = threading.Lock()
+seen = {}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def handle_any(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        record = {
+            "path": self.path,
+            "method": self.command,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": body.decode("utf-8", "replace"),
+            "client": self.client_address[1],
+            "at": time.time(),
+        }
+        with lock:
+            seen[self.path] = seen.get(self.path, 0) + 1
+            count = seen[self.path]
+            if arguments.record:
+                with open(arguments.record, "a") as file:
+                    file.write(json.dumps(record) + "\n")
+        parts = self.path.strip("/").split("/")
+        if parts[0] == "echo":
+            self.answer(200, json.dumps(record).encode(), Content_Type="application/json")
+        elif parts[0] == "status":
+            headers = {"Retry_After": parts[3]} if len(parts) > 3 else {}
+            self.answer(int(parts[1]), b"as you asked", **headers)
+        elif parts[0] == "flaky":
+            self.answer(503 if count <= int(parts[1]) else 200, b"flaky")
+        elif parts[0] == "slow":
+            time.sleep(float(parts[1]))
+            self.answer(200, b"slow")
+        elif parts[0] == "big":
+            self.answer(200, b"x" * int(parts[1]))
+        elif parts[0] == "redirect":
+            self.answer(302, b"", Location="/echo")
+        elif parts[0] == "drop":
+            self.close_connection = True
+        else:
+            self.answer(200, b"ok")
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", type=int, default=0)
+parser.add_argument("--record")
+parser.add_argument("--cert")
+parser.add_argument("--key")
+arguments = parser.parse_args()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+server = Server(("127.0.0.1", arguments.port), Handler)
+if arguments.cert:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(arguments.cert, arguments.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print("listening", server.server_address[1], flush=True)
+server.serve_forever()
