@@ -1,1 +1,0 @@
-// The room Blocks: see docs/architecture.md.

@@ -1,0 +1,91 @@
+package import Telemetry
+
+/// A decoded block of events. All columns were checked, so access by row cannot fail; a filter looks at columns and makes an Event only
+/// of the rows it wants. Memory: the bytes, which are shared, and about 20 bytes a row.
+package struct EventBlock: Sendable {
+    package let header: BlockHeader
+    /// The whole block; ``messages`` and ``data`` give ranges of it.
+    package let bytes: [UInt8]
+    /// Nanoseconds, by row.
+    package let timestamps: [Int64]
+    package let sources: StringColumn
+    package let types: StringColumn
+    package let hosts: StringColumn
+    package let correlations: OptionalStringColumn
+    package let tags: TagColumn
+    package let messages: TextColumn
+    /// Rows without a range have `{}`.
+    package let data: TextColumn
+    /// The clients' own ids, by row; empty when there are none.
+    package let ids: [UInt32: UUID]
+    private let severityStart: Int
+
+    package var count: Int { header.count }
+
+    /// Encodes at most ``BlockFormat/rowsMax`` events, in their order.
+    package static func encode(_ events: [Event]) -> [UInt8] {
+        var encoder = EventBlockEncoder()
+        for event in events { encoder.append(event) }
+        return encoder.finish()
+    }
+
+    /// Checks everything: checksum, counts, codes, UTF-8, times. Bytes of an enemy give an error, never a trap, and never more memory
+    /// than a small multiple of their own size.
+    package init(decoding bytes: [UInt8]) throws(BlockError) {
+        typealias Column = BlockFormat.EventColumn
+        let header = try BlockHeader(decoding: bytes)
+        try header.require(.events, columnsThrough: Column.ids.rawValue)
+        let rows = header.count
+        timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
+        sources = try StringColumn(header.cursor(Column.source.rawValue), rows: rows, in: bytes)
+        types = try StringColumn(header.cursor(Column.type.rawValue), rows: rows, in: bytes)
+        hosts = try StringColumn(header.cursor(Column.host.rawValue), rows: rows, in: bytes)
+        var severities = try header.cursor(Column.severity.rawValue)
+        let range = try severities.take(rows)
+        guard severities.isAtEnd else { throw .malformed("bytes after the last severity") }
+        for index in range where bytes[index] > Severity.critical.rawValue { throw .malformed("severity \(bytes[index]) is unknown") }
+        severityStart = range.lowerBound
+        correlations = try OptionalStringColumn(header.columns[Column.correlation.rawValue], rows: rows, in: bytes)
+        tags = try TagColumn(header.columns[Column.tags.rawValue], rows: rows, in: bytes)
+        messages = try TextColumn(header.columns[Column.messages.rawValue], rows: rows, in: bytes)
+        data = try TextColumn(header.columns[Column.data.rawValue], rows: rows, in: bytes)
+        ids = try EventBlock.ids(header.columns[Column.ids.rawValue], rows: rows, in: bytes)
+        (self.header, self.bytes) = (header, bytes)
+    }
+
+    package func severity(at row: Int) -> Severity {
+        precondition(row >= 0 && row < count, "row \(row) of \(count)")
+        return Severity(rawValue: bytes[severityStart + row]) ?? .critical
+    }
+
+    /// The row as an Event; its id is the client's own or nil.
+    /// - Precondition: `row` is below ``count``.
+    package func event(at row: Int) -> Event {
+        Event(
+            id: ids.isEmpty ? nil : ids[UInt32(row)],
+            timestamp: Timestamp(nanoseconds: timestamps[row]),
+            source: sources[row],
+            type: types[row],
+            severity: severity(at: row),
+            host: hosts[row],
+            correlationID: correlations[row],
+            tags: tags[row],
+            message: messages.range(at: row).map { String(decoding: bytes[$0], as: UTF8.self) },
+            data: data.range(at: row).map { String(decoding: bytes[$0], as: UTF8.self) } ?? "{}"
+        )
+    }
+
+    package func events() -> [Event] { (0..<count).map { event(at: $0) } }
+
+    private static func ids(_ range: Range<Int>?, rows: Int, in bytes: [UInt8]) throws(BlockError) -> [UInt32: UUID] {
+        guard let range else { return [:] }
+        var cursor = ByteCursor(range)
+        let bits = try cursor.take((rows + 7) / 8)
+        var ids = [UInt32: UUID]()
+        for row in 0..<rows where bytes[bits.lowerBound + row / 8] & 1 << UInt8(row % 8) != 0 {
+            ids[UInt32(row)] = UUID(bytes: bytes[try cursor.take(16)])
+        }
+        guard cursor.isAtEnd else { throw .malformed("bytes after the last id") }
+        return ids
+    }
+}
