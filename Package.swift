@@ -116,7 +116,8 @@ let agent: [Target] = [
 ]
 
 let aggregator: [Target] = [
-    library("Receiving", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird),
+    library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", logging] + hummingbird),
+    library("Receiving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird),
     library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
     library("Storing", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]),
     library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging]),
@@ -130,13 +131,13 @@ let aggregator: [Target] = [
         in: "Aggregator",
         ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, logging, lifecycle]
     ),
-    library("Serving", in: "Aggregator", ["Telemetry", "Operating", "Expressions", "JSON", "Blocks", logging] + hummingbird),
+    library("Serving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", logging] + hummingbird),
     library(
         "AggregatorApp",
         in: "Aggregator",
         [
-            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Serving", "Telemetry", "Operating", "Configuring",
-            "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Serving", "Answering", "Telemetry", "Operating",
+            "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
         ] + hummingbird + hummingbirdTLS
     ),
     program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),
@@ -162,14 +163,14 @@ let testTargets: [Target] = [
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON"]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON"]),
     tests(of: "AgentApp", ["Telemetry", "Operating", "Configuring", "JSON"]),
-    tests(of: "Receiving", ["Telemetry", "Operating", "Blocks", "Wire", "JSON"] + hummingbird),
+    tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),
     tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
     tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
     tests(of: "Querying", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON"]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON"]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring"]),
-    tests(of: "Serving", ["Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
-    tests(of: "AggregatorApp", ["Telemetry", "Operating", "Configuring", "JSON", hummingbirdTesting] + hummingbird),
+    tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
+    tests(of: "AggregatorApp", ["Answering", "Telemetry", "Operating", "Configuring", "JSON", hummingbirdTesting] + hummingbird),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],

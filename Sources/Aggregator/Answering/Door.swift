@@ -1,0 +1,82 @@
+import HTTPTypes
+package import Hummingbird
+package import Logging
+package import Operating
+package import Telemetry
+
+/// One router of all routes: who asks is found out, what is refused becomes a problem document, and every request is counted.
+package struct Door: Sendable {
+    /// What the `Authorization` header stands for.
+    package enum Identification: Sendable, Hashable {
+        case known(Principal)
+        /// No token was given, and one is needed.
+        case missing
+        /// The token given is none of ours.
+        case unknown
+    }
+
+    private let routes: [Route]
+    private let identify: @Sendable (_ token: String?) -> Identification
+    private let guardian: DoorGuard
+
+    /// - Parameter identify: from the bearer token (nil: none given) to who that is.
+    package init(
+        routes: [Route],
+        identify: @escaping @Sendable (_ token: String?) -> Identification,
+        limits: BodyLimits = BodyLimits(),
+        metrics: MetricsRegistry,
+        logger: Logger
+    ) {
+        (self.routes, self.identify) = (routes, identify)
+        guardian = DoorGuard(limits: limits, metrics: metrics, logger: logger)
+    }
+
+    package func router() -> Router<DoorContext> {
+        let router = Router(context: DoorContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: guardian)
+        var methods: [String: [HTTPRequest.Method]] = [:]
+        for route in routes {
+            methods[route.path, default: []].append(route.method)
+            router.on(RouterPath(route.path), method: route.method) { request, context in
+                var context = context
+                context.principal = try permit(request, route.access)
+                return try await route.handler(request, context)
+            }
+        }
+        for (path, known) in methods {
+            // HEAD comes with GET by itself.
+            let allowed = known.contains(.get) ? known + [.head] : known
+            for method in Self.methods where !allowed.contains(method) {
+                router.on(RouterPath(path), method: method) { _, _ -> Response in
+                    throw Problem.methodNotAllowed(method, allowed: allowed)
+                }
+            }
+        }
+        return router
+    }
+
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    private func permit(_ request: Request, _ access: Route.Access) throws(Problem) -> Principal {
+        guard access != .open else { return Principal(name: "", role: .viewer) }
+        switch identify(try Self.bearerToken(request.headers[.authorization])) {
+        case .known(let principal):
+            guard access.allows(principal.role) else {
+                throw .forbidden("the token \"\(principal.name)\" has the role \(principal.role.rawValue), which may not do this")
+            }
+            return principal
+        case .missing: throw .unauthorized("give a token: Authorization: Bearer <token>")
+        case .unknown: throw .unauthorized("this token is not in the tokens file, or no more: ask the operator for a new one")
+        }
+    }
+
+    /// RFC 6750 §2.1. Nil when the header is missing.
+    private static func bearerToken(_ header: String?) throws(Problem) -> String? {
+        guard let header else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+            throw .unauthorized("the Authorization header is not of the form: Bearer <token>")
+        }
+        return String(parts[1])
+    }
+}

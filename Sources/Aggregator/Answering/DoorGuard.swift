@@ -1,0 +1,108 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Operating
+import Synchronization
+import Telemetry
+
+/// Stands before every handler: turns what is thrown into problem documents, reads refused bodies away, counts, and refuses web pages of
+/// other sites.
+struct DoorGuard: RouterMiddleware {
+    typealias Context = DoorContext
+
+    private let limits: BodyLimits
+    private let metrics: MetricsRegistry
+    private let logger: Logger
+
+    init(limits: BodyLimits, metrics: MetricsRegistry, logger: Logger) {
+        (self.limits, self.metrics, self.logger) = (limits, metrics, logger)
+    }
+
+    @concurrent
+    func handle(
+        _ request: Request,
+        context: DoorContext,
+        next: @concurrent (Request, DoorContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            try refuseOtherSites(request)
+            response = try await next(request, context)
+            response.headers[.xContentTypeOptions] = "nosniff"
+            if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+            if hasBody(request), context.bodyUse.take() {
+                // A body that nobody wanted, such as a GET's.
+                let rest = await readAway(.malformed(""), request, context)
+                if rest.closesConnection { close(&response, context) }
+            }
+        } catch {
+            var problem = problem(of: error, request)
+            if hasBody(request), context.bodyUse.take() { problem = await readAway(problem, request, context) }
+            response = problem.response
+            if problem.closesConnection { close(&response, context) }
+        }
+        count(response.status, context)
+        return response
+    }
+
+    private func problem(of error: any Error, _ request: Request) -> Problem {
+        switch error {
+        case let problem as Problem:
+            if problem.status.code == 500 {
+                logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(problem.detail)"])
+            }
+            return problem
+        case let error as HTTPError where error.status == .notFound:
+            return .notFound("there is nothing at \(request.uri.path); docs/api.md lists what there is")
+        case let error as HTTPError:
+            return Problem(error.status, kind: "refused", title: error.status.reasonPhrase, detail: error.body ?? error.status.reasonPhrase)
+        default:
+            logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return .failed("the request could not be answered; the aggregator's log says why")
+        }
+    }
+
+    /// A page of another site, open in the operator's browser, must not write into an aggregator on loopback that needs no token.
+    private func refuseOtherSites(_ request: Request) throws(Problem) {
+        guard request.method != .get, request.method != .head, let origin = request.headers[.origin] else { return }
+        let host = request.head.authority ?? ""
+        guard origin == "http://\(host)" || origin == "https://\(host)" else {
+            throw .forbidden("a page of \(origin) may not change anything here")
+        }
+    }
+
+    private func hasBody(_ request: Request) -> Bool {
+        request.headers[.transferEncoding] != nil || (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0
+    }
+
+    private func readAway(_ problem: Problem, _ request: Request, _ context: DoorContext) async -> Problem {
+        await BodyReader.refuse(
+            problem,
+            rest: request.body,
+            declared: request.headers[.contentLength].flatMap { Int($0) },
+            limits: limits,
+            context,
+            isWaiting: request.headers[.expect] != nil
+        )
+    }
+
+    /// Ends the connection behind the answer: our side at once, the rest a second later, so that a client which still writes can read it.
+    private func close(_ response: inout Response, _ context: DoorContext) {
+        response.headers[.connection] = "close"
+        let (body, channel) = (response.body, context.channel)
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            try await body.write(writer)
+            channel.close(mode: .output, promise: nil)
+            channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+        }
+    }
+
+    private func count(_ status: HTTPResponse.Status, _ context: DoorContext) {
+        metrics.counter(
+            "tocsin_http_requests_total",
+            help: "Requests by endpoint and status code.",
+            labels: [Label("endpoint", context.endpointPath ?? "none"), Label("code", String(status.code))]
+        ).increment()
+    }
+}

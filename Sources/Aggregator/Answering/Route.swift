@@ -1,0 +1,42 @@
+package import HTTPTypes
+package import Hummingbird
+package import Telemetry
+
+/// One thing that can be asked: method, path, who may, and what answers. Rooms list theirs; the door makes one router of all.
+package struct Route: Sendable {
+    package typealias Handler = @Sendable (Request, DoorContext) async throws -> Response
+
+    /// Who may use a route.
+    package enum Access: String, Sendable, Hashable, CaseIterable {
+        /// Everybody, without a token: nothing is told but that the aggregator lives.
+        case open
+        /// To look: operators and viewers.
+        case read
+        /// To send data: agents and operators.
+        case send
+        /// To change something: operators.
+        case operate
+
+        package func allows(_ role: Principal.Role) -> Bool {
+            switch (self, role) {
+            case (.open, _), (_, .operator), (.read, .viewer), (.send, .agent): true
+            default: false
+            }
+        }
+    }
+
+    package var method: HTTPRequest.Method
+    /// Hummingbird's notation: `/api/v1/events/:id`.
+    package var path: String
+    package var access: Access
+    package var handler: Handler
+
+    package init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
+        (self.method, self.path, self.access, self.handler) = (method, path, access, handler)
+    }
+
+    /// The same route under `/api/v1` and without it.
+    package static func both(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) -> [Route] {
+        [Route(method, "/api/v1" + path, access, handler), Route(method, path, access, handler)]
+    }
+}
