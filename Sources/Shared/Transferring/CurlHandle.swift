@@ -134,8 +134,7 @@ final class CurlHandle: @unchecked Sendable {
 
     private func release() {
         unsafe curl_easy_reset(easy)
-        for unsafelist in unsafe lists { unsafe curl_slist_free_all(list) }
-        unsafe lists.removeAll()
+        while let list = unsafe lists.popLast() { unsafe curl_slist_free_all(list) }
     }
 
     /// At least 1: 0 would mean "no limit" to libcurl.

@@ -1,0 +1,105 @@
+package import Telemetry
+
+/// A mail with a text and perhaps an HTML part. Its bytes are the same each time, so that a delivery can be repeated under one Message-ID.
+package struct MailMessage: Sendable, Hashable {
+    package var from: MailAddress
+    package var to: [MailAddress]
+    package var subject: String
+    package var text: String
+    package var html: String?
+    /// `unique@domain`, without the angle brackets.
+    package var messageID: String
+    package var date: Timestamp
+    /// Besides From, To, Subject, Date, Message-ID and MIME's own, which cannot be given here.
+    package var headers: [HTTPHeader]
+
+    package init(
+        from: MailAddress,
+        to: [MailAddress],
+        subject: String,
+        text: String,
+        html: String? = nil,
+        messageID: String,
+        date: Timestamp,
+        headers: [HTTPHeader] = []
+    ) {
+        (self.from, self.to, self.subject, self.text, self.html) = (from, to, subject, text, html)
+        (self.messageID, self.date, self.headers) = (messageID, date, headers)
+    }
+
+    /// RFC 5322 with CRLF line ends, all ASCII: multipart/alternative with a quoted-printable part each, or the text alone.
+    /// - Throws: `.invalid` when a header would not stay on its line, a name is reserved, or a limit is passed.
+    package func encoded() throws(TransferError) -> [UInt8] {
+        guard !to.isEmpty, to.count <= TransferLimits.recipientsMax else {
+            throw .invalid("a mail needs 1 to \(TransferLimits.recipientsMax) recipients, here are \(to.count): check \"to\"")
+        }
+        let isPlain = messageID.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ">") }
+        guard isPlain, messageID.split(separator: "@").count == 2 else {
+            throw .invalid("\"\(messageID)\" is not a message id of the form unique@domain")
+        }
+        var lines: [String] = []
+        lines.append("Date: \(MailMessage.rfc5322(date))")
+        lines.append("From: \(from.headerText)")
+        lines.append("To: " + to.map(\.headerText).joined(separator: ",\r\n "))
+        try append("Subject", subject, to: &lines)
+        lines.append("Message-ID: <\(messageID)>")
+        for header in headers {
+            guard !MailMessage.reserved.contains(header.name.lowercased()) else {
+                throw .invalid("the header \(header.name) is written by Tocsin itself: take it out of \"headers\"")
+            }
+            try append(header.name, header.value, to: &lines)
+        }
+        // RFC 3834 §5: keeps vacation notices and the like from answering.
+        lines.append("Auto-Submitted: auto-generated")
+        lines.append("MIME-Version: 1.0")
+        var mail: [UInt8] = []
+        if let html {
+            // Quoted-printable text never holds "=_" (RFC 2045 §6.7 note 5), so that this cannot occur in a part.
+            let boundary = "=_tocsin_" + String(MailMessage.hash(messageID), radix: 16)
+            lines.append("Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"")
+            mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+            for (type, content) in [("text/plain", text), ("text/html", html)] {
+                mail += Array("--\(boundary)\r\n\(MailMessage.partHeader(type))\r\n\r\n".utf8)
+                mail += MIMEText.quotedPrintable(content)
+            }
+            mail += Array("--\(boundary)--\r\n".utf8)
+        } else {
+            lines.append(MailMessage.partHeader("text/plain"))
+            mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+            mail += MIMEText.quotedPrintable(text)
+        }
+        guard mail.count <= TransferLimits.mailBytesMax else {
+            throw .invalid("a mail of \(mail.count) bytes is over the limit of \(TransferLimits.mailBytesMax): shorten its template")
+        }
+        return mail
+    }
+
+    private func append(_ name: String, _ value: String, to lines: inout [String]) throws(TransferError) {
+        try HeaderText.check(name: name, value: value)
+        lines.append("\(name): \(MIMEText.headerText(value, after: name))")
+    }
+
+    private static let reserved: Set<String> = [
+        "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding", "auto-submitted", "bcc", "cc",
+        "sender",
+    ]
+
+    private static func partHeader(_ type: String) -> String {
+        "Content-Type: \(type); charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
+    }
+
+    /// `Sun, 01 Nov 2026 08:00:00 +0000` (RFC 5322 §3.3).
+    static func rfc5322(_ moment: Timestamp) -> String {
+        let seconds = moment.nanoseconds / 1_000_000_000 - (moment.nanoseconds % 1_000_000_000 < 0 ? 1 : 0)
+        let days = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
+        let (day, second) = (CivilDate(daysSinceEpoch: days), seconds - days * 86_400)
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][Int(day.weekday)]
+        let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][Int(day.month) - 1]
+        return "\(weekday), \(two(day.day)) \(month) \(day.year) \(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60)) +0000"
+    }
+
+    private static func hash(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+}
