@@ -1,0 +1,49 @@
+/// The limits of this room: numbers, units, and why.
+enum CorrelatingLimits {
+    /// Blocks read from the log at a time: with blocks of some 100 kB that is a few MB in memory.
+    static let blocksPerRead = 64
+    /// Agents repeat firing alerts every minute: a row that is older than two of these when it is read was not sent live.
+    static let lateAfter = Duration.seconds(120)
+    /// How long a firing that arrived late waits for its own end, which may be in the next batch, before people are told.
+    static let settleFor = Duration.seconds(20)
+    /// Sample blocks of a host that must have come after an alert's last repeat before it may expire: an agent that collects every five
+    /// minutes repeats its alerts no more often.
+    static let collectionsBeforeExpiry: UInt64 = 5
+    /// How often the alerts that fire are looked at for expiry.
+    static let expiryCheckEvery = Duration.seconds(15)
+    /// Alerts known of one host: a rule with a label out of control must not fill the memory. About 1 kB each.
+    static let alertsPerHostMax = 2_000
+    /// Resolved alerts are listed for so long, and a late repeat is known as one.
+    static let resolvedKeptFor = Duration.seconds(86_400)
+    /// Hosts with a lease. What is over it is stored and shown, but nobody is told when it falls silent.
+    static let hostsMax = 20_000
+    /// Tags kept of a host.
+    static let tagsMax = 32
+    /// Events kept as an incident's evidence.
+    static let evidenceMax = 20
+    /// Evidence is looked for this long before an incident's opening …
+    static let evidenceBefore = Duration.seconds(300)
+    /// … and this long after it: log lines travel behind the alert that they explain.
+    static let evidenceAfter = Duration.seconds(120)
+    /// Characters kept of a piece of evidence's message, and of its data; the whole event stays in the log under its id.
+    static let evidenceTextMax = 500
+    /// Blocks searched for evidence at an opening.
+    static let evidenceBlocksMax = 200
+    /// Closed incidents kept in memory, for alerts and evidence that arrive late; older ones are read from the file.
+    static let closedIncidentsInMemory = 100
+    /// Alerts listed in one incident.
+    static let alertsPerIncidentMax = 500
+    /// Transitions not yet handed over before the log is read no further: the log keeps what we do not read.
+    static let pendingTransitionsMax = 10_000
+    /// Transitions handed over at a time.
+    static let transitionsPerPage = 100
+    /// Transitions kept after they were told and recorded, for the explanation of a page.
+    static let transitionsKept: UInt64 = 10_000
+    /// A cursor and renewed leases alone are written this often: reading them again changes nothing, an fsync for each does.
+    static let restEvery = Duration.seconds(1)
+    /// Blocks read again when the state is new but the log is not: enough to know the hosts and what fires.
+    static let rereadBlocksMax: UInt64 = 20_000
+    /// The first wait after a failure; doubled up to `retryCap`.
+    static let retryBase = Duration.milliseconds(250)
+    static let retryCap = Duration.seconds(30)
+}

@@ -1,1 +1,0 @@
-// The room Correlating: see docs/architecture.md.

@@ -1,0 +1,42 @@
+package import Telemetry
+
+extension Correlator {
+    /// Annotation of an alert whose host is down: this is its last known state.
+    static let staleAnnotation = "stale"
+
+    package func alerts() -> [Alert] {
+        guard let correlation else { return [] }
+        let alerts = correlation.alerts.entries.values.map { entry -> Alert in
+            guard entry.isLive, entry.place != nil, let lease = correlation.leases.leases[entry.host], lease.record.state == .down else {
+                return entry.alert
+            }
+            var alert = entry.alert
+            let since = "\(entry.host) is down since \(lease.record.lastContact): this is the last known state"
+            alert.annotations = alert.annotations.setting(Self.staleAnnotation, to: since)
+            return alert
+        }
+        return alerts.sorted { a, b in
+            if a.state != b.state { return Self.rank(a.state) < Self.rank(b.state) }
+            return (a.startsAt, a.fingerprint) < (b.startsAt, b.fingerprint)
+        }
+    }
+
+    /// The latest first.
+    package func incidents(limit: Int) -> [Incident] {
+        if let store, let stored = try? store.incidents(limit: limit) { return stored }
+        let known = correlation?.incidents.entries.values.map(\.incident) ?? []
+        return Array(known.sorted { $0.openedAt > $1.openedAt }.prefix(max(0, limit)))
+    }
+
+    package func hosts() -> [HostRecord] {
+        (correlation?.leases.leases.values.map(\.record) ?? []).sorted { $0.host < $1.host }
+    }
+
+    private static func rank(_ state: AlertState) -> Int {
+        switch state {
+        case .firing: 0
+        case .pending: 1
+        case .resolved: 2
+        }
+    }
+}

@@ -1,0 +1,276 @@
+import Blocks
+package import Logging
+package import Operating
+import SQLite
+import ServiceLifecycle
+package import Telemetry
+
+/// Reads the log from its own cursor on, keeps the alerts, hosts and incidents of all agents, and tells what changed.
+///
+/// The loop: read blocks, decide (``Correlation``), write cursor and effects in one transaction, hand over what was decided. It sleeps until
+/// the log grows or a lease may end; nothing is polled. A failure (disk, log, next room) throws away what was decided and not written: the
+/// file is read again and the same blocks decide the same.
+package actor Correlator: Service, AlertDirectory {
+    private let executor = BlockingExecutor(label: "correlating")
+    nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    let config: CorrelatingConfig
+    let reader: any LogReader
+    let writer: any LogWriter
+    let next: any Sink<AlertTransition>
+    let time: any TimeSource
+    let logger: Logger
+    let metrics: CorrelatingMetrics
+    private let isTakingData: @Sendable () async -> Bool
+    private let makeID: @Sendable (Timestamp) -> UUID
+
+    var store: CorrelationStore?
+    private(set) var correlation: Correlation?
+    private var cursor: LogPosition = 0
+    private var isCursorChecked = false
+    private var lastWrite: Duration = .zero
+    private var lastPrune: Duration?
+    private var isUnwritten = false
+    /// Wakes the two hand-over loops.
+    let told = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let recorded = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    /// - Parameters:
+    ///   - reader: the log that is followed.
+    ///   - writer: takes the aggregator's own events (`alert.fired`, `alert.resolved`, `host.down`, `host.back`).
+    ///   - next: is handed each transition in order of its sequence, again after a crash: it passes over sequences that it knows.
+    ///   - isTakingData: false while the aggregator refuses data (a full disk): no host is called down for that.
+    ///   - makeID: incidents' identifiers; random UUIDv7 unless told.
+    package init(
+        config: CorrelatingConfig,
+        reader: any LogReader,
+        writer: any LogWriter,
+        next: any Sink<AlertTransition>,
+        time: any TimeSource,
+        metrics: MetricsRegistry,
+        logger: Logger,
+        isTakingData: @escaping @Sendable () async -> Bool = { true },
+        makeID: (@Sendable (Timestamp) -> UUID)? = nil
+    ) {
+        (self.config, self.reader, self.writer, self.next, self.time) = (config, reader, writer, next, time)
+        (self.logger, self.isTakingData) = (logger, isTakingData)
+        self.metrics = CorrelatingMetrics(metrics)
+        self.makeID =
+            makeID ?? { timestamp in
+                var generator = SystemRandomNumberGenerator()
+                return UUID.v7(at: timestamp, using: &generator)
+            }
+    }
+
+    /// Opens the state, so that what is wrong with it shows at the start and not in the first minute. A damaged file is set aside and a new
+    /// one begun: agents repeat what fires within a minute. A file of a newer version is refused.
+    package func open() throws(CorrelatingError) {
+        guard store == nil else { return }
+        do { try openStore() } catch { throw .stateUnusable("\(error)") }
+    }
+
+    package func run() async throws {
+        try open()
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.follow() }
+                group.addTask { await self.tell() }
+                group.addTask { await self.record() }
+                await group.waitForAll()
+            }
+        }
+        store = nil
+    }
+
+    // MARK: The loop
+
+    private func follow() async {
+        var failures = 0
+        while !Task.isCancelled {
+            do {
+                let isCaughtUp = try await step()
+                failures = 0
+                if isCaughtUp { await rest() }
+            } catch {
+                failures += 1
+                metrics.failures.increment()
+                logger.warning(
+                    "correlating is held up; nothing is lost, the log is read again from the last position written",
+                    metadata: ["error": "\(error)", "failures": "\(failures)"]
+                )
+                // A failed sync poisons a connection, and what was decided was not written: begin from the file.
+                if !(error is LogError) { (store, correlation) = (nil, nil) }
+                let delay = min(CorrelatingLimits.retryCap, CorrelatingLimits.retryBase * (1 << min(failures - 1, 10)))
+                try? await time.sleep(for: delay)
+            }
+        }
+        do { try write([], now: time.now()) } catch {
+            logger.warning("the last position was not written; some blocks are read again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// One read, its decisions, one transaction. True when nothing more is to be read.
+    @discardableResult
+    func step() async throws -> Bool {
+        if store == nil { try openStore() }
+        try await checkCursor()
+        if let store, try store.pendingCount() >= CorrelatingLimits.pendingTransitionsMax {
+            logger.warning("too many alert changes wait to be told: the log is read no further until some are taken")
+            return true
+        }
+        let blocks = try await reader.blocks(after: cursor, kinds: Set(BlockKind.allCases), limit: CorrelatingLimits.blocksPerRead)
+        let isCaughtUp = blocks.count < CorrelatingLimits.blocksPerRead
+        let mayBlameHosts = isCaughtUp ? await isTakingData() : true
+        guard var state = correlation else { return false }
+        // The copy is changed and put back, so that nothing else holds it meanwhile.
+        correlation = nil
+        let now = time.now()
+        var transitions: [AlertTransition] = []
+        for block in blocks {
+            transitions += state.take(facts(of: block), now: now)
+            if block.kind == .events { addEvidence(from: block, to: &state) }
+        }
+        if isCaughtUp { transitions += state.judge(now: now, mayBlameHosts: mayBlameHosts) }
+        correlation = state
+        if let last = blocks.last {
+            cursor = last.position
+            isUnwritten = true
+        }
+        if !transitions.isEmpty || state.hasEffects || (isUnwritten && isWriteDue) { try write(transitions, now: now) }
+        metrics.count(transitions, state)
+        if !transitions.isEmpty {
+            told.continuation.yield()
+            recorded.continuation.yield()
+        }
+        if isCaughtUp { try await searchEvidence() }
+        return isCaughtUp
+    }
+
+    private var isWriteDue: Bool { time.monotonic() - lastWrite >= CorrelatingLimits.restEvery }
+
+    /// Until the log grows, a lease may end, a held alert is due, or a position waits to be written.
+    private func rest() async {
+        guard let correlation else { return }
+        let now = time.now()
+        var pause = max(correlation.nextDeadline(now: now).duration(since: now), .milliseconds(20))
+        if isUnwritten { pause = min(pause, CorrelatingLimits.restEvery) }
+        let (reader, time, cursor) = (reader, time, cursor)
+        let limit = pause
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await reader.waitForBlocks(after: cursor) }
+            group.addTask { try? await time.sleep(for: limit) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func facts(of block: StoredBlock) -> BlockFacts {
+        let contact = Contact(
+            host: block.host,
+            agent: block.origin.agent,
+            tags: block.tags,
+            kind: block.kind,
+            dataAt: block.to,
+            receivedAt: block.receivedAt
+        )
+        guard block.kind == .alerts else { return BlockFacts(contact: contact, origin: block.origin, alerts: []) }
+        do { return BlockFacts(contact: contact, origin: block.origin, alerts: try AlertBlock(decoding: block.bytes).alerts) } catch {
+            metrics.unreadable.increment()
+            logger.warning(
+                "a block of alerts cannot be read and is passed over; agents repeat what fires",
+                metadata: ["log.position": "\(block.position)", "host": "\(block.host)", "error": "\(error)"]
+            )
+            return BlockFacts(contact: contact, origin: block.origin, alerts: [])
+        }
+    }
+
+    // MARK: Evidence
+
+    private func addEvidence(from block: StoredBlock, to state: inout Correlation) {
+        guard state.wantsEvidence(of: block.host, from: block.from, to: block.to) else { return }
+        for host in Evidence.hosts(in: block) where state.wantsEvidence(of: host, from: block.from, to: block.to) {
+            state.addEvidence(Evidence.events(in: block, of: host, window: block.from...max(block.from, block.to)), of: host)
+        }
+    }
+
+    /// Looks back for what led to the incidents that have just opened. People were told before: this never delays a page.
+    private func searchEvidence() async throws {
+        for entry in correlation?.incidents.awaitingEvidence.prefix(8) ?? [] {
+            var found: [Event] = []
+            var offset = 0
+            while offset < CorrelatingLimits.evidenceBlocksMax {
+                let page = try await reader.blocks(
+                    overlapping: entry.window.lowerBound,
+                    entry.window.upperBound,
+                    kinds: [.events],
+                    newestFirst: true,
+                    offset: offset,
+                    limit: 25
+                )
+                for block in page { found += Evidence.events(in: block, of: entry.host, window: entry.window) }
+                offset += page.count
+                if page.count < 25 { break }
+            }
+            correlation?.addEvidence(found, of: entry.host)
+            correlation?.evidenceWasSearched(entry.id)
+        }
+        if correlation?.hasEffects == true { try write([], now: time.now()) }
+    }
+
+    // MARK: The file
+
+    private func openStore() throws(SQLiteError) {
+        let opened: CorrelationStore
+        let state: StoredCorrelation
+        do {
+            (opened, state) = try read()
+        } catch {
+            guard error.isCorrupt else { throw error }
+            let aside = StateFile.setAside(config.path, at: time.now())
+            logger.error(
+                "the correlation state is damaged: it was set aside and a new one begun; agents repeat what fires within a minute",
+                metadata: ["error": "\(error)", "aside": "\(aside)"]
+            )
+            (opened, state) = try read()
+        }
+        var restored = Correlation(config: config, restoring: state, makeID: makeID)
+        // Whoever opens the file was away.
+        restored.resume(at: time.now())
+        (store, correlation, cursor) = (opened, restored, state.cursor)
+        (isCursorChecked, isUnwritten) = (false, false)
+        told.continuation.yield()
+        recorded.continuation.yield()
+    }
+
+    private func read() throws(SQLiteError) -> (CorrelationStore, StoredCorrelation) {
+        let store = try CorrelationStore(path: config.path, now: time.now())
+        return (store, try store.load())
+    }
+
+    /// The cursor must point into this log: a restored or new log begins again, and a new state need not read years.
+    private func checkCursor() async throws {
+        guard !isCursorChecked else { return }
+        let end = try await reader.end()
+        let reread = end > CorrelatingLimits.rereadBlocksMax ? end - CorrelatingLimits.rereadBlocksMax : 0
+        if cursor > end {
+            logger.warning(
+                "the log ends before the position read last: it was replaced, and its latest blocks are read again",
+                metadata: ["log.position": "\(cursor)", "log.end": "\(end)"]
+            )
+            cursor = reread
+        } else if cursor == 0 {
+            cursor = reread
+        }
+        isCursorChecked = true
+    }
+
+    private func write(_ transitions: [AlertTransition], now: Timestamp) throws(SQLiteError) {
+        guard let store, let changes = correlation?.takeChanges() else { return }
+        try store.write(changes, transitions: transitions, cursor: cursor, now: now)
+        (isUnwritten, lastWrite) = (false, time.monotonic())
+        if lastPrune.map({ time.monotonic() - $0 > .seconds(3600) }) ?? true {
+            try store.prune(config, now: now)
+            lastPrune = time.monotonic()
+        }
+    }
+}

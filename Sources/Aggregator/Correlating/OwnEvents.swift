@@ -1,0 +1,107 @@
+import Blocks
+import JSON
+import Telemetry
+
+/// What the aggregator itself has to say, as events of the log: an alert fired or was resolved, a host fell silent or came back.
+enum OwnEvents {
+    /// One transition as one event, under a key that is never used twice: appending it again changes nothing.
+    static func batch(for transition: AlertTransition, receivedAt now: Timestamp) -> AdmittedBatch {
+        let event = event(for: transition)
+        let block = AdmittedBlock(
+            kind: .events,
+            bytes: EventBlock.encode([event]),
+            count: 1,
+            from: event.timestamp,
+            to: event.timestamp
+        )
+        return AdmittedBatch(
+            origin: .client(name: Event.ownSource, key: "tocsin-transition-\(transition.sequence)"),
+            receivedAt: now,
+            blocks: [block]
+        )
+    }
+
+    static func event(for transition: AlertTransition) -> Event {
+        let alert = transition.alert
+        let isFiring = alert.state == .firing
+        let host = alert.labels["host"] ?? ""
+        let summary = alert.annotations["summary"] ?? alert.annotations["description"]
+        let name = alert.name.isEmpty ? "an alert" : alert.name
+        var message = "\(name) \(isFiring ? "fires" : "is resolved")"
+        if !host.isEmpty { message += " on \(host)" }
+        if let summary { message += ": \(summary)" }
+        return Event(
+            timestamp: isFiring ? alert.startsAt : alert.endsAt ?? alert.updatedAt,
+            source: Event.ownSource,
+            type: type(of: transition),
+            severity: isFiring ? severity(of: alert) : .info,
+            host: host,
+            correlationID: transition.incident.description,
+            message: message,
+            data: data(for: transition)
+        )
+    }
+
+    static func type(of transition: AlertTransition) -> String {
+        if transition.alert.name == HostDown.alertName {
+            switch TransitionReason(rawValue: transition.reason) {
+            case .hostDown: return "host.down"
+            case .hostBack: return "host.back"
+            case .hostForgotten: return "host.forgotten"
+            default: break
+            }
+        }
+        return transition.alert.state == .firing ? "alert.fired" : "alert.resolved"
+    }
+
+    /// What the rule's label says, in Prometheus's habits or in our words.
+    static func severity(of alert: Alert) -> Severity {
+        let label = alert.labels["severity"] ?? ""
+        if let severity = Severity(label: label) { return severity }
+        switch label {
+        case "page", "emergency", "fatal": return .critical
+        case "none", "notice": return .info
+        default: return .warning
+        }
+    }
+
+    private static func data(for transition: AlertTransition) -> String {
+        let alert = transition.alert
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("alertname")
+        writer.string(alert.name)
+        writer.key("state")
+        writer.string(alert.state.rawValue)
+        writer.key("reason")
+        writer.string(transition.reason)
+        writer.key("history_only")
+        writer.bool(transition.isHistoryOnly)
+        writer.key("fingerprint")
+        let digits = String(alert.fingerprint, radix: 16)
+        writer.string(String(repeating: "0", count: 16 - digits.count) + digits)
+        for (key, labels) in [("labels", alert.labels), ("annotations", alert.annotations)] {
+            writer.key(key)
+            writer.beginObject()
+            for pair in labels.pairs {
+                writer.key(pair.name)
+                writer.string(pair.value)
+            }
+            writer.endObject()
+        }
+        writer.key("starts_at")
+        writer.string(alert.startsAt.rfc3339)
+        if let endsAt = alert.endsAt {
+            writer.key("ends_at")
+            writer.string(endsAt.rfc3339)
+        }
+        writer.key("value")
+        writer.double(alert.value)
+        writer.key("incident")
+        writer.string(transition.incident.description)
+        writer.key("sequence")
+        writer.integer(transition.sequence)
+        writer.endObject()
+        return writer.text
+    }
+}
