@@ -95,7 +95,7 @@ struct PatternTests {
     }
 
     @Test func `a search that would never end is given up and counted`() throws {
-        let pattern = try Pattern("(x+x+)+y")
+        let pattern = try Pattern("(x+x+)+[yz]")
         #expect(!pattern.matches(String(repeating: "x", count: 60)))
         #expect(pattern.limitHits == 1)
         #expect(pattern.matches("xxy"))

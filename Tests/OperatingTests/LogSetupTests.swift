@@ -27,6 +27,7 @@ struct LogSetupTests {
     }
 
     @Test func `repeats are held back and counted`() {
+        let logger = self.logger
         for index in 0..<100 { logger.warning("again", metadata: ["n": "\(index)"]) }
         #expect(lines.all.count == 20)
         time.advance(by: .seconds(30))

@@ -100,9 +100,12 @@ import Synchronization
         result.reserveCapacity(bytes.count)
         var copied = 0
         while true {
-            result += bytes[copied..<match.lowerBound]
-            result += replacement
-            copied = match.upperBound
+            // An empty match right behind another match is none, as in RE2 and Go.
+            if !match.isEmpty || copied == 0 || match.lowerBound > copied {
+                result += bytes[copied..<match.lowerBound]
+                result += replacement
+                copied = match.upperBound
+            }
             // After an empty match the search goes on behind the next character (all of its UTF-8), or it would find the same for ever.
             var start = match.upperBound
             if match.isEmpty {
