@@ -1,21 +1,7 @@
 import Blocks
 import Glibc
 import Telemetry
-
-/// The same numbers in each run: SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-}
+import TestSupport
 
 /// What the golden files hold, and rows of any shape.
 enum BlockSamples {
@@ -119,20 +105,10 @@ enum GoldenFile {
         #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Fixtures/wire/" + name
     }
 
-    static func read(_ name: String) -> [UInt8]? {
-        guard let file = unsafe fopen(path(name), "rb") else { return nil }
-        defer { unsafe fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = unsafe fread(&bytes, 1, bytes.count, file)
-        return Array(bytes[..<count])
-    }
+    static func read(_ name: String) -> [UInt8]? { TestFiles.bytes(path(name)) }
 
     /// Only with UPDATE_GOLDEN=1, after the format was changed on purpose.
-    static func write(_ bytes: [UInt8], _ name: String) {
-        guard let file = unsafe fopen(path(name), "wb") else { return }
-        unsafe fwrite(bytes, 1, bytes.count, file)
-        unsafe fclose(file)
-    }
+    static func write(_ bytes: [UInt8], _ name: String) { try? TestFiles.write(bytes, to: path(name)) }
 
     static var isUpdating: Bool { unsafe getenv("UPDATE_GOLDEN") != nil }
 }

@@ -1,5 +1,5 @@
-import Blocks
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Blocks

@@ -1,1 +1,0 @@
-// The room Wire: see docs/architecture.md.

@@ -1,0 +1,111 @@
+import Blocks
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Wire
+
+struct WireTests {
+    static let noon = Timestamp(nanoseconds: 1_793_534_400_000_000_000)
+    static let identity = HostIdentity(
+        agent: UUID(high: 0x1111_2222_3333_7444, low: 0x8555_6666_7777_8888),
+        host: "web-1",
+        tags: ["production", "wüste"]
+    )
+
+    static func batch(_ sequence: UInt64, lane: Lane = .logs) -> Batch {
+        let events = (0..<3).map { Event(timestamp: noon, source: "nginx", type: Event.logLine, severity: .info, message: "line \($0)") }
+        return Batch(
+            identity: identity,
+            lane: lane,
+            sequence: sequence,
+            createdAt: noon,
+            blocks: [EventBlock.encode(events), EventBlock.encode([])],
+            reads: [ReadRange(path: "/var/log/a.log", device: 66, inode: .max, from: 0, to: 4711)]
+        )
+    }
+
+    @Test func `a sealed batch opens as it was`() throws {
+        let sealed = Wire.seal(Self.batch(17))
+        #expect(sealed.rows == 3)
+        #expect((sealed.lane, sealed.sequence, sealed.createdAt) == (.logs, 17, Self.noon))
+        let opened = try Wire.open(sealed.bytes, inflatedBytesMax: 10_000)
+        #expect(opened.map(\.batch) == [Self.batch(17)])
+    }
+
+    @Test func `several batches travel as members of one stream, in order`() throws {
+        let batches = [Self.batch(1), Self.batch(2), Self.batch(9, lane: .alerts)]
+        let body = batches.flatMap { Wire.seal($0).bytes }
+        #expect(try Wire.open(body, inflatedBytesMax: 10_000).map(\.batch) == batches)
+    }
+
+    @Test func `the checksum is the same for a repeat and another for another content`() throws {
+        func checksum(_ batch: Batch) throws -> UInt64 { try Wire.open(Wire.seal(batch).bytes, inflatedBytesMax: 10_000)[0].checksum }
+        var other = Self.batch(5)
+        other.blocks = [EventBlock.encode([])]
+        #expect(try checksum(Self.batch(5)) == checksum(Self.batch(5)))
+        #expect(try checksum(Self.batch(5)) != checksum(other))
+        #expect(try checksum(Self.batch(5)) != checksum(Self.batch(6)))
+    }
+
+    @Test func `version 1 is written byte for byte as it was released`() throws {
+        var batch = Self.batch(17)
+        batch.blocks = [[1, 2, 3], []]
+        let expected: [UInt8] = [
+            0x54, 0x63, 0x42, 0x74, 1, 2, 0, 0, 0x41, 0x71, 0x3D, 0x27, 0x69, 0x1C, 0xC2, 0x59, 119, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 152, 131,
+            206, 222, 227, 24, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x74, 0x44, 0x85, 0x55, 0x66, 0x66, 0x77, 0x77, 0x88, 0x88, 5, 119, 101, 98, 45,
+            49,
+            2, 10, 112, 114, 111, 100, 117, 99, 116, 105, 111, 110, 6, 119, 195, 188, 115, 116, 101, 1, 14, 47, 118, 97, 114, 47, 108, 111, 103, 47,
+            97,
+            46, 108, 111, 103, 66, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 0, 231, 36, 2, 3, 1, 2, 3, 0,
+        ]
+        #expect(Wire.frame(batch) == expected)
+    }
+
+    @Test func `each changed byte of a frame is noticed`() {
+        let frame = Wire.frame(Self.batch(17))
+        for offset in frame.indices {
+            for change: UInt8 in [0x01, 0x80, 0xFF] {
+                var bytes = frame
+                bytes[offset] ^= change
+                #expect(throws: WireError.self) { try Wire.open(frames: bytes) }
+            }
+        }
+        for length in frame.indices { #expect(throws: WireError.self) { try Wire.open(frames: Array(frame[..<length])) } }
+    }
+
+    @Test func `random damage under a right checksum never crashes`() {
+        var generator = SeededGenerator(seed: 4711)
+        let frame = Wire.frame(Self.batch(17))
+        for _ in 0..<5000 {
+            var bytes = frame
+            for _ in 0..<Int.random(in: 1...5, using: &generator) {
+                bytes[Int.random(in: 20..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            bytes.put(Wire.checksum(of: bytes.span, at: 0, end: bytes.count), width: 8, at: 8)
+            _ = try? Wire.open(frames: bytes)
+        }
+    }
+
+    @Test func `a newer version and other bodies are refused by name`() {
+        var frame = Wire.frame(Self.batch(17))
+        frame[4] = 2
+        #expect(throws: WireError.newer(version: 2)) { try Wire.open(Gzip.compress(frame), inflatedBytesMax: 10_000) }
+        #expect(throws: WireError.notABatch(offset: 0)) { try Wire.open(Gzip.compress(Array("{}".utf8)), inflatedBytesMax: 10_000) }
+        #expect(throws: WireError.gzip(.truncated)) { try Wire.open([], inflatedBytesMax: 10_000) }
+        #expect(throws: WireError.self) { try Wire.open(Gzip.compress([]), inflatedBytesMax: 10_000) }
+        #expect(throws: WireError.gzip(.tooLarge(limit: 10))) { try Wire.open(Wire.seal(Self.batch(1)).bytes, inflatedBytesMax: 10) }
+    }
+
+    @Test func `an acknowledgement survives JSON`() {
+        let acknowledgement = Acknowledgement(lanes: [.logs: 17, .alerts: 3])
+        #expect(String(decoding: AcknowledgementJSON.encode(acknowledgement), as: UTF8.self) == #"{"lanes":{"alerts":3,"logs":17}}"#)
+        #expect(AcknowledgementJSON.decode(AcknowledgementJSON.encode(acknowledgement)) == acknowledgement)
+        #expect(AcknowledgementJSON.decode(Array(#"{"lanes":{"dreams":1,"logs":2}}"#.utf8)) == Acknowledgement(lanes: [.logs: 2]))
+    }
+
+    @Test(arguments: ["", "<html>", "{}", #"{"lanes":[]}"#, #"{"lanes":{"logs":-1}}"#, #"{"lanes":{"logs":"9"}}"#])
+    func `an answer that is none acknowledges nothing`(body: String) {
+        #expect(AcknowledgementJSON.decode(Array(body.utf8)) == nil)
+    }
+}
