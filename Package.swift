@@ -153,7 +153,7 @@ let testTargets: [Target] = [
     tests(of: "Expressions", ["Telemetry", "Matching"]),
     tests(of: "Rules", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     tests(of: "SQLite", []),
-    tests(of: "Transferring", []),
+    tests(of: "Transferring", ["Telemetry", "JSON"]),
     tests(of: "Configuring", ["Telemetry"]),
     tests(of: "Operating", ["Telemetry", "JSON", logging]),
     tests(of: "Collecting", ["Telemetry", "Operating"]),

@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+package import Glibc
 import Synchronization
 
 /// A program started by a test: its output is read all the time, lines can be awaited, and it dies with its handle.
@@ -29,21 +29,31 @@ package final class ChildProcess: Sendable {
         directory: String? = nil,
         outputFile: String? = nil
     ) throws(StartError) -> ChildProcess {
-        var ends: [Int32] = [-1, -1]
-        if let outputFile {
-            ends[1] = open(outputFile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-            guard ends[1] >= 0 else { throw StartError(description: "cannot open \(outputFile): errno \(errno)") }
-        } else {
-            guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { throw StartError(description: "no pipe: errno \(errno)") }
+        // One start at a time: between pipe() and FD_CLOEXEC another child would inherit the pipe and hold it open.
+        let started: Result<(pid_t, Int32), StartError> = oneAtATime.withLock { _ in
+            var ends: [Int32] = [-1, -1]
+            if let outputFile {
+                ends[1] = unsafe open(outputFile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+                guard ends[1] >= 0 else { return .failure(StartError(description: "cannot open \(outputFile): errno \(errno)")) }
+            } else {
+                guard unsafe pipe(&ends) == 0 else { return .failure(StartError(description: "no pipe: errno \(errno)")) }
+                for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            }
+            defer { close(ends[1]) }
+            // posix_spawn of this libc's module knows no working directory; env changes it and becomes the program.
+            let words = directory.map { ["/usr/bin/env", "-C", $0, executable] } ?? [executable]
+            let (status, pid) = spawn(words + arguments, variables: environment, output: ends[1])
+            guard status == 0 else {
+                if ends[0] >= 0 { close(ends[0]) }
+                return .failure(StartError(description: "cannot start \(executable): errno \(status)"))
+            }
+            return .success((pid, ends[0]))
         }
-        defer { close(ends[1]) }
-        let (status, pid) = spawn(executable, arguments, variables: environment, directory: directory, output: ends[1])
-        guard status == 0 else {
-            if ends[0] >= 0 { close(ends[0]) }
-            throw StartError(description: "cannot start \(executable): errno \(status)")
-        }
-        return ChildProcess(pid: pid, reading: ends[0])
+        let (pid, descriptor) = try started.get()
+        return ChildProcess(pid: pid, reading: descriptor)
     }
+
+    private static let oneAtATime = Mutex(())
 
     private init(pid: pid_t, reading descriptor: Int32) {
         self.pid = pid
@@ -93,19 +103,16 @@ package final class ChildProcess: Sendable {
     }
 
     private static func spawn(
-        _ executable: String,
-        _ arguments: [String],
+        _ command: [String],
         variables: [String: String],
-        directory: String?,
         output: Int32
     ) -> (status: Int32, pid: pid_t) {
-        var actions = posix_spawn_file_actions_t()
+        var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe _ = posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 2)
-        if let directory { unsafe posix_spawn_file_actions_addchdir_np(&actions, directory) }
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
@@ -118,17 +125,17 @@ package final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var merged = currentEnvironment()
         for (name, value) in variables { merged[name] = value }
-        let words: [UnsafeMutablePointer<CChar>?] = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
+        let words: [UnsafeMutablePointer<CChar>?] = unsafe command.map { unsafe strdup($0) } + [nil]
         let settings: [UnsafeMutablePointer<CChar>?] = unsafe merged.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer { unsafe (words + settings).forEach { unsafe free($0) } }
         var pid = pid_t()
-        let status = unsafe posix_spawn(&pid, executable, &actions, &attributes, words, settings)
+        let status = unsafe posix_spawn(&pid, command[0], &actions, &attributes, words, settings)
         return (status, pid)
     }
 
     private static func currentEnvironment() -> [String: String] {
         var variables: [String: String] = [:]
-        guard var entry = unsafe environ else { return variables }
+        var entry = unsafe environ
         while let text = unsafe entry.pointee {
             let pair = unsafe String(cString: text)
             if let equals = pair.firstIndex(of: "=") { variables[String(pair[..<equals])] = String(pair[pair.index(after: equals)...]) }
@@ -182,7 +189,7 @@ private final class Record: Sendable {
 
     /// Waits for the end without taking it, then takes it under the lock: until then the id cannot belong to another process.
     func reap(_ pid: pid_t) {
-        var information = siginfo_t()
+        var information = unsafe siginfo_t()
         while unsafe waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
         let (exits, exit) = state.withLock { state -> ([CheckedContinuation<ChildProcess.Exit, Never>], ChildProcess.Exit) in
             var status: Int32 = 0

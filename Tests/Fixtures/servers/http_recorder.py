@@ -52,6 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if arguments.record:
                 with open(arguments.record, "a") as file:
                     file.write(json.dumps(record) + "\n")
+            print("recorded", sum(seen.values()), flush=True)
         parts = self.path.strip("/").split("/")
         if parts[0] == "echo":
             self.answer(200, json.dumps(record).encode(), Content_Type="application/json")

@@ -32,6 +32,7 @@ arguments = parser.parse_args()
 
 class Handler:
     failed = 0
+    recorded = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if arguments.reject and address == arguments.reject:
@@ -65,6 +66,8 @@ class Handler:
         if arguments.record:
             with open(arguments.record, "a") as file:
                 file.write(json.dumps(record) + "\n")
+        Handler.recorded += 1
+        print("recorded", Handler.recorded, flush=True)
         return "250 2.0.0 queued as T4711"
 
 
