@@ -1,0 +1,218 @@
+package import Answering
+import HTTPTypes
+import Hummingbird
+import JSON
+package import Operating
+package import Telemetry
+import Wire
+
+/// The aggregator's ear: reads bodies, finds events and batches in them, hands them to Admitting, and says what became of them.
+///
+/// `POST /api/v1/ingest` (agents), `/api/v1/events`, `/api/v1/events/batch`; the latter two also without `/api/v1`.
+package struct Receiver: Sendable {
+    private let limits: ReceivingLimits
+    private let admission: any SubmissionAdmitting
+    private let time: any TimeSource
+    private let reader: BodyReader
+    private let collected: Counter
+    private let failed: Counter
+    private let bytesReceived: Counter
+    private let batchesReceived: Counter
+
+    /// - Parameters:
+    ///   - admission: the next room.
+    ///   - budget: what all requests together may hold in memory.
+    package init(limits: ReceivingLimits, into admission: any SubmissionAdmitting, budget: BodyBudget, time: any TimeSource, metrics: MetricsRegistry)
+    {
+        (self.limits, self.admission, self.time) = (limits, admission, time)
+        reader = BodyReader(limits: limits.body, budget: budget)
+        let help = "Events of JSON clients: collected, or failed because they were no good events."
+        collected = metrics.counter("tocsin_receiving_events_total", help: help, labels: [Label("outcome", "collected")])
+        failed = metrics.counter("tocsin_receiving_events_total", help: help, labels: [Label("outcome", "failed")])
+        bytesReceived = metrics.counter("tocsin_receiving_bytes_total", help: "Bytes of bodies as they came.")
+        batchesReceived = metrics.counter("tocsin_receiving_batches_total", help: "Batches of agents, repeats included.")
+    }
+
+    package var routes: [Route] {
+        [Route(.post, "/api/v1/ingest", .send) { try await ingest($0, $1) }]
+            + Route.both(.post, "/events", .send) { try await one($0, $1) }
+            + Route.both(.post, "/events/batch", .send) { try await many($0, $1) }
+    }
+
+    // MARK: Agents
+
+    /// Sealed batches: 200 with the highest durable sequence per lane. What is wrong for good is 400 or 422 (the agent sets it aside), what may
+    /// get better is 429 or 503 (it keeps it), 409 is a cloned spool.
+    private func ingest(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
+        let (body, share) = try await reader.read(request, context)
+        bytesReceived.increment(by: body.count)
+        try Inflation.refuseBomb(body, bytesMax: limits.inflatedBytesMax)
+        let batches: [ReceivedBatch]
+        do {
+            batches = try Wire.open(body, inflatedBytesMax: limits.inflatedBytesMax)
+        } catch {
+            switch error {
+            case .gzip(let error): throw Inflation.problem(of: error)
+            // Nothing is wrong with the data: it waits until this program is upgraded.
+            case .newer: throw .unavailable(error.description, retryAfter: .seconds(60))
+            case .notABatch, .checksum, .malformed: throw .malformed(error.description)
+            }
+        }
+        let inflated = batches.reduce(0) { $0 + $1.batch.blocks.reduce(0) { $0 + $1.count } }
+        guard share.take(inflated) else {
+            throw .unavailable("all requests together hold as many bytes as this aggregator allows: try again", retryAfter: .seconds(1))
+        }
+        batchesReceived.increment(by: batches.count)
+        let receipt = try await admit(.native(batches), body.count, inflated, context)
+        withExtendedLifetime(share) {}
+        guard case .lanes(let acknowledgement) = receipt else { throw .failed("the batches were answered as if they were events") }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: AcknowledgementJSON.encode(acknowledgement)))
+        )
+    }
+
+    // MARK: JSON clients
+
+    private func one(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
+        let key = try idempotencyKey(request)
+        let (body, inflated, share) = try await text(request, context)
+        let event: Event
+        do {
+            event = try EventReader(limits: limits, receivedAt: time.now()).event(in: withoutMark(inflated).span)
+        } catch {
+            failed.increment()
+            let items = error.faults.map { Problem.Item(pointer: $0.pointer, detail: $0.detail) }
+            let detail = items.count == 1 ? items[0].detail : "the event has \(items.count) faults"
+            throw error.faults.contains { $0.isSyntax } ? .malformed(detail, errors: items) : .unacceptable(detail, errors: items)
+        }
+        let ids = try await store([event], key: key, body, inflated.count, context)
+        withExtendedLifetime(share) {}
+        return .json(.created, headers: [.location: "/api/v1/events/\(ids[0])"]) { json in
+            json.beginObject()
+            json.member("event_id", ids[0].description)
+            json.member("status", "collected")
+            json.endObject()
+        }
+    }
+
+    private func many(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
+        let key = try idempotencyKey(request)
+        let (body, inflated, share) = try await text(request, context)
+        let outcome = try BatchReader(limits: limits, receivedAt: time.now()).read(inflated)
+        failed.increment(by: outcome.failed)
+        guard !outcome.events.isEmpty else { throw nothingCollected(outcome) }
+        let ids = try await store(outcome.events, key: key, body, inflated.count, context)
+        withExtendedLifetime(share) {}
+        return .json(.created) { json in
+            json.beginObject()
+            json.member("collected", ids.count)
+            json.member("failed", outcome.failed)
+            json.key("errors")
+            json.array(of: outcome.errors)
+            json.endObject()
+        }
+    }
+
+    /// 400 when nothing of the body was JSON, else 422; with the counts of a batch in the document.
+    private func nothingCollected(_ outcome: BatchReader.Outcome) -> Problem {
+        guard outcome.failed > 0 else { return .unacceptable("the batch holds no event") }
+        let detail = "none of the \(outcome.failed) events could be collected; errors lists why"
+        var problem: Problem =
+            outcome.failedBySyntaxOnly ? .malformed(detail, errors: outcome.errors) : .unacceptable(detail, errors: outcome.errors)
+        problem.counts = ["collected": 0, "failed": outcome.failed]
+        return problem
+    }
+
+    private func store(
+        _ events: [Event],
+        key: String?,
+        _ bodyBytes: Int,
+        _ inflatedBytes: Int,
+        _ context: DoorContext
+    ) async throws(Problem) -> [UUID] {
+        let receipt = try await admit(.events(ClientEvents(events: events, idempotencyKey: key)), bodyBytes, inflatedBytes, context)
+        guard case .events(let ids, let isRepeat) = receipt else { throw .failed("the events were answered as if they were batches") }
+        guard ids.count == events.count else {
+            throw isRepeat
+                ? .unacceptable("this Idempotency-Key was used for another request, of \(ids.count) events: take a new key for each request")
+                : .failed("\(ids.count) identifiers came back for \(events.count) events")
+        }
+        collected.increment(by: ids.count)
+        return ids
+    }
+
+    private func admit(
+        _ content: Submission.Content,
+        _ bodyBytes: Int,
+        _ inflatedBytes: Int,
+        _ context: DoorContext
+    ) async throws(Problem) -> Receipt {
+        let submission = Submission(
+            principal: context.principal,
+            receivedAt: time.now(),
+            content: content,
+            bodyBytes: bodyBytes,
+            inflatedBytes: inflatedBytes
+        )
+        do {
+            return try await admission.admit(submission)
+        } catch {
+            switch error {
+            case .forbidden(let detail): throw .forbidden(detail)
+            case .conflict(let detail): throw .conflict(detail)
+            case .rateLimited(let retryAfter, let detail): throw .rateLimited(detail, retryAfter: retryAfter)
+            case .unacceptable(let detail): throw .unacceptable(detail)
+            case .unavailable(let retryAfter, let detail): throw .unavailable(detail, retryAfter: retryAfter)
+            }
+        }
+    }
+
+    /// A body of JSON text, inflated.
+    private func text(
+        _ request: Request,
+        _ context: DoorContext
+    ) async throws(Problem) -> (bodyBytes: Int, inflated: [UInt8], share: BodyBudget.Share) {
+        try checkContentType(request)
+        let (body, share) = try await reader.read(request, context)
+        bytesReceived.increment(by: body.count)
+        guard !body.isEmpty else { throw .malformed("the body is empty; send an event as JSON") }
+        let inflated = try Inflation.inflate(
+            body,
+            encoding: request.headers[.contentEncoding],
+            bytesMax: limits.inflatedBytesMax,
+            share: share
+        )
+        return (body.count, inflated, share)
+    }
+
+    private func checkContentType(_ request: Request) throws(Problem) {
+        guard let header = request.headers[.contentType] else { return }
+        let type = header.prefix { $0 != ";" && $0 != " " }.lowercased()
+        switch type {
+        // The last is what curl -d says when nobody tells it otherwise.
+        case "application/json", "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines",
+            "application/jsonlines", "application/octet-stream", "application/x-www-form-urlencoded":
+            return
+        case _ where type.hasPrefix("application/") && type.hasSuffix("+json"): return
+        default:
+            throw .unsupportedMediaType(
+                "the content type \(type) is not read here; send application/json, or application/x-ndjson for one event a line"
+            )
+        }
+    }
+
+    private func idempotencyKey(_ request: Request) throws(Problem) -> String? {
+        guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else { return nil }
+        guard !key.isEmpty, key.utf8.count <= ReceivingLimits.keyBytesMax, key.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
+            throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
+        }
+        return key
+    }
+
+    /// RFC 8259 §8.1 lets a reader pass over a byte order mark.
+    private func withoutMark(_ body: [UInt8]) -> [UInt8] {
+        body.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(body.dropFirst(3)) : body
+    }
+}

@@ -1,1 +1,0 @@
-// The room Receiving: see docs/architecture.md.
