@@ -1,5 +1,6 @@
 import Blocks
 import Telemetry
+import TestSupport
 import Testing
 
 struct BlockTests {
