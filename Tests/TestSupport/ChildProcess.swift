@@ -240,7 +240,9 @@ private final class Record: Sendable {
     /// Takes out the waiters whose line is there, and all when no more can come.
     private static func settle(_ state: inout State) -> [(CheckedContinuation<String?, Never>, String?)] {
         guard !state.lineWaiters.isEmpty else { return [] }
-        let lines = state.output.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
+        // Only whole lines: a program may write one in pieces.
+        let end = state.isOutputClosed ? state.output.count : (state.output.lastIndex(of: UInt8(ascii: "\n")) ?? 0)
+        let lines = state.output[..<end].split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
         var settled: [(CheckedContinuation<String?, Never>, String?)] = []
         for (number, waiter) in state.lineWaiters {
             let line = lines.first { $0.contains(waiter.text) }

@@ -91,7 +91,7 @@ import Transferring
     @Test func `a slow answer ends with a timeout that names the peer and not the path`() async throws {
         let server = try await TestServer.http(in: folder)
         let error = await failure(HTTPRequest(url: "http://user:pass@127.0.0.1:\(server.port)/slow/20?secret=1", timeout: .milliseconds(300)))
-        #expect(error?.label.description == "timeout")
+        #expect(error?.label.description == "timeout", "\(error?.description ?? "")")
         #expect(error?.description.contains("http://127.0.0.1:\(server.port)") == true)
         #expect(error?.description.contains("secret") == false)
         #expect(error?.description.contains("pass") == false)

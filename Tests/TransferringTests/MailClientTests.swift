@@ -36,8 +36,8 @@ import Transferring
         #expect(mail["message_id"]?.string == "<m-1@example.org>")
         #expect(mail["hello"]?.string == "aggregator.example.org")
         #expect(mail["type"]?.string == "multipart/alternative")
-        #expect(mail["text"]?.string == "Hello\n.\n..dots\nend\n")
-        #expect(mail["html"]?.string == "<p>Hällo</p>\n")
+        #expect(mail["text"]?.string == "Hello\n.\n..dots\nend")
+        #expect(mail["html"]?.string == "<p>Hällo</p>")
         #expect(mail["tls"]?.bool == false)
         #expect(mail["defects"]?.array?.isEmpty == true)
     }

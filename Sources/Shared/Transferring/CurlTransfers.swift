@@ -22,6 +22,8 @@ final class CurlTransfers: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 answer.await(continuation)
+                // Cancelled before there was anything to resume.
+                if exchange.isCancelled { return answer.give(.failure(.cancelled)) }
                 let isQueued = threads.run { [self] in
                     guard !exchange.isCancelled else { return answer.give(.failure(.cancelled)) }
                     guard let handle = borrow(for: origin) else {

@@ -34,12 +34,13 @@ enum MIMEText {
         return output
     }
 
-    /// RFC 2047 encoded words (UTF-8, base64), each at most 75 long and cut between characters, folded with CRLF and a blank.
+    /// RFC 2047 encoded words (UTF-8, base64), cut between characters, folded with CRLF and a blank. A word is at most 64 long, so that the
+    /// first line with the header's name stays within 76.
     static func encodedWords(_ text: String) -> String {
         var (words, chunk): ([String], [UInt8]) = ([], [])
         for scalar in text.unicodeScalars {
             let bytes = Array(String(scalar).utf8)
-            if chunk.count + bytes.count > 45 {
+            if chunk.count + bytes.count > 39 {
                 words.append(encodedWord(chunk))
                 chunk.removeAll()
             }

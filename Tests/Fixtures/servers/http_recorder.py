@@ -53,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 with open(arguments.record, "a") as file:
                     file.write(json.dumps(record) + "\n")
             print("recorded", sum(seen.values()), flush=True)
-        parts = self.path.strip("/").split("/")
+        parts = self.path.split("?")[0].strip("/").split("/")
         if parts[0] == "echo":
             self.answer(200, json.dumps(record).encode(), Content_Type="application/json")
         elif parts[0] == "status":

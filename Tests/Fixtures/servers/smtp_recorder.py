@@ -45,7 +45,7 @@ class Handler:
             Handler.failed += 1
             return "451 4.3.0 try again later"
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        parts = {part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()}
+        parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
         record = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
