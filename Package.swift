@@ -167,7 +167,7 @@ let testTargets: [Target] = [
     tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
     tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
     tests(of: "Querying", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON"]),
-    tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON"]),
+    tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring"]),
     tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
     tests(of: "AggregatorApp", ["Answering", "Telemetry", "Operating", "Configuring", "JSON", hummingbirdTesting] + hummingbird),
