@@ -7,7 +7,7 @@ import Testing
     var book = AlertBook(expireAfter: .seconds(300))
 
     mutating func take(_ alert: Alert, _ sequence: UInt64, now: Int, agent: UUID = Scene.agent) -> AlertDecision? {
-        book.take(alert, at: Scene.place(sequence, agent: agent), of: "web-1", collections: 0, now: Scene.at(now))
+        book.take(alert, at: Scene.place(sequence, agent: agent), of: "web-1", now: Scene.at(now))
     }
 
     mutating func judge(_ now: Int, up: Bool = true, dataAt: Int? = nil, collections: UInt64 = 100) -> [AlertDecision] {
@@ -92,25 +92,33 @@ import Testing
     @Test mutating func `an alert that its agent forgot expires when the host is up and sends newer data`() {
         #expect(take(Scene.firing(since: 0), 1, now: 1) != nil)
         #expect(judge(200).isEmpty)
-        let decisions = judge(400)
+        #expect(judge(400, collections: 40).isEmpty)
+        #expect(judge(440, collections: 44).isEmpty)
+        let decisions = judge(450, collections: 45)
         #expect(decisions.map(\.reason) == [.expired])
         #expect(decisions.first?.previous == .firing)
         #expect(decisions.first?.alert.state == .resolved)
         #expect(take(Scene.firing(since: 0, updated: 500), 2, now: 500)?.reason == .fired)
     }
 
-    @Test(arguments: [
-        (up: false, dataAt: 4000, collections: UInt64(100)),
-        (up: true, dataAt: 100, collections: 100),
-        (up: true, dataAt: 4000, collections: 3),
-    ])
-    func `an alert does not expire`(_ scene: (up: Bool, dataAt: Int, collections: UInt64)) {
+    @Test(arguments: [(up: false, dataAt: 4000, each: UInt64(1)), (up: true, dataAt: 100, each: 1), (up: true, dataAt: 4000, each: 0)])
+    func `an alert does not expire while its host is down, behind, or silent`(_ scene: (up: Bool, dataAt: Int, each: UInt64)) {
         var book = AlertBook(expireAfter: .seconds(300))
-        _ = book.take(Scene.firing(since: 0), at: Scene.place(1), of: "web-1", collections: 0, now: Scene.at(1))
-        let decisions = book.judge(now: Scene.at(4000)) { _ in
-            HostCondition(isUp: scene.up, dataAt: Scene.at(scene.dataAt), collections: scene.collections)
+        _ = book.take(Scene.firing(since: 0), at: Scene.place(1), of: "web-1", now: Scene.at(1))
+        for step in 0..<20 {
+            let decisions = book.judge(now: Scene.at(4000 + step * 10)) { _ in
+                HostCondition(isUp: scene.up, dataAt: Scene.at(scene.dataAt), collections: 100 + UInt64(step) * scene.each)
+            }
+            #expect(decisions.isEmpty)
         }
-        #expect(decisions.isEmpty)
+    }
+
+    @Test mutating func `a host that slept has time to repeat what fires`() {
+        #expect(take(Scene.firing(since: 0), 1, now: 1) != nil)
+        #expect(judge(4000, collections: 50).isEmpty)
+        #expect(take(Scene.firing(since: 0, updated: 4010), 2, now: 4011) == nil)
+        #expect(judge(4060, collections: 56).isEmpty)
+        #expect(judge(4200, collections: 70).isEmpty)
     }
 
     @Test mutating func `a new agent id that sends again what the old one sent tells nothing twice`() {

@@ -17,10 +17,12 @@ import Testing
         var now = 0
         /// Name → start of what fires in truth.
         var firing: [String: Int] = [:]
+        var lastSent: [String: Int] = [:]
         var episodes: [(name: String, start: Int, end: Int?)] = []
         var sequence: UInt64 = 0
         var queue: [BlockFacts] = []
         var samples = 0
+        var awayFor = 0
         var isOnline = true
         let reorders: Bool
 
@@ -35,6 +37,7 @@ import Testing
 
         mutating func send(_ alert: Alert) {
             sequence += 1
+            lastSent[alert.name] = now
             let contact = Scene.contact(at: now, kind: .alerts)
             queue.append(BlockFacts(contact: contact, origin: Scene.place(sequence), alerts: [alert]))
         }
@@ -48,7 +51,7 @@ import Testing
                         firing[name] = nil
                         if let index = episodes.lastIndex(where: { $0.name == name }) { episodes[index].end = now }
                         send(Scene.resolved(name, since: start, ended: now))
-                    } else if (now - start) % 60 == 0 {
+                    } else if now - lastSent[name, default: 0] >= 60 {
                         send(Scene.firing(name, since: start, updated: now))
                     }
                 } else if !calm, chance(5) {
@@ -60,10 +63,16 @@ import Testing
             samples += 1
             if !calm, chance(3) { isOnline.toggle() }
             if calm { isOnline = true }
+            if awayFor > 0 {
+                // The aggregator is away: the host lives on.
+                awayFor -= 1
+                return
+            }
             if isOnline { deliver() }
             collect(correlation.judge(now: Scene.at(now), mayBlameHosts: true))
             commit()
             if chance(10) { restart() }
+            if !calm, chance(1) { sleep() }
         }
 
         /// The alerts lane goes first; several blocks may arrive twice or exchanged.
@@ -107,10 +116,13 @@ import Testing
 
         /// What was decided since the last commit is gone, with what it told; here everything was committed.
         mutating func restart() {
-            if chance(50) { now += 10 * Int.random(in: 1...30, using: &random) }
+            if chance(50) { awayFor = Int.random(in: 1...60, using: &random) }
             correlation = Correlation(config: config, restoring: stored, makeID: makeID)
             correlation.resume(at: Scene.at(now))
         }
+
+        /// Everybody sleeps, as a laptop does.
+        mutating func sleep() { now += 10 * Int.random(in: 1...200, using: &random) }
     }
 
     @Test(arguments: 0..<60)

@@ -122,7 +122,6 @@ import Testing
             #expect(down.alert.startsAt == Scene.at(90))
             #expect(down.alert.annotations["last_contact"] == Scene.noon.rfc3339)
             #expect(down.alert.annotations["description"]?.contains("DiskFull") == true)
-            #expect(time.now() <= Scene.at(100))
             // Its other alert stays, and says that nobody knows.
             let listed = await correlator.alerts()
             #expect(listed.count { $0.state == .firing } == 2)

@@ -27,7 +27,7 @@ import Testing
         _ = book.resolved(Scene.resolved("A", since: 0, ended: 100), of: "web-1", incident: id)
         #expect(book.past(Scene.resolved("B", since: 50, ended: 150), of: "web-1") == id)
         #expect(book.entries[id]?.closedAt == Scene.at(150))
-        #expect(book.past(Scene.resolved("C", since: 500, ended: 600), of: "web-1") != id)
+        #expect(book.past(Scene.resolved("C", since: -600, ended: -500), of: "web-1") != id)
         // Fires since then, and still does: the incident is not over.
         #expect(book.fired(Scene.firing("D", since: 140), of: "web-1") == id)
         #expect(book.entries[id]?.isOpen == true)

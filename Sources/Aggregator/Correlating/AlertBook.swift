@@ -27,8 +27,8 @@ struct AlertEntry: Sendable, Hashable {
     var heardAt: Timestamp
     /// While held: when people are told unless the end arrives.
     var heldUntil: Timestamp?
-    /// The host's count of sample blocks at the last row.
-    var collections: UInt64
+    /// The host's count of sample blocks when a repeat was first missed; nil while none is. Not stored: a restart begins to count anew.
+    var missedSince: UInt64?
     var incident: UUID?
 
     var key: AlertKey { AlertKey(host: host, fingerprint: alert.fingerprint) }
@@ -104,10 +104,8 @@ struct AlertBook: Sendable {
     // MARK: Rows of agents
 
     /// Takes in one row of an alert block.
-    /// - Parameters:
-    ///   - collections: the host's count of sample blocks so far.
-    ///   - now: our clock when the block is read, which may be long after it was received.
-    mutating func take(_ alert: Alert, at place: RowOrigin, of host: String, collections: UInt64, now: Timestamp) -> AlertDecision? {
+    /// - Parameter now: our clock when the block is read, which may be long after it was received.
+    mutating func take(_ alert: Alert, at place: RowOrigin, of host: String, now: Timestamp) -> AlertDecision? {
         noteProgress(of: host, updatedAt: alert.updatedAt, now: now)
         let key = AlertKey(host: host, fingerprint: alert.fingerprint)
         guard var entry = entries[key] else {
@@ -122,7 +120,6 @@ struct AlertBook: Sendable {
                 place: place,
                 heardAt: now,
                 heldUntil: nil,
-                collections: collections,
                 incident: nil
             )
             return begin(entry, alert, previous: nil, now: now)
@@ -134,7 +131,7 @@ struct AlertBook: Sendable {
             return nil
         }
         let before = entry
-        (entry.place, entry.heardAt, entry.collections) = (place, now, collections)
+        (entry.place, entry.heardAt, entry.missedSince) = (place, now, nil)
         switch (before.phase, alert.state) {
         case (.pending, _), (.resolved, .firing), (.resolved, .pending):
             return begin(entry, alert, previous: before.phase == .pending ? .pending : .resolved, now: now)
@@ -256,7 +253,6 @@ struct AlertBook: Sendable {
                 place: nil,
                 heardAt: now,
                 heldUntil: nil,
-                collections: 0,
                 incident: wasFiring ? known?.incident : nil
             )
         )
@@ -275,8 +271,16 @@ struct AlertBook: Sendable {
                 (entry.phase, entry.heldUntil) = (.firing, nil)
                 keep(entry)
                 decisions.append(AlertDecision(key: key, alert: entry.alert, previous: nil, reason: .firedLate))
-            } else if let host = condition(entry.host), isForgotten(entry, by: host, now: now) {
+            } else if let host = condition(entry.host), isMissed(entry, by: host, now: now) {
+                // A host that slept, or was away, sends its alerts as soon as it is awake: give it time for that.
+                guard let since = entry.missedSince, host.collections >= since else {
+                    entries[key]?.missedSince = host.collections
+                    continue
+                }
+                guard host.collections >= since + CorrelatingLimits.collectionsBeforeExpiry else { continue }
                 decisions += expire(&entry, reason: .expired, now: now)
+            } else if entry.missedSince != nil {
+                entries[key]?.missedSince = nil
             }
         }
         for (key, entry) in entries where entry.phase == .resolved {
@@ -311,11 +315,10 @@ struct AlertBook: Sendable {
         }
     }
 
-    private func isForgotten(_ entry: AlertEntry, by host: HostCondition, now: Timestamp) -> Bool {
+    private func isMissed(_ entry: AlertEntry, by host: HostCondition, now: Timestamp) -> Bool {
         // An agent sends its alerts before its samples: newer samples mean that nothing about the alert is still on the way.
         host.isUp && now.duration(since: entry.heardAt) >= expireAfter
             && host.dataAt.duration(since: entry.alert.updatedAt) >= expireAfter
-            && host.collections >= entry.collections + CorrelatingLimits.collectionsBeforeExpiry
     }
 
     private func releaseTime(of entry: AlertEntry) -> Timestamp {

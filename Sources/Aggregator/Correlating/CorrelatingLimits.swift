@@ -6,7 +6,7 @@ enum CorrelatingLimits {
     static let lateAfter = Duration.seconds(120)
     /// How long a firing that arrived late waits for its own end, which may be in the next batch, before people are told.
     static let settleFor = Duration.seconds(20)
-    /// Sample blocks of a host that must have come after an alert's last repeat before it may expire: an agent that collects every five
+    /// Sample blocks of a host that must come after a repeat was missed before an alert may expire: an agent that collects every four
     /// minutes repeats its alerts no more often.
     static let collectionsBeforeExpiry: UInt64 = 5
     /// How often the alerts that fire are looked at for expiry.

@@ -30,11 +30,10 @@ struct Correlation: Sendable {
         guard !host.isEmpty else { return [] }
         var decisions: [AlertDecision] = []
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
-        let collections = leases.leases[host]?.collections ?? 0
         for (row, alert) in block.alerts.enumerated() {
             var place = block.origin
             place.row += UInt32(row)
-            if let decision = alerts.take(alert, at: place, of: host, collections: collections, now: now) { decisions.append(decision) }
+            if let decision = alerts.take(alert, at: place, of: host, now: now) { decisions.append(decision) }
         }
         return decisions.map { number($0) }
     }

@@ -19,7 +19,7 @@ final class CorrelationStore {
             CREATE TABLE alert (
                 host TEXT NOT NULL, fingerprint INTEGER NOT NULL, phase INTEGER NOT NULL, alert BLOB NOT NULL,
                 agent BLOB, lane INTEGER, sequence INTEGER, block INTEGER, row INTEGER,
-                heard_at INTEGER NOT NULL, held_until INTEGER, collections INTEGER NOT NULL, incident BLOB,
+                heard_at INTEGER NOT NULL, held_until INTEGER, incident BLOB,
                 PRIMARY KEY (host, fingerprint)
             ) STRICT, WITHOUT ROWID;
             CREATE TABLE host (
@@ -160,7 +160,7 @@ final class CorrelationStore {
             return
         }
         try connection.execute(
-            "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(key.host), .unsigned(key.fingerprint), .integer(entry.phase.rawValue), .blob(AlertBlock.encode([entry.alert])),
                 entry.place.map { .blob($0.agent.bytes) } ?? .null,
@@ -168,7 +168,7 @@ final class CorrelationStore {
                 entry.place.map { .unsigned($0.sequence) } ?? .null,
                 .optional(entry.place.map { Int64($0.block) }),
                 .optional(entry.place.map { Int64($0.row) }),
-                .integer(entry.heardAt.nanoseconds), .optional(entry.heldUntil?.nanoseconds), .unsigned(entry.collections),
+                .integer(entry.heardAt.nanoseconds), .optional(entry.heldUntil?.nanoseconds),
                 entry.incident.map { .blob($0.bytes) } ?? .null,
             ]
         )
@@ -242,8 +242,7 @@ final class CorrelationStore {
             place: place,
             heardAt: Timestamp(nanoseconds: row.integer(9)),
             heldUntil: row.optionalInteger(10).map { Timestamp(nanoseconds: $0) },
-            collections: row.unsigned(11),
-            incident: row.isNull(12) ? nil : UUID(bytes: row.blob(12))
+            incident: row.isNull(11) ? nil : UUID(bytes: row.blob(11))
         )
     }
 

@@ -52,8 +52,9 @@ struct IncidentBook: Sendable {
     mutating func fired(_ alert: Alert, of host: String) -> UUID {
         if let id = openByHost[host] { return join(id, alert, isFiring: true) }
         // Still firing and begun before that one closed: they overlapped, and it is not over.
-        if let id = closed.last(where: { entries[$0]?.host == host }), let closedAt = entries[id]?.closedAt, alert.startsAt <= closedAt {
-            return join(id, alert, isFiring: true)
+        let touched = closed.compactMap { entries[$0] }.filter { $0.host == host && ($0.closedAt ?? .distantPast) >= alert.startsAt }
+        if let latest = touched.max(by: { ($0.closedAt ?? .distantPast) < ($1.closedAt ?? .distantPast) }) {
+            return join(latest.id, alert, isFiring: true)
         }
         return open(alert, of: host, isFiring: true)
     }
