@@ -24,6 +24,11 @@ package struct FormParameters: Sendable, Hashable {
         }
     }
 
+    /// Nothing given.
+    package static let none = FormParameters()
+
+    private init() { pairs = [] }
+
     /// Two sources as one: a form's body and the query string behind it.
     package mutating func append(contentsOf others: FormParameters) { pairs += others.pairs }
 

@@ -1,0 +1,176 @@
+import Blocks
+import Logging
+package import Operating
+package import Telemetry
+
+/// The aggregator's gate: what comes in may come from whom it comes from, within its limits, and is whole; then it is stored.
+package struct Admitter: SubmissionAdmitting {
+    private let limits: AdmittingLimits
+    private let log: any LogWriter
+    private let time: any TimeSource
+    private let sources: RateLimiter
+    private let agents: RateLimiter
+    private let census: SeriesCensus
+    private let counts: AdmittingCounts
+
+    /// - Parameter log: the next room: what it takes is on disk.
+    package init(limits: AdmittingLimits, into log: any LogWriter, time: any TimeSource, metrics: MetricsRegistry) {
+        (self.limits, self.log, self.time) = (limits, log, time)
+        sources = RateLimiter(rate: limits.eventsPerSecond, burst: limits.burst)
+        agents = RateLimiter(rate: limits.agentRowsPerSecond, burst: limits.agentBurst)
+        census = SeriesCensus(seriesMax: limits.seriesPerAgentMax)
+        counts = AdmittingCounts(metrics)
+    }
+
+    package func admit(_ submission: Submission) async throws(Refusal) -> Receipt {
+        do {
+            switch submission.content {
+            case .native(let batches): return .lanes(try await admit(batches, submission))
+            case .events(let events): return try await admit(events, submission)
+            }
+        } catch {
+            counts.refused(error)
+            throw error
+        }
+    }
+
+    // MARK: JSON clients
+
+    private func admit(_ request: ClientEvents, _ submission: Submission) async throws(Refusal) -> Receipt {
+        var events = request.events
+        if submission.principal.role == .agent, let host = submission.principal.host {
+            for index in events.indices {
+                if events[index].host.isEmpty { events[index].host = host }
+                guard events[index].host == host else {
+                    throw .forbidden("the token \"\(submission.principal.name)\" speaks for the host \(host), not for \(events[index].host)")
+                }
+            }
+        }
+        var perSource: [String: Int] = [:]
+        for event in events { perSource[event.source, default: 0] += 1 }
+        if case .refused(let source, let wait) = sources.take(perSource, at: time.monotonic()) {
+            let detail =
+                "the source \"\(source)\" sends more than \(Int(sources.rate)) events a second (limits.events_per_second, burst \(Int(sources.burst))): "
+                + "nothing was stored; send it again after Retry-After"
+            throw .rateLimited(retryAfter: wait, detail)
+        }
+        let batch = AdmittedBatch(
+            origin: .client(name: submission.principal.name, key: request.idempotencyKey),
+            receivedAt: submission.receivedAt,
+            blocks: blocks(of: events)
+        )
+        switch try await append(batch) {
+        case .stored(let ids):
+            counts.stored.increment()
+            return .events(ids: ids, isRepeat: false)
+        case .repeated(let ids):
+            counts.repeated.increment()
+            return .events(ids: ids, isRepeat: true)
+        case .conflict:
+            throw .unacceptable("this Idempotency-Key was used for another request: take a new key for each request")
+        case .outOfOrder:
+            throw .unavailable(retryAfter: .seconds(1), "the log took the events for an agent's batch: send them again")
+        }
+    }
+
+    private func blocks(of events: [Event]) -> [AdmittedBlock] {
+        stride(from: 0, to: events.count, by: AdmittingLimits.rowsPerBlockMax).map { start in
+            let part = events[start..<min(start + AdmittingLimits.rowsPerBlockMax, events.count)]
+            var encoder = EventBlockEncoder()
+            var ids: [UInt32: UUID] = [:]
+            var (from, to) = (Timestamp.distantFuture, Timestamp.distantPast)
+            for (row, event) in part.enumerated() {
+                encoder.append(event)
+                if let id = event.id { ids[UInt32(row)] = id }
+                (from, to) = (min(from, event.timestamp), max(to, event.timestamp))
+            }
+            return AdmittedBlock(kind: .events, bytes: encoder.finish(), count: part.count, from: from, to: to, ids: ids)
+        }
+    }
+
+    // MARK: Agents
+
+    /// The batches in their order. A lane whose sequence is not the expected one is left alone for the rest of the request: the answer names
+    /// what is durable, and the agent sends again from behind it.
+    private func admit(_ batches: [ReceivedBatch], _ submission: Submission) async throws(Refusal) -> Acknowledgement {
+        guard let agent = batches.first?.batch.identity.agent else { throw .unacceptable("there is no batch in the body") }
+        guard batches.allSatisfy({ $0.batch.identity.agent == agent }) else {
+            throw .unacceptable("one request holds batches of several agents: each agent sends its own")
+        }
+        let checker = BatchChecker(principal: submission.principal)
+        var admitted: [AdmittedBatch] = []
+        var rows = 0
+        for received in batches {
+            let checked = try checker.check(received, receivedAt: submission.receivedAt)
+            rows += checked.batch.blocks.reduce(0) { $0 + $1.count }
+            guard census.admit(checked.series, of: agent, at: time.monotonic()) else {
+                throw .unacceptable(
+                    "the agent of \(received.batch.identity.host) sends more than \(limits.seriesPerAgentMax) series an hour (limits.agents.series): "
+                        + "look for a label whose values never end, or raise the limit"
+                )
+            }
+            admitted.append(checked.batch)
+        }
+        if case .refused(_, let wait) = agents.take([agent.description: rows], at: time.monotonic()) {
+            throw .rateLimited(
+                retryAfter: wait,
+                "the agent sends more than \(Int(agents.rate)) rows a second (limits.agents.events_per_second): it keeps them and sends them later"
+            )
+        }
+        var stalled: Set<Lane> = []
+        for (received, batch) in zip(batches, admitted) where !stalled.contains(received.batch.lane) {
+            switch try await append(batch) {
+            case .stored: counts.stored.increment()
+            case .repeated: counts.repeated.increment()
+            case .outOfOrder:
+                counts.outOfOrder.increment()
+                stalled.insert(received.batch.lane)
+            case .conflict:
+                throw .conflict(
+                    "sequence \(received.batch.sequence) of lane \(received.batch.lane) is known with other content: this spool was cloned or restored; "
+                        + "the agent takes a new id"
+                )
+            }
+        }
+        do { return try await log.watermarks(of: agent) } catch { throw Self.refusal(of: error) }
+    }
+
+    private func append(_ batch: AdmittedBatch) async throws(Refusal) -> AppendOutcome {
+        do { return try await log.append(batch) } catch { throw Self.refusal(of: error) }
+    }
+
+    /// Whatever the log cannot do now stays with the sender.
+    private static func refusal(of error: LogError) -> Refusal {
+        switch error {
+        case .busy(let detail): .unavailable(retryAfter: .seconds(1), detail)
+        case .full(let detail): .unavailable(retryAfter: .seconds(30), detail)
+        case .failed(let detail): .unavailable(retryAfter: .seconds(10), detail)
+        case .closed: .unavailable(retryAfter: .seconds(5), error.description)
+        }
+    }
+}
+
+/// What the gate counts.
+struct AdmittingCounts: Sendable {
+    let stored: Counter
+    let repeated: Counter
+    let outOfOrder: Counter
+    private let metrics: MetricsRegistry
+
+    init(_ metrics: MetricsRegistry) {
+        let help = "Batches and requests by what became of them."
+        func counter(_ outcome: String) -> Counter {
+            metrics.counter("tocsin_admitting_batches_total", help: help, labels: [Label("outcome", outcome)])
+        }
+        (stored, repeated, outOfOrder) = (counter("stored"), counter("repeated"), counter("out_of_order"))
+        self.metrics = metrics
+    }
+
+    func refused(_ refusal: Refusal) {
+        metrics.counter(
+            "tocsin_admitting_refused_total",
+            help: "Requests refused, by reason.",
+            labels: [Label("reason", "\(refusal.label)")]
+        ).increment()
+    }
+}

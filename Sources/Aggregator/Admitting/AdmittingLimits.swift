@@ -1,0 +1,34 @@
+/// How much one sender may send. Each number can be set in aggregator.yaml under `limits`.
+package struct AdmittingLimits: Sendable, Hashable {
+    /// `limits.events_per_second`: events of JSON clients a second, for each source.
+    package var eventsPerSecond: Double
+    /// `limits.burst`: what a source may send at once; a single larger request passes when the bucket is full and leaves a debt.
+    package var burst: Double
+    /// `limits.agents.events_per_second`: events, samples and alerts a second, for each agent. High: an agent that comes back after nine days
+    /// has much to tell.
+    package var agentRowsPerSecond: Double
+    /// `limits.agents.burst`.
+    package var agentBurst: Double
+    /// `limits.agents.series`: label sets that one agent may send in an hour. A host has some 500 to 2 000; a label with a value out of control
+    /// reaches this limit in minutes.
+    package var seriesPerAgentMax: Int
+
+    package init(
+        eventsPerSecond: Double = 1_000,
+        burst: Double = 2_000,
+        agentRowsPerSecond: Double = 50_000,
+        agentBurst: Double = 500_000,
+        seriesPerAgentMax: Int = 20_000
+    ) {
+        (self.eventsPerSecond, self.burst) = (eventsPerSecond, burst)
+        (self.agentRowsPerSecond, self.agentBurst) = (agentRowsPerSecond, agentBurst)
+        self.seriesPerAgentMax = seriesPerAgentMax
+    }
+
+    /// Sources and agents whose buckets are kept, each; about 100 bytes a bucket. Those beyond share one bucket.
+    static let bucketsMax = 20_000
+    /// Agents whose series are counted; those beyond are not limited by series.
+    static let censusAgentsMax = 10_000
+    /// Rows of one block made from a JSON request.
+    static let rowsPerBlockMax = 65_536
+}

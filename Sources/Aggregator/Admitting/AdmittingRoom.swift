@@ -1,1 +1,0 @@
-// The room Admitting: see docs/architecture.md.

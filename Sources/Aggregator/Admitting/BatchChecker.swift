@@ -1,0 +1,68 @@
+import Blocks
+import Telemetry
+
+/// Looks into a batch before it is stored: its blocks are whole, and speak for nobody but their sender.
+struct BatchChecker: Sendable {
+    private let principal: Principal
+
+    init(principal: Principal) { self.principal = principal }
+
+    /// - Returns: what may be stored, and the series in it.
+    func check(_ received: ReceivedBatch, receivedAt: Timestamp) throws(Refusal) -> (batch: AdmittedBatch, series: [Labels]) {
+        let batch = received.batch
+        if let host = principal.host, batch.identity.host != host {
+            throw .forbidden(
+                "the token \"\(principal.name)\" speaks for the host \(host), not for \(batch.identity.host): give the agent its own token"
+            )
+        }
+        guard !batch.identity.host.isEmpty else { throw .unacceptable("the batch names no host") }
+        guard batch.sequence > 0 else { throw .unacceptable("the sequence is 0; sequences begin with 1") }
+        var blocks: [AdmittedBlock] = []
+        var series: [Labels] = []
+        for (index, bytes) in batch.blocks.enumerated() {
+            do {
+                blocks.append(try block(bytes, batch.identity.host, &series))
+            } catch let error as BlockError {
+                throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane): \(error)")
+            } catch let error as StrangeHost {
+                throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane) speaks for the host \(error.host)")
+            } catch {
+                throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane) cannot be read")
+            }
+        }
+        let admitted = AdmittedBatch(
+            origin: .agent(batch.identity, lane: batch.lane, sequence: batch.sequence, checksum: received.checksum),
+            receivedAt: receivedAt,
+            blocks: blocks,
+            reads: batch.reads
+        )
+        return (admitted, series)
+    }
+
+    private struct StrangeHost: Error { var host: String }
+
+    /// Decodes the block whole: a reader behind the log must never meet one that it cannot read.
+    private func block(_ bytes: [UInt8], _ host: String, _ series: inout [Labels]) throws -> AdmittedBlock {
+        let header = try BlockHeader(decoding: bytes)
+        var ids: [UInt32: UUID] = [:]
+        switch header.kind {
+        case .events:
+            let block = try EventBlock(decoding: bytes)
+            for name in block.hosts.values { try require(name, is: host) }
+            ids = block.ids
+        case .samples:
+            let block = try SampleBlock(decoding: bytes)
+            for labels in block.series { try require(labels["host"] ?? "", is: host) }
+            series += block.series
+        case .alerts:
+            for alert in try AlertBlock(decoding: bytes).alerts { try require(alert.labels["host"] ?? "", is: host) }
+        }
+        return AdmittedBlock(kind: header.kind, bytes: bytes, count: header.count, from: header.from, to: header.to, ids: ids)
+    }
+
+    /// A token bound to a host keeps its agent from speaking for others; without tokens anybody on loopback may say anything.
+    private func require(_ name: String, is host: String) throws(StrangeHost) {
+        guard principal.host != nil, !name.isEmpty, name != host else { return }
+        throw StrangeHost(host: name)
+    }
+}

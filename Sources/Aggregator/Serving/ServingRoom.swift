@@ -1,1 +1,0 @@
-// The room Serving: see docs/architecture.md.

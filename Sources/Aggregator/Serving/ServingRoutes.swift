@@ -1,0 +1,31 @@
+package import Answering
+package import Operating
+package import Telemetry
+
+/// Everything that can be looked at, from the rooms that know it.
+package struct ServingRoutes: Sendable {
+    package let routes: [Route]
+
+    /// - Parameters:
+    ///   - status: the aggregator's own state, for `/health` and `/api/v1/status`.
+    ///   - makeID: a new identifier for a silence made now.
+    package init(
+        events: any EventSearching,
+        queries: any MetricQuerying,
+        alerts: any AlertDirectory,
+        notifications: any NotificationDirectory,
+        status: @escaping @Sendable () async -> AggregatorStatus,
+        metrics: MetricsRegistry,
+        budget: BodyBudget,
+        time: any TimeSource,
+        makeID: @escaping @Sendable (Timestamp) -> UUID
+    ) {
+        routes =
+            EventRoutes(events).routes
+            + MetricRoutes(queries, budget: budget, time: time).routes
+            + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
+            + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
+            + HealthRoutes(metrics: metrics) { await status().health }.routes
+            + PageRoutes.routes
+    }
+}
