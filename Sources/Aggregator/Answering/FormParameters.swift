@@ -72,13 +72,26 @@ package struct FormParameters: Sendable, Hashable {
     }
 
     package static func timestamp(_ text: String) -> Timestamp? {
-        if let seconds = Double(text) { return Timestamp(seconds: seconds) }
+        if let timestamp = seconds(text) { return timestamp }
         if let timestamp = Timestamp(rfc3339: text) { return timestamp }
         // An offset's plus that was not escaped arrives as a blank: 2026-11-01T12:00:00 01:00
         var bytes = Array(text.utf8)
         guard bytes.count > 6, bytes[bytes.count - 6] == UInt8(ascii: " ") else { return nil }
         bytes[bytes.count - 6] = UInt8(ascii: "+")
         return Timestamp(rfc3339: bytes.span)
+    }
+
+    /// Seconds since the epoch, exactly as written where they are written plainly: as a Double, 1435781451.781 is not a whole millisecond.
+    private static func seconds(_ text: String) -> Timestamp? {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        if let whole = Int64(parts[0]), parts.count == 1 || parts[1].utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+            let digits = parts.count == 1 ? "" : parts[1].prefix(9)
+            let fraction = Int64(digits + String(repeating: "0", count: 9 - digits.count)) ?? 0
+            let (scaled, tooLong) = whole.multipliedReportingOverflow(by: 1_000_000_000)
+            let (sum, tooLongTogether) = scaled.addingReportingOverflow(parts[0].hasPrefix("-") ? -fraction : fraction)
+            return tooLong || tooLongTogether ? nil : Timestamp(nanoseconds: sum)
+        }
+        return Double(text).flatMap { Timestamp(seconds: $0) }
     }
 
     /// Percent escapes and, as forms have it, `+` for a blank.

@@ -1,0 +1,109 @@
+import Answering
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import NIOCore
+import Receiving
+import Telemetry
+import Testing
+import Wire
+
+struct BodyTests {
+    @Test func `gzip is undone, other encodings are refused`() async throws {
+        let bench = Bench()
+        #expect(try await bench.post("/events", Gzip.compress(Array(good.utf8)), [.contentEncoding: "gzip"]).status == 201)
+        #expect(bench.admission.submissions.first?.inflatedBytes == good.utf8.count)
+        #expect(try await bench.post("/events", good, [.contentEncoding: "br"]).status == 415)
+        #expect(try await bench.post("/events", good, [.contentEncoding: "gzip"]).status == 400)
+    }
+
+    @Test(arguments: ["application/json; charset=utf-8", "application/cloudevents+json", "application/x-ndjson"])
+    func `content types of JSON are read`(type: String) async throws {
+        #expect(try await Bench().post("/events", good, [.contentType: type]).status == 201)
+    }
+
+    @Test(arguments: ["text/xml", "multipart/form-data; boundary=x", "text/plain"])
+    func `other content types are refused`(type: String) async throws {
+        let answer = try await Bench().post("/events", good, [.contentType: type])
+        #expect(answer.status == 415)
+        #expect(answer.isProblem)
+    }
+
+    @Test func `a body over the limit is refused and nothing of it is held`() async throws {
+        let bench = Bench(limits: ReceivingLimits(body: BodyLimits(bytesMax: 100_000)))
+        let answer = try await bench.post("/events", [UInt8](repeating: 0x20, count: 4_000_000))
+        #expect(answer.status == 413)
+        #expect(answer.isProblem)
+        #expect(answer.headers[.connection] == nil)
+        #expect(bench.budget.bytesHeld == 0)
+    }
+
+    @Test func `behind what is read away the connection ends`() async throws {
+        let limits = ReceivingLimits(body: BodyLimits(bytesMax: 100_000, discardedBytesMax: 1_000_000))
+        let answer = try await Bench(limits: limits).post("/events", [UInt8](repeating: 0x20, count: 4_000_000))
+        #expect(answer.status == 413)
+        #expect(answer.headers[.connection] == "close")
+    }
+
+    @Test func `a gzip bomb is refused at the limit, told by its trailer or not`() async throws {
+        let bench = Bench(limits: ReceivingLimits(inflatedBytesMax: 1 << 20))
+        let bomb = Gzip.compress([UInt8](repeating: 0x20, count: 64 << 20))
+        #expect(bomb.count < 100_000)
+        let small = Gzip.compress([0x20])
+        for path in ["/events", "/events/batch", "/api/v1/ingest"] {
+            for body in [bomb, bomb + small] {
+                let answer = try await bench.post(path, body, [.contentEncoding: "gzip"])
+                #expect(answer.status == 413)
+                #expect(answer.isProblem)
+            }
+        }
+        #expect(bench.admission.submissions.isEmpty)
+        #expect(bench.budget.bytesHeld == 0)
+    }
+
+    @Test func `requests that hold too much together are told to come again`() async throws {
+        let budget = BodyBudget(bytesMax: 1000)
+        let other = budget.share()
+        #expect(other.take(900))
+        let bench = Bench(budget: budget)
+        let answer = try await bench.post(
+            "/events",
+            #"{"source":"s","type":"t","severity":"info","message":"\#(String(repeating: "x", count: 200))"}"#
+        )
+        #expect(answer.status == 503)
+        #expect(answer.headers[.retryAfter] == "1")
+        withExtendedLifetime(other) {}
+    }
+
+    @Test func `wrong paths, methods and roles are problems too`() async throws {
+        #expect(try await Bench().post("/nowhere", good).status == 404)
+        let wrong = try await Bench().post("/api/v1/ingest", Array(good.utf8), method: .put)
+        #expect(wrong.status == 405)
+        #expect(wrong.isProblem)
+        #expect(wrong.headers[.allow] == "POST")
+        let missing = try await Bench(as: .missing).post("/events", good)
+        #expect(missing.status == 401)
+        #expect(missing.headers[.wwwAuthenticate] != nil)
+        #expect(try await Bench(as: .unknown).post("/events", good).status == 401)
+        #expect(try await Bench(as: .known(Principal(name: "v", role: .viewer))).post("/events", good).status == 403)
+        #expect(try await Bench().post("/events", good, [.authorization: "Basic abc"]).status == 401)
+    }
+
+    @Test func `a page of another site may not write`() async throws {
+        let answer = try await Bench().post("/events", good, [.origin: "https://evil.example"])
+        #expect(answer.status == 403)
+        #expect(try await Bench().post("/events", good, [.origin: "http://localhost"]).status == 201)
+    }
+
+    @Test func `over a real socket 100 MB are answered with 413 and the connection goes on`() async throws {
+        let bench = Bench()
+        try await bench.application.test(.live) { client in
+            let large = try await client.execute(uri: "/events", method: .post, body: ByteBuffer(repeating: 0x20, count: 100_000_000))
+            #expect(large.status.code == 413)
+            #expect(large.headers[.contentType] == "application/problem+json")
+            let next = try await client.execute(uri: "/events", method: .post, body: ByteBuffer(string: good))
+            #expect(next.status.code == 201)
+        }
+        #expect(bench.budget.bytesHeld == 0)
+    }
+}

@@ -1,0 +1,146 @@
+import Answering
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import JSON
+import Logging
+import NIOCore
+import Operating
+import Serving
+import Synchronization
+import Telemetry
+import TestSupport
+
+/// The rooms behind Serving, in memory.
+final class FakeRooms: EventSearching, MetricQuerying, AlertDirectory, NotificationDirectory {
+    struct State {
+        var events: [Event] = []
+        var asked: [EventQuery] = []
+        var next: EventCursor?
+        var error: QueryError?
+        var answer = MetricAnswer.vector([])
+        var queries: [String] = []
+        var silences: [Silence] = []
+        var alerts: [Alert] = []
+        var hosts: [HostRecord] = []
+        var incidents: [Incident] = []
+        var notifications: [NotificationRecord] = []
+    }
+
+    let state = Mutex(State())
+
+    func set(_ change: @Sendable (inout sending State) -> Void) { state.withLock { change(&$0) } }
+
+    private func fail() throws(QueryError) {
+        if let error = state.withLock({ $0.error }) { throw error }
+    }
+
+    func events(_ query: EventQuery) async throws(QueryError) -> EventPage {
+        try fail()
+        return state.withLock { state in
+            state.asked.append(query)
+            return EventPage(events: state.events, next: state.next)
+        }
+    }
+
+    func event(id: UUID) async throws(QueryError) -> Event? { state.withLock { $0.events.first { $0.id == id } } }
+
+    func events(correlationID: String, limit: Int) async throws(QueryError) -> [Event] {
+        state.withLock { $0.events.filter { $0.correlationID == correlationID } }
+    }
+
+    func statistics(from start: Timestamp, to end: Timestamp) async throws(QueryError) -> EventStatistics {
+        EventStatistics(total: 3, bySource: ["a": 1, "b": 2], byType: ["t": 3], bySeverity: [.info: 3], byHost: ["": 3], start: start, end: end)
+    }
+
+    func query(_ expression: String, at time: Timestamp) async throws(QueryError) -> MetricAnswer {
+        try fail()
+        return state.withLock { state in
+            state.queries.append("\(expression) @ \(time)")
+            return state.answer
+        }
+    }
+
+    func query(_ expression: String, from start: Timestamp, to end: Timestamp, step: Duration) async throws(QueryError) -> MetricAnswer {
+        try fail()
+        return state.withLock { state in
+            state.queries.append("\(expression) @ \(start) \(end) \(step)")
+            return state.answer
+        }
+    }
+
+    func alerts() async -> [Alert] { state.withLock { $0.alerts } }
+    func incidents(limit: Int) async -> [Incident] { state.withLock { Array($0.incidents.prefix(limit)) } }
+    func hosts() async -> [HostRecord] { state.withLock { $0.hosts } }
+    func notifications(limit: Int) async -> [NotificationRecord] { state.withLock { Array($0.notifications.prefix(limit)) } }
+    func silences() async -> [Silence] { state.withLock { $0.silences } }
+
+    func add(_ silence: Silence) async throws(QueryError) {
+        guard silence.endsAt > silence.startsAt else { throw .invalid("the end is not after the start") }
+        state.withLock { $0.silences.append(silence) }
+    }
+
+    func expireSilence(id: UUID, at now: Timestamp) async throws(QueryError) -> Bool {
+        state.withLock { state in
+            guard let index = state.silences.firstIndex(where: { $0.id == id }) else { return false }
+            state.silences[index].endsAt = now
+            return true
+        }
+    }
+}
+
+struct Window {
+    let rooms = FakeRooms()
+    let time = ManualTime()
+    let metrics = MetricsRegistry()
+    var identification = Door.Identification.known(.loopback)
+    var components = [HealthReport.Component(name: "storage", status: .healthy)]
+
+    func ask(
+        _ path: String,
+        method: HTTPRequest.Method = .get,
+        _ body: String? = nil,
+        headers: HTTPFields = [:]
+    ) async throws -> Answer {
+        let (now, components, identification) = (time.now(), components, identification)
+        let serving = ServingRoutes(
+            events: rooms,
+            queries: rooms,
+            alerts: rooms,
+            notifications: rooms,
+            status: {
+                AggregatorStatus(
+                    version: "1.2.3",
+                    startedAt: now,
+                    now: now,
+                    uptime: .seconds(7),
+                    health: HealthReport(components: components),
+                    storage: ["bytes": 12]
+                )
+            },
+            metrics: metrics,
+            budget: BodyBudget(),
+            time: time,
+            makeID: { _ in UUID(high: 0xABC, low: 1) }
+        )
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let door = Door(routes: serving.routes, identify: { _ in identification }, metrics: metrics, logger: logger)
+        return try await Application(router: door.router(), logger: logger).test(.router) { client in
+            Answer(try await client.execute(uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) }))
+        }
+    }
+}
+
+struct Answer {
+    let status: Int
+    let headers: HTTPFields
+    let text: String
+
+    init(_ response: TestResponse) {
+        (status, headers, text) = (response.status.code, response.headers, String(buffer: response.body))
+    }
+
+    var json: JSON { (try? JSON.parse(text)) ?? .null }
+    var isProblem: Bool { headers[.contentType] == "application/problem+json" && json["status"]?.integer == Int64(status) }
+}
