@@ -53,6 +53,9 @@ package enum AppendOutcome: Sendable, Hashable {
 /// The writing side of the log. Returns only when the data is on disk (synchronous=FULL); concurrent calls share a commit.
 package protocol LogWriter: Sendable {
     func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome
+    /// Several, in their order, in one commit: what one body of an agent brought. Each has its own outcome; throws when one could not be
+    /// stored (those before it may be, and their repeats will be recognised).
+    func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome]
     /// The highest durable sequence of each lane of an agent; lanes that never sent are absent.
     func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement
 }
@@ -77,6 +80,68 @@ package protocol LogReader: Sendable {
     func end() async throws(LogError) -> LogPosition
     /// Suspends until `end() > position`, or until the task is cancelled.
     func waitForBlocks(after position: LogPosition) async
+}
+
+extension LogWriter {
+    package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
+        var outcomes = [AppendOutcome]()
+        for batch in batches { outcomes.append(try await append(batch)) }
+        return outcomes
+    }
+}
+
+/// How many rows of a block of events have which value: statistics and filters need not read the block.
+package struct BlockSummary: Sendable, Hashable {
+    package var sources: [String: Int]
+    package var types: [String: Int]
+    package var hosts: [String: Int]
+    package var severities: [Severity: Int]
+
+    package init(sources: [String: Int], types: [String: Int], hosts: [String: Int], severities: [Severity: Int]) {
+        (self.sources, self.types, self.hosts, self.severities) = (sources, types, hosts, severities)
+    }
+}
+
+/// What the log knows of a block without reading it.
+package struct BlockEntry: Sendable, Hashable {
+    package var position: LogPosition
+    package var kind: BlockKind
+    package var count: Int
+    package var from: Timestamp
+    package var to: Timestamp
+    /// Whether some rows are repeats; then the summary counts them too.
+    package var hasRepeats: Bool
+    /// Nil for blocks of other kinds than events, and for those with too many different values.
+    package var summary: BlockSummary?
+
+    package init(
+        position: LogPosition,
+        kind: BlockKind,
+        count: Int,
+        from: Timestamp,
+        to: Timestamp,
+        hasRepeats: Bool = false,
+        summary: BlockSummary? = nil
+    ) {
+        (self.position, self.kind, self.count, self.from, self.to) = (position, kind, count, from, to)
+        (self.hasRepeats, self.summary) = (hasRepeats, summary)
+    }
+}
+
+/// A log that can be searched by time: entries first, then only the blocks that can match.
+package protocol LogCatalog: LogReader {
+    /// Entries of blocks that overlap `[start, end)`: by latest row downwards when `newestFirst`, else by earliest row upwards; equal times by
+    /// position in the same direction. The next page begins behind the last entry of the one before.
+    func entries(
+        overlapping start: Timestamp,
+        _ end: Timestamp,
+        kinds: Set<BlockKind>,
+        newestFirst: Bool,
+        behind last: BlockEntry?,
+        limit: Int
+    ) async throws(LogError) -> [BlockEntry]
+    /// The blocks at these positions, in the order of the positions; those that are gone or damaged are left out.
+    func blocks(at positions: [LogPosition]) async throws(LogError) -> [StoredBlock]
 }
 
 /// Why the log could not do it. Nothing was stored.

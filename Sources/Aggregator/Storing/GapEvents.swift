@@ -1,0 +1,43 @@
+import Blocks
+import JSON
+import Telemetry
+
+/// A loss of the log's own, as the event that every gap is.
+enum GapEvents {
+    static func batch(for damage: BlockRow.Damage, at now: Timestamp) -> AdmittedBatch {
+        let gap = Gap(
+            source: "log",
+            reason: .corrupt,
+            from: damage.from,
+            to: damage.to,
+            count: UInt64(damage.count),
+            bytes: UInt64(damage.bytes),
+            detail: "block \(damage.position) of the log is damaged: \(damage.detail)"
+        )
+        var data = JSONWriter()
+        data.beginObject()
+        data.member("source", gap.source)
+        data.member("reason", gap.reason.rawValue)
+        data.member("from", gap.from.rfc3339)
+        data.member("to", gap.to.rfc3339)
+        data.member("count", gap.count)
+        data.member("bytes", gap.bytes)
+        data.member("detail", gap.detail)
+        data.endObject()
+        let event = Event(
+            timestamp: now,
+            source: Event.ownSource,
+            type: Gap.eventType,
+            severity: .warning,
+            host: damage.host,
+            message: gap.detail,
+            data: data.text
+        )
+        let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: now, to: now)
+        return AdmittedBatch(
+            origin: .client(name: Event.ownSource, key: "damaged-block-\(damage.position)"),
+            receivedAt: now,
+            blocks: [block]
+        )
+    }
+}

@@ -1,0 +1,184 @@
+import JSON
+import SQLite
+import Telemetry
+
+/// What is written, statement by statement. Always inside a transaction of the committer's; holds no truth of its own but the next position.
+final class LogTables {
+    let connection: Connection
+    let config: StorageConfig
+    /// Gives ids to clients' events.
+    let id: UUID
+    /// How often the log was opened, this time included.
+    let opens: UInt64
+    /// The last position given.
+    private(set) var end: LogPosition
+    private var origins: [HostIdentity: Int64] = [:]
+
+    private static let originsCachedMax = 10_000
+
+    /// Brings the schema up to date and reads where the log ends.
+    init(_ connection: Connection, config: StorageConfig, newID: UUID, countsOpen: Bool) throws(SQLiteError) {
+        try LogSchema.migrations.apply(to: connection)
+        let (id, opens, end) = try connection.transaction { () throws(SQLiteError) in
+            try connection.execute("INSERT OR IGNORE INTO meta VALUES ('log_id', ?), ('opens', 0), ('position', 0)", [.blob(newID.bytes)])
+            if countsOpen { try connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'opens'") }
+            let bytes = try connection.first("SELECT value FROM meta WHERE key = 'log_id'") { (row) throws(SQLiteError) in row.blob(0) }
+            guard let id = UUID(bytes: bytes ?? []) else { throw connection.corruption("meta.log_id is not a UUID") }
+            let opens = try connection.first("SELECT value FROM meta WHERE key = 'opens'") { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0
+            let end = try connection.first(
+                "SELECT max(coalesce((SELECT max(position) FROM blocks), 0), (SELECT value FROM meta WHERE key = 'position'))"
+            ) { (row) throws(SQLiteError) in row.unsigned(0) }
+            return (id, opens, end ?? 0)
+        }
+        (self.connection, self.config, self.id, self.opens, self.end) = (connection, config, id, opens, end)
+    }
+
+    /// One request, in a savepoint of its own: on an error nothing of it stays, and the others go on.
+    func append(_ request: PreparedAppend, at now: Timestamp) throws(SQLiteError) -> AppendOutcome {
+        let before = end
+        do {
+            return try connection.savepoint { () throws(SQLiteError) in
+                switch request.origin {
+                case .agent(let identity, let lane, let sequence, let checksum):
+                    try append(request, of: identity, lane, sequence, checksum)
+                case .client(let name, let key, let sequence, let ids):
+                    try append(request, ofClient: name, key, sequence, ids, now)
+                }
+            }
+        } catch {
+            rollBack(to: before)
+            throw error
+        }
+    }
+
+    /// Forgets what a transaction that was undone had brought.
+    func rollBack(to end: LogPosition) { (self.end, origins) = (end, [:]) }
+
+    private func append(
+        _ request: PreparedAppend,
+        of identity: HostIdentity,
+        _ lane: Lane,
+        _ sequence: UInt64,
+        _ checksum: UInt64
+    ) throws(SQLiteError) -> AppendOutcome {
+        let (agent, laneCode) = (Value.blob(identity.agent.bytes), Value.integer(Int64(lane.rawValue)))
+        let watermark = try connection.first("SELECT sequence FROM watermarks WHERE agent = ? AND lane = ?", [agent, laneCode]) {
+            (row) throws(SQLiteError) in row.unsigned(0)
+        }
+        // An agent never seen before may begin anywhere: what came before went to an aggregator that is gone.
+        if let watermark {
+            if sequence <= watermark {
+                let known = try connection.first(
+                    "SELECT checksum FROM sequences WHERE agent = ? AND lane = ? AND sequence = ?",
+                    [agent, laneCode, .unsigned(sequence)]
+                ) { (row) throws(SQLiteError) in row.unsigned(0) }
+                // Older than what is remembered: the watermark alone says that it was stored.
+                return known == nil || known == checksum ? .repeated(ids: []) : .conflict
+            }
+            guard sequence == watermark + 1 else { return .outOfOrder(expected: watermark + 1) }
+        }
+        let origin = try origin(of: identity)
+        for (index, block) in request.blocks.enumerated() {
+            try insert(block, origin: origin, lane: lane, sequence: sequence, block: index, receivedAt: request.receivedAt)
+        }
+        try connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", [agent, laneCode, .unsigned(sequence)])
+        try connection.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", [agent, laneCode, .unsigned(sequence), .unsigned(checksum)])
+        if sequence > config.sequencesKept {
+            try connection.execute(
+                "DELETE FROM sequences WHERE agent = ? AND lane = ? AND sequence <= ?",
+                [agent, laneCode, .unsigned(sequence - config.sequencesKept)]
+            )
+        }
+        return .stored(ids: [])
+    }
+
+    private func append(
+        _ request: PreparedAppend,
+        ofClient name: String,
+        _ key: String?,
+        _ sequence: UInt64,
+        _ ids: [UUID],
+        _ now: Timestamp
+    ) throws(SQLiteError) -> AppendOutcome {
+        if let key {
+            let known = try connection.first(
+                "SELECT ids FROM keys WHERE client = ? AND key = ? AND expires_ns > ?",
+                [.text(name), .text(key), .integer(now.nanoseconds)]
+            ) { (row) throws(SQLiteError) in row.blob(0) }
+            if let known { return .repeated(ids: LogTables.ids(known)) }
+        }
+        let origin = try origin(of: HostIdentity(agent: id, host: ""))
+        var (rows, repeats) = (0, 0)
+        for (index, block) in request.blocks.enumerated() {
+            repeats += try insert(block, origin: origin, lane: .logs, sequence: sequence, block: index, receivedAt: request.receivedAt)
+            rows += block.count
+        }
+        if let key {
+            let expiry = now.advanced(by: config.keyRetention)
+            try connection.execute(
+                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
+                [.text(name), .text(key), .integer(expiry.nanoseconds), .blob(ids.flatMap(\.bytes))]
+            )
+        }
+        return rows > 0 && repeats == rows ? .repeated(ids: ids) : .stored(ids: ids)
+    }
+
+    /// Inserts a block, unless all of its rows are repeats. Returns how many are.
+    @discardableResult
+    private func insert(
+        _ block: PreparedBlock,
+        origin: Int64,
+        lane: Lane,
+        sequence: UInt64,
+        block index: Int,
+        receivedAt: Timestamp
+    ) throws(SQLiteError) -> Int {
+        let position = end + 1
+        var repeated = [UInt8]()
+        var repeats = 0
+        for (row, id) in block.ids {
+            try connection.execute(
+                "INSERT OR IGNORE INTO client_ids VALUES (?, ?, ?)",
+                [.blob(id.bytes), .unsigned(position), .integer(Int64(row))]
+            )
+            if connection.changes == 0 {
+                repeats += 1
+                for shift: UInt32 in [0, 8, 16, 24] { repeated.append(UInt8(truncatingIfNeeded: row >> shift)) }
+            }
+        }
+        if block.count > 0, repeats == block.count { return repeats }
+        try connection.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .unsigned(position), .integer(Int64(block.kind.rawValue)), .integer(Int64(block.count)), .integer(block.from.nanoseconds),
+                .integer(block.to.nanoseconds), .integer(Int64(LogSchema.span(from: block.from.nanoseconds, to: block.to.nanoseconds))),
+                .integer(receivedAt.nanoseconds), .integer(origin), .integer(Int64(lane.rawValue)), .unsigned(sequence), .integer(Int64(index)),
+                .integer(Int64(block.length)), .integer(block.encoding.rawValue), repeated.isEmpty ? .null : .blob(repeated),
+                block.summary.map { .blob($0) } ?? .null, .blob(block.stored),
+            ]
+        )
+        end = position
+        return repeats
+    }
+
+    private func origin(of identity: HostIdentity) throws(SQLiteError) -> Int64 {
+        if let known = origins[identity] { return known }
+        var writer = JSONWriter()
+        writer.beginArray()
+        for tag in identity.tags { writer.string(tag) }
+        writer.endArray()
+        let values: [Value] = [.blob(identity.agent.bytes), .text(identity.host), .text(writer.text)]
+        try connection.execute("INSERT OR IGNORE INTO origins (agent, host, tags) VALUES (?, ?, ?)", values)
+        let found = try connection.first("SELECT id FROM origins WHERE agent = ? AND host = ? AND tags = ?", values) {
+            (row) throws(SQLiteError) in row.integer(0)
+        }
+        guard let found else { throw connection.corruption("an origin that was just stored is not there") }
+        if origins.count >= Self.originsCachedMax { origins.removeAll() }
+        origins[identity] = found
+        return found
+    }
+
+    private static func ids(_ bytes: [UInt8]) -> [UUID] {
+        stride(from: 0, to: bytes.count - bytes.count % 16, by: 16).compactMap { UUID(bytes: bytes[$0..<$0 + 16]) }
+    }
+}

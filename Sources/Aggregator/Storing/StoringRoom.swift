@@ -1,1 +1,0 @@
-// The room Storing: see docs/architecture.md.

@@ -1,0 +1,164 @@
+import Blocks
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Storing
+
+struct AppendTests {
+    typealias F = LogFixture
+
+    /// The suite holds it, or its folder would go with its last use.
+    private let fixture: LogFixture
+
+    init() throws { fixture = try LogFixture() }
+
+    @Test func `what was acknowledged is read back, also after reopening`() async throws {
+        let log = try await fixture.open()
+        #expect(try await log.append(F.batch(1, [F.event("a"), F.event("b")])) == .stored(ids: []))
+        #expect(try await F.messages(log) == ["a", "b"])
+        let block = try #require(await log.blocks(after: 0, kinds: [.events], limit: 10).first)
+        #expect(block.origin == RowOrigin(agent: F.agent, lane: .logs, sequence: 1, block: 0, row: 0))
+        #expect((block.host, block.tags, block.receivedAt, block.count) == ("web-1", ["production"], F.noon, 2))
+        await log.close()
+        await #expect(throws: LogError.closed) { try await log.append(F.batch(2, [F.event("c")])) }
+        let again = try await fixture.open()
+        #expect(try await F.messages(again) == ["a", "b"])
+        #expect(try await again.watermarks(of: F.agent) == Acknowledgement(lanes: [.logs: 1]))
+        #expect(try await again.end() == 1)
+        #expect(again.id == log.id)
+    }
+
+    @Test func `a repeat is acknowledged and not stored`() async throws {
+        let log = try await fixture.open()
+        for sequence: UInt64 in [1, 2, 3] { _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")])) }
+        for sequence: UInt64 in [1, 3, 2, 3] { #expect(try await log.append(F.batch(sequence, [F.event("again")])) == .repeated(ids: [])) }
+        #expect(try await F.messages(log) == ["1", "2", "3"])
+    }
+
+    @Test func `the same sequence with another checksum is a clone`() async throws {
+        let log = try await fixture.open()
+        _ = try await log.append(F.batch(1, [F.event("a")], checksum: 17))
+        #expect(try await log.append(F.batch(1, [F.event("b")], checksum: 18)) == .conflict)
+        #expect(try await F.messages(log) == ["a"])
+    }
+
+    @Test func `a sequence that is not the next is refused, lanes and agents apart`() async throws {
+        let log = try await fixture.open()
+        _ = try await log.append(F.batch(1, [F.event("a")]))
+        #expect(try await log.append(F.batch(3, [F.event("c")])) == .outOfOrder(expected: 2))
+        #expect(try await log.append(F.batch(1, [F.event("b")], lane: .alerts)) == .stored(ids: []))
+        // A new aggregator meets an agent that is far ahead.
+        let other = UUID(high: 1, low: 2)
+        #expect(try await log.append(F.batch(5000, [F.event("d")], agent: other)) == .stored(ids: []))
+        #expect(try await log.append(F.batch(5002, [F.event("e")], agent: other)) == .outOfOrder(expected: 5001))
+        #expect(try await log.watermarks(of: other) == Acknowledgement(lanes: [.logs: 5000]))
+        #expect(try await F.messages(log) == ["a", "b", "d"])
+    }
+
+    @Test func `the checksums of the last sequences are kept, older ones are repeats`() async throws {
+        var fixture = fixture
+        fixture.config.sequencesKept = 4
+        let log = try await fixture.open()
+        for sequence in 1...10 as ClosedRange<UInt64> { _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")])) }
+        #expect(try await log.append(F.batch(7, [F.event("x")], checksum: 1)) == .conflict)
+        #expect(try await log.append(F.batch(6, [F.event("x")], checksum: 1)) == .repeated(ids: []))
+    }
+
+    @Test func `several batches share one commit and keep their order`() async throws {
+        let log = try await fixture.open()
+        let outcomes = try await log.append([F.batch(1, [F.event("1")]), F.batch(2, [F.event("2")]), F.batch(4, [F.event("4")]), F.batch(2, [])])
+        #expect(outcomes == [.stored(ids: []), .stored(ids: []), .outOfOrder(expected: 3), .repeated(ids: [])])
+        #expect(fixture.counter("tocsin_log_commits_total") == 1)
+    }
+
+    @Test func `concurrent requests share commits and are all there`() async throws {
+        let log = try await fixture.open()
+        try await withThrowingTaskGroup(of: AppendOutcome.self) { group in
+            for index in 0..<300 {
+                group.addTask { try await log.append(F.batch(1, [F.event("\(index)")], agent: UUID(high: 9, low: UInt64(index)))) }
+            }
+            for try await outcome in group { #expect(outcome == .stored(ids: [])) }
+        }
+        #expect(try await Set(F.messages(log)) == Set((0..<300).map(String.init)))
+        #expect(fixture.counter("tocsin_log_commits_total") < 300)
+    }
+
+    @Test func `a client's events get ids, the same whenever they are read`() async throws {
+        let log = try await fixture.open()
+        let own = UUID(high: 0x42, low: 0x43)
+        let answer = try await log.append(F.request([F.event("a"), F.event("b", id: own), F.event("c", at: .seconds(1))]))
+        guard case .stored(let ids) = answer else { throw Unexpected() }
+        #expect(Set(ids).count == 3)
+        #expect(ids[1] == own)
+        let block = try #require(await log.block(at: 1))
+        var origin = block.origin
+        origin.row = 2
+        #expect(ids[2] == UUID.derived(at: F.noon.advanced(by: .seconds(1)), from: origin))
+        #expect(ids[2].millisecond == F.noon.milliseconds + 1000)
+        #expect(try await log.place(ofClientID: own).map { [$0.position, UInt64($0.row)] } == [1, 1])
+        #expect(try await log.place(ofClientID: ids[0]) == nil)
+        // After a restart no id comes twice.
+        await log.close()
+        let again = try await fixture.open()
+        guard case .stored(let later) = try await again.append(F.request([F.event("a")])) else { throw Unexpected() }
+        #expect(!ids.contains(later[0]))
+    }
+
+    @Test func `a client's own id is stored once`() async throws {
+        let log = try await fixture.open()
+        let (x, y) = (UUID(high: 1, low: 1), UUID(high: 2, low: 2))
+        _ = try await log.append(F.request([F.event("a", id: x)]))
+        #expect(try await log.append(F.request([F.event("a again", id: x)])) == .repeated(ids: [x]))
+        #expect(
+            try await log.append(F.request([F.event("a once more", id: x), F.event("b", id: y), F.event("b again", id: y)]))
+                == .stored(ids: [x, y, y])
+        )
+        #expect(try await F.messages(log) == ["a", "b"])
+        #expect(try await log.blocks(after: 1, kinds: [.events], limit: 1).first?.repeatedRows == [0, 2])
+    }
+
+    @Test func `an idempotency key makes a request once, per client, until it expires`() async throws {
+        let log = try await fixture.open()
+        guard case .stored(let ids) = try await log.append(F.request([F.event("a"), F.event("b")], key: "k")) else { throw Unexpected() }
+        #expect(try await log.append(F.request([F.event("a"), F.event("b")], key: "k")) == .repeated(ids: ids))
+        guard case .stored = try await log.append(F.request([F.event("c")], key: "k", client: "other")) else { throw Unexpected() }
+        #expect(try await F.messages(log) == ["a", "b", "c"])
+        fixture.time.advance(by: .seconds(86_401))
+        guard case .stored = try await log.append(F.request([F.event("d")], key: "k")) else { throw Unexpected() }
+    }
+
+    @Test func `a block that cannot be read is refused before it is stored`() async throws {
+        let log = try await fixture.open()
+        var batch = F.batch(1, [F.event("a")])
+        batch.blocks[0].bytes[60] ^= 1
+        await #expect(throws: LogError.self) { try await log.append(batch) }
+        #expect(try await log.end() == 0)
+    }
+
+    @Test func `readers are woken by a commit and by cancellation`() async throws {
+        let log = try await fixture.open()
+        async let woken: Void = log.waitForBlocks(after: 0)
+        _ = try await log.append(F.batch(1, [F.event("a")]))
+        await woken
+        let waiting = Task { await log.waitForBlocks(after: 100) }
+        waiting.cancel()
+        await waiting.value
+        async let closed: Void = log.waitForBlocks(after: 100)
+        await log.close()
+        await closed
+    }
+
+    @Test func `beyond its limits the queue refuses, but never a request that is alone`() throws {
+        let queue = AppendQueue(requestsMax: 2, bytesMax: 1_000_000)
+        let ticket = Ticket(try PreparedAppend(F.batch(1, [F.event("a")]), log: F.agent) { 1 })
+        try queue.push([ticket, ticket, ticket])
+        #expect(throws: LogError.self) { try queue.push([ticket]) }
+        #expect(queue.takeAll().count == 3)
+        try queue.push([ticket])
+        queue.close()
+        #expect(throws: LogError.closed) { try queue.push([ticket]) }
+    }
+}
+
+struct Unexpected: Error {}
