@@ -1,0 +1,99 @@
+import Answering
+import Hummingbird
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+
+/// The aggregator's one HTTP server.
+struct FrontDoor: Service {
+    struct Configuration: Sendable {
+        var address: ListenAddress
+        /// Nil: plain HTTP, on loopback only.
+        var tls: TLSFiles?
+        /// Sockets open at once; more wait in the kernel's queue. With 16 MiB a body the budget of bytes is the real limit.
+        var connectionsMax = 4096
+        /// A connection on which nothing happens is closed. A little over a minute: agents send at least once a minute, so theirs stays open.
+        var idleTimeout = TimeAmount.seconds(75)
+        /// The kernel's queue of connections not yet accepted.
+        var backlog = 1024
+    }
+
+    private let configuration: Configuration
+    private let door: Door
+    private let logger: Logger
+    private let onListening: @Sendable (_ port: Int) async -> Void
+    private let onStopping: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - onListening: called once, when the first request can come.
+    ///   - onStopping: called when the shutdown begins; requests under way are still answered.
+    init(
+        _ configuration: Configuration,
+        door: Door,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void,
+        onStopping: @escaping @Sendable () -> Void
+    ) {
+        (self.configuration, self.door, self.logger) = (configuration, door, logger)
+        (self.onListening, self.onStopping) = (onListening, onStopping)
+    }
+
+    func run() async throws {
+        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: configuration.idleTimeout))
+        let server = try configuration.tls.map { try HTTPServerBuilder.tls(plain, tlsConfiguration: try $0.configuration()) } ?? plain
+        // Hummingbird tells each start and stop of its own; what matters of it is told by Aggregator.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let (address, onListening) = (configuration.address, onListening)
+        let application = Application(
+            router: door.router(),
+            server: server,
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port),
+                serverName: "tocsin",
+                backlog: configuration.backlog,
+                availableConnectionsDelegate: .maximum(configuration.connectionsMax, logger: quiet)
+            ),
+            onServerRunning: { await onListening($0.localAddress?.port ?? address.port) },
+            logger: quiet
+        )
+        let onStopping = onStopping
+        try await withGracefulShutdownHandler {
+            try await application.run()
+        } onGracefulShutdown: {
+            onStopping()
+        }
+    }
+}
+
+/// `listen.tls`: PEM files.
+package struct TLSFiles: Sendable, Hashable {
+    /// The certificate, and behind it those that lead to a known authority.
+    package var certificate: String
+    package var key: String
+
+    package init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
+
+    /// Reads both files. TLS 1.2 and 1.3.
+    func configuration() throws -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+        )
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["http/1.1"]
+        return configuration
+    }
+
+    /// Whether both can be read and belong together; the sentence says what is wrong.
+    package func problem() -> String? {
+        do {
+            _ = try NIOSSLContext(configuration: try configuration())
+            return nil
+        } catch {
+            return "cannot use \(certificate) and \(key) for TLS: \(error)"
+        }
+    }
+}
