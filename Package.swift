@@ -31,6 +31,7 @@ let hummingbird: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
 ]
 let hummingbirdTLS: [Target.Dependency] = [
+    .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "HummingbirdTLS", package: "hummingbird"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]

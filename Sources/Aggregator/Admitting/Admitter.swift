@@ -90,8 +90,8 @@ package struct Admitter: SubmissionAdmitting {
 
     // MARK: Agents
 
-    /// The batches in their order. A lane whose sequence is not the expected one is left alone for the rest of the request: the answer names
-    /// what is durable, and the agent sends again from behind it.
+    /// The batches in their order, in one commit. One whose sequence is not the expected one is not stored, and so are those behind it in its
+    /// lane: the answer names what is durable, and the agent sends again from behind that.
     private func admit(_ batches: [ReceivedBatch], _ submission: Submission) async throws(Refusal) -> Acknowledgement {
         guard let agent = batches.first?.batch.identity.agent else { throw .unacceptable("there is no batch in the body") }
         guard batches.allSatisfy({ $0.batch.identity.agent == agent }) else {
@@ -117,20 +117,22 @@ package struct Admitter: SubmissionAdmitting {
                 "the agent sends more than \(Int(agents.rate)) rows a second (limits.agents.events_per_second): it keeps them and sends them later"
             )
         }
-        var stalled: Set<Lane> = []
-        for (received, batch) in zip(batches, admitted) where !stalled.contains(received.batch.lane) {
-            switch try await append(batch) {
+        let outcomes: [AppendOutcome]
+        do { outcomes = try await log.append(admitted) } catch { throw Self.refusal(of: error) }
+        var conflict: Batch?
+        for (received, outcome) in zip(batches, outcomes) {
+            switch outcome {
             case .stored: counts.stored.increment()
             case .repeated: counts.repeated.increment()
-            case .outOfOrder:
-                counts.outOfOrder.increment()
-                stalled.insert(received.batch.lane)
-            case .conflict:
-                throw .conflict(
-                    "sequence \(received.batch.sequence) of lane \(received.batch.lane) is known with other content: this spool was cloned or restored; "
-                        + "the agent takes a new id"
-                )
+            case .outOfOrder: counts.outOfOrder.increment()
+            case .conflict: conflict = conflict ?? received.batch
             }
+        }
+        if let conflict {
+            throw .conflict(
+                "sequence \(conflict.sequence) of lane \(conflict.lane) is known with other content: this spool was cloned or restored; "
+                    + "the agent takes a new id"
+            )
         }
         do { return try await log.watermarks(of: agent) } catch { throw Self.refusal(of: error) }
     }
