@@ -95,10 +95,11 @@ let shared: [Target] = [
     system("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
     system("CYaml", pkgConfig: "yaml-0.1", debian: "libyaml-dev"),
     system("CPCRE2", pkgConfig: "libpcre2-8", debian: "libpcre2-dev"),
+    .systemLibrary(name: "CKernel", path: "Sources/Shared/CLibraries/CKernel"),
 ]
 
 let agent: [Target] = [
-    library("Collecting", in: "Agent", ["Telemetry", "Operating", logging, lifecycle, asyncAlgorithms]),
+    library("Collecting", in: "Agent", ["Telemetry", "Operating", "JSON", "CKernel", logging, lifecycle]),
     library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle, asyncAlgorithms]),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
@@ -157,7 +158,7 @@ let testTargets: [Target] = [
     tests(of: "Transferring", ["Telemetry", "JSON"]),
     tests(of: "Configuring", ["Telemetry"]),
     tests(of: "Operating", ["Telemetry", "JSON", logging]),
-    tests(of: "Collecting", ["Telemetry", "Operating"]),
+    tests(of: "Collecting", ["Telemetry", "Operating", logging]),
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON"]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching"]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),

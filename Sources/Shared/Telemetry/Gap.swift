@@ -18,6 +18,8 @@ package struct Gap: Sendable, Hashable {
         case purged
         /// Retention passed over a reader.
         case retention
+        /// Samples were collected and the spool could not take them.
+        case notStored = "not_stored"
         /// A collector did not answer in time.
         case stale
         /// The aggregator knew this spool's sequence with another content: cloned or restored.

@@ -1,0 +1,23 @@
+/// The limits of the room Collecting.
+package enum CollectingLimits {
+    /// Longest file of /proc that is read. The longest ones known (mounts of a container host, diskstats of a SAN host) are below 1 MiB.
+    package static let fileBytesMax = 4 * 1024 * 1024
+
+    /// Most devices, mounts or processors of one file: each brings up to twenty series.
+    package static let rowsMax = 4096
+
+    /// How long one collector may take. What takes longer is stale: left alone until it returns, its metrics missing until then.
+    package static let collectorDeadline = Duration.seconds(2)
+
+    /// How long one mount may take to answer statvfs(2); below the collector's deadline, so that a dead mount costs only itself.
+    package static let mountDeadline = Duration.seconds(1)
+
+    /// When nothing has come back for so long, the waiting work gets another thread.
+    package static let reinforcementDelay = Duration.milliseconds(50)
+
+    /// Threads that may be stuck in the kernel at the same time. A thread costs some 16 KiB; what has no thread is stale as well.
+    package static let threadsMax = 64
+
+    /// Stack of such a thread; the parsers need little.
+    package static let threadStackBytes = 256 * 1024
+}

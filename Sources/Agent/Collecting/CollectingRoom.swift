@@ -1,1 +1,0 @@
-// The room Collecting: see docs/architecture.md.

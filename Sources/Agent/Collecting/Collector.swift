@@ -1,0 +1,24 @@
+import Telemetry
+
+/// Reads one thing of the kernel's. It may read files of /proc and /sys and make system calls, nothing else; it blocks as long as they do.
+protocol Collector: Sendable {
+    /// node_exporter's name, the label `collector`.
+    static var name: String { get }
+    /// Everything that this collector has named so far, for `# HELP` and `# TYPE`.
+    var families: [MetricFamily] { get }
+    /// Adds this moment's values. What was added before an error is thrown away.
+    mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError)
+}
+
+/// What one collector has read.
+struct Readings: Sendable {
+    let timestamp: Timestamp
+    var samples: [Sample] = []
+    /// Parts that did not answer in time, as `/mnt/nfs`; the rest is whole.
+    var stale: [String] = []
+
+    init(at timestamp: Timestamp) { self.timestamp = timestamp }
+
+    mutating func add(_ series: Labels, _ value: Double) { samples.append(Sample(series: series, timestamp: timestamp, value: value)) }
+    mutating func add(_ series: Labels, _ value: UInt64) { add(series, Double(value)) }
+}

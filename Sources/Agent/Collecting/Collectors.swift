@@ -1,0 +1,173 @@
+package import Operating
+import Synchronization
+package import Telemetry
+
+/// All collectors of this agent. Each runs where it cannot hold up the others and has until ``CollectingLimits/collectorDeadline``; one that does
+/// not answer is stale: left alone until it returns, its own metrics missing, all others there.
+package actor Collectors {
+    private let stations: [Station]
+    private let files: KernelFiles
+    private let time: any TimeSource
+    private let deadline: Duration
+    private let threads = DisposableThreads(label: "collectors")
+    private let executor = BlockingExecutor(label: "collecting")
+    private let shown = Mutex<[CollectorStatus]>([])
+    private var families: [MetricFamily] = []
+    /// Since when each stale part has not answered, and at how many collections.
+    private var outages: [String: (since: Timestamp, missed: UInt64)] = [:]
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private static let duration = MetricFamily(
+        "node_scrape_collector_duration_seconds",
+        .gauge,
+        "node_exporter: Duration of a collector scrape."
+    )
+    private static let success = MetricFamily("node_scrape_collector_success", .gauge, "node_exporter: Whether a collector succeeded.")
+
+    package init(
+        _ config: CollectConfig,
+        files: KernelFiles = KernelFiles(),
+        time: any TimeSource,
+        deadline: Duration = CollectingLimits.collectorDeadline
+    ) {
+        let mountDeadline = min(CollectingLimits.mountDeadline, deadline / 2)
+        let all: [any Collector] = [
+            CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(), MountsCollector(config, deadline: mountDeadline),
+            LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(),
+            StatCollector(), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
+        ]
+        stations = all.filter { !config.disable.contains(type(of: $0).name) }.map { Station($0) }
+        (self.files, self.time, self.deadline) = (files, time, deadline)
+    }
+
+    /// How each collector fared last; a mount that does not answer has a line of its own.
+    package nonisolated func status() -> [CollectorStatus] { shown.withLock { $0 } }
+
+    /// Collects once. Blocks a thread of its own until all collectors are back, at most the deadline.
+    package func scrape() -> Scrape {
+        let now = time.now()
+        let asked = stations.filter { !$0.isStuck }
+        let files = files
+        let tickets = threads.run(
+            asked.map { station in { station.collect(from: files, at: now) } },
+            within: deadline
+        )
+        for (station, ticket) in zip(asked, tickets) { station.ticket = ticket }
+
+        var (samples, statuses, stale): ([Sample], [CollectorStatus], [String]) = ([], [], [])
+        for station in stations {
+            let outcome = station.ticket?.value
+            if let outcome {
+                samples += outcome.readings.samples
+                statuses.append(station.status(of: outcome))
+                for part in outcome.readings.stale {
+                    stale.append("\(station.name):\(part)")
+                    statuses.append(CollectorStatus.stale("\(station.name):\(part)", after: outcome.duration))
+                }
+            } else {
+                stale.append(station.name)
+                statuses.append(CollectorStatus.stale(station.name, after: deadline))
+            }
+            samples.append(Sample(series: station.durationSeries, timestamp: now, value: (outcome?.duration ?? deadline).inSeconds))
+            samples.append(Sample(series: station.successSeries, timestamp: now, value: outcome?.error == nil && outcome != nil ? 1 : 0))
+        }
+        shown.withLock { $0 = statuses }
+        return Scrape(timestamp: now, samples: samples, families: allFamilies(), collectors: statuses, gaps: gaps(stale, at: now))
+    }
+
+    /// A gap when a part stops answering, and one over the whole time when it is back.
+    private func gaps(_ stale: [String], at now: Timestamp) -> [Gap] {
+        var gaps = [Gap]()
+        for part in stale {
+            if let outage = outages[part] {
+                outages[part] = (outage.since, outage.missed + 1)
+            } else {
+                outages[part] = (now, 0)
+                let detail = "\(part) did not answer in time; its metrics are missing until it returns, all others are collected"
+                gaps.append(Gap(source: part, reason: .stale, from: now, to: now, count: 1, detail: detail))
+            }
+        }
+        let present = Set(stale)
+        for (part, outage) in outages.sorted(by: { $0.key < $1.key }) where !present.contains(part) {
+            outages[part] = nil
+            guard outage.missed > 0 else { continue }
+            let detail = "\(part) answers again; it was silent at \(outage.missed) more collections"
+            gaps.append(Gap(source: part, reason: .stale, from: outage.since, to: now, count: outage.missed, detail: detail))
+        }
+        return gaps
+    }
+
+    private func allFamilies() -> [MetricFamily] {
+        // Some collectors name families as they meet them; after the first collections nothing is added any more.
+        let current = stations.compactMap { $0.ticket?.value?.families }
+        if current.reduce(2, { $0 + $1.count }) != families.count { families = current.flatMap(\.self) + [Self.duration, Self.success] }
+        return families
+    }
+
+    /// One collector and its last round. Only the actor touches `ticket`; the collector itself is used by one thread at a time, because it is
+    /// never asked again before it has answered.
+    private final class Station: Sendable {
+        struct Outcome: Sendable {
+            let readings: Readings
+            let families: [MetricFamily]
+            let duration: Duration
+            let error: CollectError?
+        }
+
+        let name: String
+        let durationSeries: Labels
+        let successSeries: Labels
+        private let collector: Mutex<any Collector>
+        private let lastTicket = Mutex<DisposableThreads.Ticket<Outcome>?>(nil)
+
+        init(_ collector: any Collector) {
+            name = type(of: collector).name
+            durationSeries = Collectors.duration.series(Label("collector", name))
+            successSeries = Collectors.success.series(Label("collector", name))
+            self.collector = Mutex(collector)
+        }
+
+        var ticket: DisposableThreads.Ticket<Outcome>? {
+            get { lastTicket.withLock { $0 } }
+            set { lastTicket.withLock { $0 = newValue } }
+        }
+
+        /// Asked once, and not back yet.
+        var isStuck: Bool { ticket.map { !$0.isDone } ?? false }
+
+        func collect(from files: KernelFiles, at now: Timestamp) -> Outcome {
+            collector.withLock { collector in
+                let clock = ContinuousClock()
+                let start = clock.now
+                var readings = Readings(at: now)
+                var failure: CollectError?
+                do throws(CollectError) {
+                    try collector.collect(from: files, into: &readings)
+                } catch {
+                    failure = error
+                    readings.samples = []
+                }
+                return Outcome(readings: readings, families: collector.families, duration: clock.now - start, error: failure)
+            }
+        }
+
+        func status(of outcome: Outcome) -> CollectorStatus {
+            var problem: String?
+            // What this machine does not have is nobody's fault.
+            if let error = outcome.error, !error.isNoData { problem = error.description }
+            return CollectorStatus(name: name, isStale: false, lastError: problem, lastDuration: outcome.duration)
+        }
+    }
+}
+
+extension CollectorStatus {
+    fileprivate static func stale(_ name: String, after duration: Duration) -> CollectorStatus {
+        CollectorStatus(
+            name: name,
+            isStale: true,
+            lastError: "\(name) does not answer; its metrics are missing until it returns: look for a dead network mount or a stuck device",
+            lastDuration: duration
+        )
+    }
+}
