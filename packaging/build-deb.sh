@@ -76,7 +76,7 @@ finish() {
         echo "Installed-Size: $(du -k -s --apparent-size --exclude=DEBIAN "$work/$package" | cut -f1)"
         echo "Section: admin"
         echo "Priority: optional"
-        echo "Depends: adduser, ca-certificates, $(libraries "$package")"
+        echo "Depends: adduser, ca-certificates, procps, $(libraries "$package")"
         echo "Recommends: $recommends"
         echo "Description: $description"
     } >"$control/control"

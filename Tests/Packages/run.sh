@@ -79,7 +79,7 @@ inside apt-get update -qq >"$log" 2>&1 || give_up "apt-get update failed in the 
 list() {
     (cd "$root" && find . -xdev \( -path ./proc -o -path ./dev -o -path ./sys -o -path ./tmp -o -path ./packages \
         -o -path ./var/cache -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/log \) -prune \
-        -o -printf '%P %y %m %U:%G %l\n' | grep -vE '^(etc/(passwd|shadow|group|gshadow|subuid|subgid)-?|etc/ld\.so\.cache|etc/\.pwd\.lock) ' | LC_ALL=C sort)
+        -o -printf '%P %y %m %U:%G %l\n' | grep -vE '^(etc/(passwd|shadow|group|gshadow|subuid|subgid)-?|etc/ld\.so\.cache|etc/\.pwd\.lock|run/adduser) ' | LC_ALL=C sort)
 }
 accounts() { cut -d: -f1 "$root/etc/passwd" "$root/etc/group" | sort -u; }
 list >"$work/before"
@@ -99,7 +99,7 @@ check "the agent's user reads /var/log (group adm)" memberOf tocsin-agent adm
 ownedBy() { inside stat -c '%a %U' "/var/lib/$1" | grep -x "750 $1"; }
 check "state folder of the agent is its own" ownedBy tocsin-agent
 check "state folder of the aggregator is its own" ownedBy tocsin-aggregator
-enabled() { inside deb-systemd-helper was-enabled "$1" && echo "$1 starts at boot"; }
+enabled() { [ -L "$root/etc/systemd/system/multi-user.target.wants/$1" ] && echo "$1 starts at boot"; }
 check "the agent's unit is enabled" enabled tocsin-agent.service
 check "the aggregator's unit is enabled" enabled tocsin-aggregator.service
 check "agent --check of the installed configuration" inside setpriv --reuid=tocsin-agent --regid=tocsin-agent --init-groups \
@@ -108,18 +108,21 @@ check "aggregator --check of the installed configuration" inside setpriv --reuid
     /usr/bin/tocsin-aggregator --config /etc/tocsin/aggregator.yaml --check
 check "rules check of the installed rules" inside agentctl rules check /etc/tocsin/rules.d/host.yaml
 
-# --- The units
+# --- The units, judged by the systemd of Debian 12 in a copy of the root
 
+cp -a --reflink=auto "$root" "$work/with-systemd"
+withSystemd() { root=$work/with-systemd inside "$@"; }
+withSystemd apt-get install -y --no-install-recommends systemd >>"$log" 2>&1 || note MISS "systemd installed in a copy of the root"
 for unit in tocsin-agent tocsin-aggregator; do
     verify() {
         local said
-        said=$(systemd-analyze --root="$root" --man=no verify "/lib/systemd/system/$unit.service" 2>&1 | grep -F "$unit" || true)
-        [ -z "$said" ] && echo "no complaints" || { echo "$said" && return 1; }
+        said=$(withSystemd systemd-analyze --man=no verify "$unit.service" 2>&1) && [ -z "$said" ] && echo "no complaints" || { echo "$said" && return 1; }
     }
     check "systemd-analyze verify $unit.service" verify
-    exposure() { systemd-analyze security --offline=yes --threshold=35 --no-pager "$root/lib/systemd/system/$unit.service" | tail -n 1; }
+    exposure() { withSystemd systemd-analyze security --offline=yes --threshold=35 --no-pager "$unit.service" | tail -n 1; }
     check "systemd-analyze security $unit.service" exposure
 done
+rm -rf --one-file-system "$work/with-systemd"
 
 # --- Run both from their installed paths, as their units say, in a network of their own
 
@@ -137,12 +140,14 @@ check "the state is kept" keptState
 
 # --- Purge
 
-purgeThem() { inside sh -c 'apt-get purge -y tocsin-agent tocsin-aggregator && apt-get autoremove -y --purge'; }
+rm -rf "$root/run/notify"
+purgeThem() { inside sh -c 'apt-get purge -y tocsin-agent tocsin-aggregator &&
+    apt-get autoremove -y --purge -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false'; }
 check "apt-get purge" purgeThem
 list >"$work/after"
 accounts >"$work/accounts-after"
 left() {
-    diff "$work/before" "$work/after" >"$work/left" && echo "the list of files is that of before" || { grep '^[<>]' "$work/left" && return 1; }
+    diff "$work/before" "$work/after" >"$work/left" && echo "the list of files is that of before" || { grep '^[<>]' "$work/left" | head -n 15 && return 1; }
 }
 check "nothing is left after the purge" left
 accountsLeft() {

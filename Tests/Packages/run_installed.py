@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -19,6 +20,7 @@ import time
 import urllib.request
 
 root, results = sys.argv[1], sys.argv[2]
+CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin")
 STOP_WITHIN = 5.0
 
 
@@ -70,18 +72,17 @@ class Notifications:
         os.chmod(path, 0o777)
         self.lines = []
 
-    def wait(self, line, seconds):
+    def wait(self, line, seconds, process=None):
+        """Whether `line` comes in time; no longer than until `process` ends."""
         end = time.monotonic() + seconds
-        while line not in self.lines:
-            rest = end - time.monotonic()
-            if rest <= 0:
-                return False
-            self.socket.settimeout(rest)
+        while line not in self.lines and time.monotonic() < end:
+            self.socket.settimeout(0.1)
             try:
                 self.lines += self.socket.recv(4096).decode().splitlines()
             except TimeoutError:
-                return False
-        return True
+                if process is not None and process.poll() is not None:
+                    break
+        return line in self.lines
 
 
 class Program:
@@ -97,7 +98,7 @@ class Program:
             os.chown(folder, uid, gid)
         wanted = self.unit.get("AmbientCapabilities", "").lower().replace("cap_", "").split()
         added = "".join(",+" + name for name in wanted)
-        command = ["chroot", root, "setpriv", "--reuid", user, "--regid", self.unit["Group"], "--init-groups", "--no-new-privs"]
+        command = [CHROOT, root, "setpriv", "--reuid", user, "--regid", self.unit["Group"], "--init-groups", "--no-new-privs"]
         command += ["--bounding-set", "-all" + added, "--inh-caps", "-all" + added, "--ambient-caps", "-all" + added]
         environment = {"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": self.notifications.inside, "LANG": "C.UTF-8"}
         self.output = open("%s/tmp/%s.out" % (root, name), "ab")
@@ -107,8 +108,11 @@ class Program:
         )
         self.uid = uid
 
+    def wait_until_ready(self):
+        return self.notifications.wait("READY=1", 60, self.process)
+
     def check_ready(self):
-        ready = self.notifications.wait("READY=1", 60)
+        ready = self.wait_until_ready()
         took = time.monotonic() - self.started
         note("%s: READY=1 on the notify socket" % self.name, ready, "after %.1f s" % took if ready else self.tail())
         return ready
@@ -147,7 +151,7 @@ class Program:
 
 
 def inside(*command):
-    done = subprocess.run(["chroot", root] + list(command), capture_output=True, text=True, timeout=30)
+    done = subprocess.run([CHROOT, root] + list(command), capture_output=True, text=True, timeout=30)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -187,10 +191,12 @@ def main():
     os.chmod(root + "/var/log/secret.log", 0o600)  # root's alone: CAP_DAC_READ_SEARCH reads it
 
     aggregator = Program("tocsin-aggregator")
-    aggregator.check_ready()
+    if not aggregator.check_ready():
+        return
     aggregator.check_user()
     agent = Program("tocsin-agent")
-    agent.check_ready()
+    if not agent.check_ready():
+        return
     agent.check_user()
 
     answer, problem = until(30, status_when_acknowledged)
@@ -221,7 +227,7 @@ def main():
     # Once more: the state of before is there.
     aggregator = Program("tocsin-aggregator")
     agent = Program("tocsin-agent")
-    if aggregator.notifications.wait("READY=1", 60) and agent.notifications.wait("READY=1", 60):
+    if aggregator.wait_until_ready() and agent.wait_until_ready():
         answer, problem = until(30, status_when_acknowledged)
         same = answer is not None and answer[1].get("agent_id") == identity
         note("after a restart it is the same agent", same, problem or identity)
