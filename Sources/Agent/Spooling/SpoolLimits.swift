@@ -1,0 +1,27 @@
+/// The room's limits, and why they are what they are.
+package enum SpoolLimits {
+    /// Rows of one block. Decoders at the aggregator work block by block, so this bounds what one holds at a time.
+    static let blockRowsMax = 16_384
+    /// Bytes of text in one block, before encoding: 1 MiB compresses well and is a hundredth of what the aggregator inflates at a time.
+    static let blockBytesMax = 1 << 20
+    /// Encoded bytes of one batch; one block may be larger.
+    static let batchBytesMax = 1 << 20
+    /// Encoded bytes of one transaction. More waits for the next one: the WAL stays small.
+    static let groupBytesMax = 8 << 20
+    /// Batches of one lease: each is a gzip member, and the aggregator checks each.
+    static let leaseBatchesMax = 512
+    /// Bytes of refused batches that are kept for a person to look at; the oldest go first.
+    static let refusedBytesMax = 16 << 20
+    /// Gap records kept for `agentctl status`; all of them were shipped.
+    static let gapsKeptMax = 200
+    /// Gap records in one status.
+    static let gapsShownMax = 20
+    /// Damaged database files that are kept; the oldest go first.
+    static let corruptFilesMax = 3
+    /// Batches that are given up in one step when the spool is full.
+    static let evictionStep: Int64 = 16
+    /// Pages in the WAL after which it is copied into the file and begun anew: 4 MiB.
+    static let walPagesMax = 1024
+    /// Free pages given back to the file system in one step: 1 MiB.
+    static let vacuumPagesStep = 256
+}

@@ -1,0 +1,95 @@
+import Blocks
+import SQLite
+import Telemetry
+
+/// Read positions and the judge's state: stored in the transaction that stores what they are about.
+extension SpoolStore {
+    /// Writes what the parcels say, and changes `checkpoint` accordingly.
+    func save(_ parcels: [Parcel], into checkpoint: inout Checkpoint) throws(SQLiteError) {
+        for parcel in parcels {
+            for position in parcel.positions { try save(position, into: &checkpoint) }
+            if let judgement = parcel.judgement { try save(judgement, alerts: parcel.judgementAlerts, into: &checkpoint) }
+        }
+    }
+
+    private func save(_ position: ReadPosition, into checkpoint: inout Checkpoint) throws(SQLiteError) {
+        let index = checkpoint.positions.firstIndex { $0.device == position.device && $0.inode == position.inode }
+        if position.isFinished {
+            try connection.execute("DELETE FROM position WHERE device = ? AND inode = ?", [.unsigned(position.device), .unsigned(position.inode)])
+            if let index { checkpoint.positions.remove(at: index) }
+            return
+        }
+        try connection.execute(
+            """
+            INSERT INTO position (device, inode, path, offset, head_hash, head_length) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET path = excluded.path, offset = excluded.offset, head_hash = excluded.head_hash,
+                head_length = excluded.head_length
+            """,
+            [
+                .unsigned(position.device), .unsigned(position.inode), .text(position.path), .unsigned(position.offset),
+                .unsigned(position.headHash), .integer(Int64(position.headLength)),
+            ]
+        )
+        if let index { checkpoint.positions[index] = position } else { checkpoint.positions.append(position) }
+    }
+
+    private func save(_ judgement: JudgementState, alerts: [UInt8], into checkpoint: inout Checkpoint) throws(SQLiteError) {
+        if judgement.alerts != checkpoint.alerts {
+            try connection.execute("INSERT INTO judgement VALUES (1, ?) ON CONFLICT DO UPDATE SET alerts = excluded.alerts", [.blob(alerts)])
+            checkpoint.alerts = judgement.alerts
+        }
+        // It is the whole state: a pattern that is not in it is no longer counted.
+        for (name, _) in checkpoint.patternMatches where judgement.patternMatches[name] == nil {
+            try connection.execute("DELETE FROM pattern WHERE name = ?", [.text(name)])
+        }
+        for (name, matches) in judgement.patternMatches where checkpoint.patternMatches[name] != matches {
+            try connection.execute(
+                "INSERT INTO pattern VALUES (?, ?) ON CONFLICT DO UPDATE SET matches = excluded.matches",
+                [.text(name), .unsigned(matches)]
+            )
+        }
+        checkpoint.patternMatches = judgement.patternMatches
+    }
+
+    static func loadCheckpoint(_ connection: Connection) throws(SQLiteError) -> Checkpoint {
+        var checkpoint = Checkpoint()
+        checkpoint.positions = try connection.query("SELECT device, inode, path, offset, head_hash, head_length FROM position") {
+            (row) throws(SQLiteError) in
+            ReadPosition(
+                path: row.text(2),
+                device: row.unsigned(0),
+                inode: row.unsigned(1),
+                offset: row.unsigned(3),
+                headHash: row.unsigned(4),
+                headLength: UInt32(truncatingIfNeeded: row.integer(5))
+            )
+        }
+        let block = try connection.first("SELECT alerts FROM judgement") { (row) throws(SQLiteError) in row.blob(0) }
+        if let block {
+            // A damaged block costs the memory of pending alerts, which rules will find again; it must not cost the spool.
+            checkpoint.alerts = (try? AlertBlock(decoding: block))?.alerts ?? []
+        }
+        let patterns = try connection.query("SELECT name, matches FROM pattern") { (row) throws(SQLiteError) in (row.text(0), row.unsigned(1)) }
+        for (name, matches) in patterns { checkpoint.patternMatches[name] = matches }
+        return checkpoint
+    }
+
+    /// What can still be read of a damaged file: so much of the checkpoint, and how many batches it says to hold.
+    static func salvage(path: String) -> (checkpoint: Checkpoint, batches: UInt64) {
+        var options = ConnectionOptions.readOnly
+        options.busyTimeout = .zero
+        guard let connection = try? Connection(path: path, options: options) else { return (Checkpoint(), 0) }
+        let checkpoint = (try? loadCheckpoint(connection)) ?? Checkpoint()
+        let batches = try? connection.first("SELECT sum(batches) FROM lane") { (row) throws(SQLiteError) in row.unsigned(0) }
+        return (checkpoint, (batches ?? nil) ?? 0)
+    }
+
+    /// Writes a checkpoint that was carried over from another file. Part of a transaction.
+    func adopt(_ adopted: Checkpoint) throws(SQLiteError) -> Checkpoint {
+        var written = Checkpoint()
+        for position in adopted.positions { try save(position, into: &written) }
+        let judgement = JudgementState(alerts: adopted.alerts, patternMatches: adopted.patternMatches)
+        try save(judgement, alerts: AlertBlock.encode(adopted.alerts), into: &written)
+        return written
+    }
+}

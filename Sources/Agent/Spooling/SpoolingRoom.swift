@@ -1,1 +1,0 @@
-// The room Spooling: see docs/architecture.md.
