@@ -70,6 +70,7 @@ struct SpoolAnswersTests {
             let spool = try await filled()
             try await spool.renewIdentity(reason: "409")
             agent = try await spool.identity().agent
+            await spool.close()
         }
         let spool = try fixture.open()
         #expect(try await spool.identity().agent == agent)

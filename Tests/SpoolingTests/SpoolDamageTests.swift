@@ -17,7 +17,9 @@ struct SpoolDamageTests {
             intake.positions = [position]
             try await spool.accept(intake)
         }
-        return try await spool.identity()
+        let identity = try await spool.identity()
+        await spool.close()
+        return identity
     }
 
     private func setAside() -> [String] {
@@ -36,6 +38,7 @@ struct SpoolDamageTests {
     @Test func `a file that is no database is set aside, and a new spool says so`() async throws {
         let before = try await fill()
         try TestFiles.write([UInt8](repeating: 0x5A, count: 100_000), to: fixture.path + "/spool.db")
+        unlinkLog()
         let spool = try fixture.open()
         #expect(try await spool.identity().agent != before.agent)
         let status = try await spool.status()

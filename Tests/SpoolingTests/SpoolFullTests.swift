@@ -8,13 +8,13 @@ struct SpoolFullTests {
     let fixture: SpoolFixture
     init() throws { fixture = try SpoolFixture() }
 
-    private static let maxBytes: UInt64 = 8 << 20
+    private static let maxBytes: UInt64 = 2 << 20
 
     /// Fills far beyond the limit with lines numbered from 0; returns their texts.
     private func overfill(_ spool: Spool, count: Int) async throws -> [String] {
         var texts: [String] = []
         for number in 0..<count {
-            let text = "\(number) " + SpoolFixture.noise(50_000, seed: UInt64(number))
+            let text = "\(number) " + SpoolFixture.noise(12_500, seed: UInt64(number))
             texts.append(text)
             try await spool.accept(fixture.lines([text]))
             fixture.time.advance(by: .seconds(1))
@@ -49,18 +49,18 @@ struct SpoolFullTests {
         try await spool.accept(Intake(alerts: [fixture.alert("Early")]))
         _ = try await overfill(spool, count: 200)
         #expect(try await spool.status().bytes <= Self.maxBytes * 27 / 32)
-        try await spool.accept(fixture.samples(1000))
+        try await spool.accept(fixture.samples(500))
         try await spool.accept(Intake(alerts: [fixture.alert("Late")]))
         let batches = try await spool.peek()
         #expect(batches.filter { $0.lane == .alerts }.flatMap(\.alerts) == ["Early", "Late"])
-        #expect(batches.filter { $0.lane == .metrics }.map(\.samples) == [10, 1000])
+        #expect(batches.filter { $0.lane == .metrics }.map(\.samples) == [10, 500])
     }
 
     @Test func `metrics beyond their reserve yield to logs, their reserve does not`() async throws {
         let spool = try fixture.open(maxBytes: Self.maxBytes)
         var generator = SeededGenerator(seed: 3)
         for _ in 0..<300 {
-            let samples = (0..<2000).map { Sample("m", [Label("n", "\($0)")], at: fixture.time.now(), .random(in: 0...1, using: &generator)) }
+            let samples = (0..<1000).map { Sample("m", [Label("n", "\($0)")], at: fixture.time.now(), .random(in: 0...1, using: &generator)) }
             try await spool.accept(Intake(samples: samples))
         }
         let before = try await spool.status().batches[.metrics] ?? 0
@@ -68,7 +68,7 @@ struct SpoolFullTests {
         let status = try await spool.status()
         let (metrics, logs) = (status.batches[.metrics] ?? 0, status.batches[.logs] ?? 0)
         #expect(metrics < before && metrics > 20)
-        #expect(logs > 50)
+        #expect(logs > 30)
         #expect(Set(status.recentGaps.map(\.source)) == ["metrics", "logs"])
         for lane in [Lane.metrics, .logs] {
             let sequences = try await spool.peek().filter { $0.lane == lane }.map(\.sequence)
@@ -80,9 +80,9 @@ struct SpoolFullTests {
         let spool = try fixture.open(maxBytes: Self.maxBytes)
         _ = try await overfill(spool, count: 200)
         let seen = try await spool.peek(upToBytes: 1)
-        let before = try await spool.peek(upToBytes: 100_000)
+        let before = try await spool.peek(upToBytes: 30_000)
         _ = try await overfill(spool, count: 200)
-        let after = try await spool.peek(upToBytes: 100_000)
+        let after = try await spool.peek(upToBytes: 30_000)
         #expect(seen.count == 1)
         let gapAt = try #require(before.firstIndex { !$0.gaps.isEmpty })
         #expect(after.prefix(gapAt + 1) == before.prefix(gapAt + 1))
@@ -97,6 +97,7 @@ struct SpoolFullTests {
             _ = try await overfill(spool, count: 400)
             _ = try await spool.peek()
             try await spool.acknowledge(Acknowledgement(lanes: [.logs: 5]))
+            await spool.close()
         }
         let spool = try fixture.open(maxBytes: Self.maxBytes)
         let all = try await spool.drain()
@@ -113,7 +114,7 @@ struct SpoolFullTests {
             var refused: SinkError?
             for number in 0..<100 where refused == nil {
                 do throws(SinkError) {
-                    var intake = fixture.lines(["late \(number) " + SpoolFixture.noise(200_000, seed: 7)])
+                    var intake = fixture.lines(["late \(number) " + SpoolFixture.noise(50_000, seed: 7)])
                     intake.positions = [ReadPosition(path: "/a", device: 1, inode: 1, offset: UInt64(number))]
                     try await spool.accept(intake)
                 } catch {
@@ -138,7 +139,7 @@ struct SpoolFullTests {
         var failure: SinkError?
         while failure == nil {
             do throws(SinkError) {
-                var intake = fixture.lines(["\(stored) " + SpoolFixture.noise(100_000, seed: UInt64(stored))])
+                var intake = fixture.lines(["\(stored) " + SpoolFixture.noise(50_000, seed: UInt64(stored))])
                 intake.positions = [ReadPosition(path: "/a", device: 1, inode: 1, offset: UInt64(stored + 1))]
                 try await spool.accept(intake)
                 stored += 1

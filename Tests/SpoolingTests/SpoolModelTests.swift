@@ -9,31 +9,30 @@ struct SpoolModelTests {
     func `random accepts, leases, acknowledgements and restarts lose and double nothing`(seed: UInt64) async throws {
         let fixture = try SpoolFixture()
         var generator = SeededGenerator(seed: seed)
-        var spool: Spool? = try fixture.open()
+        var spool = try fixture.open()
         var (accepted, acknowledged) = ([String](), [String]())
         var (offset, next, path) = (UInt64(0), UInt64(1), fixture.path)
         for step in 0..<300 {
-            let open = try #require(spool)
             switch UInt8.random(in: 0..<10, using: &generator) {
             case 0..<5:
                 let texts = (0..<Int.random(in: 1...4, using: &generator)).map { "\(step).\($0)" }
                 offset += UInt64(texts.count)
                 var intake = fixture.lines(texts)
                 intake.positions = [ReadPosition(path: "/a", device: 1, inode: 1, offset: offset)]
-                try await open.accept(intake)
+                try await spool.accept(intake)
                 accepted += texts
             case 5..<8:
                 // Leased; then acknowledged in whole, in part, or not at all.
-                guard let lease = try await open.lease(upToBytes: Int.random(in: 1...5000, using: &generator)) else { continue }
+                guard let lease = try await spool.lease(upToBytes: Int.random(in: 1...5000, using: &generator)) else { continue }
                 let opened = try lease.batches.map { try Opened($0) }
                 #expect(opened.map(\.sequence) == Array(next..<next + UInt64(opened.count)))
                 let taken = Int.random(in: 0...opened.count, using: &generator)
                 guard taken > 0 else { continue }
                 acknowledged += opened[..<taken].flatMap(\.messages)
                 next += UInt64(taken)
-                try await open.acknowledge(Acknowledgement(lanes: [.logs: next - 1]))
+                try await spool.acknowledge(Acknowledgement(lanes: [.logs: next - 1]))
             case 8:
-                spool = nil
+                await spool.close()
                 spool = try fixture.open(at: path)
             default:
                 // Killed: another process goes on with the files as they are.
@@ -46,10 +45,10 @@ struct SpoolModelTests {
                 spool = try fixture.open(at: path)
             }
             #expect(accepted.starts(with: acknowledged))
-            let position = try await spool?.checkpoint().positions.first?.offset ?? 0
+            let position = try await spool.checkpoint().positions.first?.offset ?? 0
             #expect(position == offset)
         }
-        let rest = try await #require(spool).drain()
+        let rest = try await spool.drain()
         #expect(acknowledged + rest.flatMap(\.messages) == accepted)
         #expect(rest.map(\.sequence) == Array(next..<next + UInt64(rest.count)))
     }

@@ -78,6 +78,7 @@ struct SpoolTests {
             var intake = fixture.lines(["a"])
             (intake.positions, intake.reads, intake.judgement) = ([position], [read], judgement)
             try await spool.accept(intake)
+            await spool.close()
         }
         let spool = try fixture.open()
         #expect(try await spool.identity() == identity)
@@ -169,8 +170,8 @@ struct SpoolTests {
         withExtendedLifetime(first) {}
     }
 
-    @Test func `a spool of a newer version is refused and left alone`() throws {
-        _ = try fixture.open()
+    @Test func `a spool of a newer version is refused and left alone`() async throws {
+        await (try fixture.open()).close()
         do {
             let connection = try Connection(path: fixture.path + "/spool.db")
             try connection.execute("PRAGMA user_version = 99")

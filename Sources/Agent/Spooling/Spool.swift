@@ -22,7 +22,7 @@ package actor Spool: Sink, BatchSource {
     private let gauges: SpoolGauges
     private let makeUUID: @Sendable (Timestamp) -> UUID
     private let files: SpoolFiles
-    private let lock: SpoolLock
+    private var lock: SpoolLock?
 
     private nonisolated let loans = Loans()
     private nonisolated let bell = Bell()
@@ -104,7 +104,6 @@ package actor Spool: Sink, BatchSource {
     }
 
     private func commit(_ parcels: [Parcel]) throws(SinkError) {
-        guard !isClosed else { throw .stopped }
         for attempt in 1...2 {
             let store = try opened()
             let (agent, wanted) = (store.state.agent, store.state.commits + 1)
@@ -220,15 +219,18 @@ package actor Spool: Sink, BatchSource {
         try using { (store) throws(SQLiteError) in try store.connection.findDamage() }
     }
 
-    /// Takes nothing more; what was accepted is on disk already. Leases that are out may still be acknowledged.
+    /// Closes the file and lets another agent have it. What was accepted is on disk already; every later call throws `.stopped`.
     package func close() {
         isClosed = true
+        store = nil
+        lock = nil
         bell.ring()
     }
 
     // MARK: Failures
 
     private func opened() throws(SinkError) -> SpoolStore {
+        guard !isClosed else { throw .stopped }
         if let store { return store }
         do throws(SpoolError) {
             let opening = SpoolOpening(config: config, files: files, host: host, tags: tags, logger: logger)
@@ -242,19 +244,13 @@ package actor Spool: Sink, BatchSource {
 
     /// Runs a piece of work, and once more after a failure that opening the file again may mend.
     private func using<Result>(_ body: (SpoolStore) throws(SQLiteError) -> Result) throws(SinkError) -> Result {
-        do throws(SQLiteError) { return try body(try openedOrThrow()) } catch {
+        let store = try opened()
+        do throws(SQLiteError) { return try body(store) } catch {
             if error.isFull { throw .failed("cannot write to the spool: \(error)") }
             try doubt(error)
         }
-        do throws(SQLiteError) { return try body(try openedOrThrow()) } catch {
-            throw .failed("the spool failed: \(error)")
-        }
-    }
-
-    private func openedOrThrow() throws(SQLiteError) -> SpoolStore {
-        do throws(SinkError) { return try opened() } catch {
-            throw SQLiteError(code: .sqlite(14), message: error.description, sql: nil, path: files.database)
-        }
+        let reopened = try opened()
+        do throws(SQLiteError) { return try body(reopened) } catch { throw .failed("the spool failed: \(error)") }
     }
 
     /// Drops a connection that cannot be trusted any more. A damaged file is set aside, with what we know by heart carried over.

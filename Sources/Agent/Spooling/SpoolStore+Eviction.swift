@@ -27,13 +27,22 @@ extension SpoolStore {
         return try usedBytes() + needed <= limit
     }
 
-    /// Gives up the oldest batches of the least urgent lane that must yield to `lane`; false when there are none.
+    /// Gives up the oldest batches of a lane that must yield to `lane`; false when there are none.
     private func giveUpSome(for lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> Bool {
-        for victim in Lane.allCases.reversed() {
-            let mustYield = victim >= lane || state[victim].bytes > config.reserveBytes(of: victim)
-            if mustYield, state[victim].batches > 0, try giveUpOldest(of: victim, at: now, onLoan: onLoan) { return true }
+        for victim in victims(for: lane) where state[victim].batches > 0 {
+            if try giveUpOldest(of: victim, at: now, onLoan: onLoan) { return true }
         }
         return false
+    }
+
+    /// Who yields to `lane`, first first: the less urgent lanes, then its own, then what more urgent ones hold beyond their reserve. But a lane
+    /// that holds less than such an excess does not eat itself up: then the excess goes first.
+    private func victims(for lane: Lane) -> [Lane] {
+        let lessUrgent = Lane.allCases.reversed().filter { $0 > lane }
+        func excess(_ lane: Lane) -> UInt64 { state[lane].bytes - min(state[lane].bytes, config.reserveBytes(of: lane)) }
+        let moreUrgent = Lane.allCases.filter { $0 < lane && excess($0) > 0 }
+        let own = state[lane].bytes
+        return lessUrgent + moreUrgent.filter { excess($0) > own } + [lane] + moreUrgent.filter { excess($0) <= own }
     }
 
     private func giveUpOldest(of lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> Bool {
