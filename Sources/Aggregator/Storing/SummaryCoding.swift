@@ -1,7 +1,8 @@
 import Blocks
 import Telemetry
 
-/// A summary as the log stores it: five counts of severities, then three lists (sources, types, hosts) of count and text; all numbers varints.
+/// A summary as the log stores it: five counts of severities, then three lists (sources, types, hosts) of count and text, then the length
+/// and bytes of the filter of correlation ids; all numbers varints.
 enum SummaryCoding {
     /// Different values beyond which a block has no summary: it would be large and say little.
     static let valuesMax = 128
@@ -21,7 +22,9 @@ enum SummaryCoding {
                 bytes.appendText(value)
             }
         }
-        return bytes
+        let filter = BlockSummary.correlationFilter(of: block.correlations.values)
+        bytes.appendVarint(UInt64(filter.count))
+        return bytes + filter
     }
 
     /// Nil for bytes that are damaged: the block itself is read then.
@@ -37,6 +40,7 @@ enum SummaryCoding {
             summary.sources = try counts(&cursor, in: bytes)
             summary.types = try counts(&cursor, in: bytes)
             summary.hosts = try counts(&cursor, in: bytes)
+            summary.correlationFilter = Array(bytes[try cursor.text(in: bytes.span)])
             return summary
         } catch {
             return nil

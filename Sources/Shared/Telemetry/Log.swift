@@ -90,18 +90,6 @@ extension LogWriter {
     }
 }
 
-/// How many rows of a block of events have which value: statistics and filters need not read the block.
-package struct BlockSummary: Sendable, Hashable {
-    package var sources: [String: Int]
-    package var types: [String: Int]
-    package var hosts: [String: Int]
-    package var severities: [Severity: Int]
-
-    package init(sources: [String: Int], types: [String: Int], hosts: [String: Int], severities: [Severity: Int]) {
-        (self.sources, self.types, self.hosts, self.severities) = (sources, types, hosts, severities)
-    }
-}
-
 /// What the log knows of a block without reading it.
 package struct BlockEntry: Sendable, Hashable {
     package var position: LogPosition

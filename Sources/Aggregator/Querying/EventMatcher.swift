@@ -1,0 +1,69 @@
+import Blocks
+import Telemetry
+
+/// The filters of a query, made once; ``select(in:)`` fits them to a block, so that a row costs some comparisons of numbers.
+struct EventMatcher: Sendable {
+    private let source: String?
+    private let type: String?
+    /// By raw value.
+    private let severities: [Bool]
+    private let host: String?
+    private let correlationID: String?
+    private let tags: [String]
+    private let words: WordSearch?
+
+    init(_ query: EventQuery) throws(QueryError) {
+        (source, type, host, correlationID, tags) = (query.source, query.type, query.host, query.correlationID, query.tags)
+        severities = Severity.allCases.map { severity in
+            (query.severities.isEmpty || query.severities.contains(severity)) && severity >= query.minSeverity ?? .debug
+        }
+        if let text = query.words, !text.isEmpty { words = try WordSearch(text) } else { words = nil }
+    }
+
+    /// False: no row of the block can match.
+    func mayMatch(_ entry: BlockEntry) -> Bool {
+        guard let summary = entry.summary else { return true }
+        if let source, summary.sources[source] == nil { return false }
+        if let host, summary.hosts[host] == nil { return false }
+        if let correlationID, !summary.mayHold(correlationID: correlationID) { return false }
+        if type != nil, !summary.types.keys.contains(where: isWanted(type:)) { return false }
+        return summary.severities.keys.contains { severities[Int($0.rawValue)] }
+    }
+
+    /// The rows of a block that match, those at `[start, end)` only, in the block's order; repeats are passed over.
+    func rows(of block: CachedBlock, from start: Timestamp, to end: Timestamp) -> [Int] {
+        let events = block.events
+        // Byte for byte: equal Strings may be different texts.
+        let sources = source.map { source in events.sources.flags { $0.utf8.elementsEqual(source.utf8) } }
+        let types = type.map { _ in events.types.flags(where: isWanted(type:)) }
+        let hosts = host.map { host in events.hosts.flags { $0.utf8.elementsEqual(host.utf8) } }
+        let correlations = correlationID.map { id in events.correlations.flags { $0.utf8.elementsEqual(id.utf8) } }
+        for flags in [sources, types, hosts, correlations] { if let flags, !flags.contains(true) { return [] } }
+        // Tags of the agent are tags of each of its events.
+        let wanted = tags.filter { !block.tags.contains($0) }
+        let lists = wanted.isEmpty ? nil : events.tags.flags { list in wanted.allSatisfy(list.contains) }
+        if let lists, !lists.contains(true) { return [] }
+        let (from, to) = (start.nanoseconds, end.nanoseconds)
+        var rows = [Int]()
+        for row in 0..<events.count {
+            let time = events.timestamps[row]
+            guard time >= from, time < to else { continue }
+            if let sources, !sources[Int(events.sources.code(at: row))] { continue }
+            if let types, !types[Int(events.types.code(at: row))] { continue }
+            if let hosts, !hosts[Int(events.hosts.code(at: row))] { continue }
+            if let correlations, !correlations[Int(events.correlations.code(at: row))] { continue }
+            if let lists, !lists[Int(events.tags.code(at: row))] { continue }
+            if !severities[Int(events.severity(at: row).rawValue)] { continue }
+            if block.repeatedRows.contains(UInt32(row)) { continue }
+            if let words, !words.matches(message: events.messages.range(at: row), data: events.data.range(at: row), in: events.bytes) { continue }
+            rows.append(row)
+        }
+        return rows
+    }
+
+    private func isWanted(type other: String) -> Bool {
+        guard let type else { return true }
+        guard type.hasSuffix(".*") else { return other.utf8.elementsEqual(type.utf8) }
+        return other.utf8.starts(with: type.utf8.dropLast()) && other.utf8.count >= type.utf8.count
+    }
+}

@@ -1,1 +1,0 @@
-// The room Querying: see docs/architecture.md.

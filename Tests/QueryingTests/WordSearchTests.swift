@@ -1,0 +1,44 @@
+import Telemetry
+import Testing
+
+@testable import Querying
+
+struct WordSearchTests {
+    private func found(_ query: String, _ message: String?, data: String = "{}") throws -> Bool {
+        let message = Array((message ?? "").utf8)
+        let bytes = message + Array(data.utf8)
+        return try WordSearch(query).matches(message: 0..<message.count, data: message.count..<bytes.count, in: bytes)
+    }
+
+    @Test(arguments: [
+        ("4711", "hello 4711"), ("4711", "(4711)."), ("4711", "id=4711,"), ("HELLO", "hello 4711"), ("hello", "HeLLo"),
+        ("web-1.example.org", "on web-1.example.org."), ("web", "on web-1.example.org."), ("example", "web-1.example.org"),
+        ("org", "web-1.example.org"), ("worker_7", "worker_7 died"), ("4711 hello", "hello 4711"), ("Grüße", "viele GRÜSSE, grüße"),
+        ("世界", "你好 世界!"), ("a", "a"), ("one-two", "--one-two--"), ("10.0.0.1", "from 10.0.0.1:8080"), ("hello.", "well, hello!"),
+    ])
+    func `a word is found`(query: String, message: String) throws { #expect(try found(query, message)) }
+
+    @Test(arguments: [
+        ("471", "hello 4711"), ("711", "4711"), ("exam", "web-1.example.org"), ("web-1", "web-1.example.org"), ("worker", "worker_7 died"),
+        ("hello world", "hello 4711"), ("gru", "grüße"), ("ße", "grüße"), ("hello", "helloß"), ("b", ""), ("one-two", "one-two-three"),
+        ("0.0.0.1", "10.0.0.1"),
+    ])
+    func `a piece of a word is not`(query: String, message: String) throws { #expect(try !found(query, message)) }
+
+    @Test func `string values of data are searched, names and numbers are not`() throws {
+        let data = #"{"path":"/var/log/app.log","offset":4711,"deep":[{"x":"Inner-Word"}],"line":"a\nbéta\u0041lpha"}"#
+        #expect(try found("app.log", nil, data: data))
+        #expect(try found("inner", nil, data: data))
+        #expect(try found("bétaAlpha", nil, data: data))
+        #expect(try !found("4711", nil, data: data))
+        #expect(try !found("offset", nil, data: data))
+        #expect(try !found("nb", nil, data: data))
+        #expect(try found("hello inner", "hello", data: data))
+        #expect(try !found("hello outer", "hello", data: data))
+    }
+
+    @Test(arguments: ["!!!", "--", "_", " "])
+    func `a query without a word is refused`(query: String) {
+        #expect(throws: QueryError.self) { try WordSearch(query) }
+    }
+}
