@@ -17,6 +17,8 @@ struct FrontDoor: Service {
         var connectionsMax = 4096
         /// A connection on which nothing happens is closed. A little over a minute: agents send at least once a minute, so theirs stays open.
         var idleTimeout = TimeAmount.seconds(75)
+        /// Which bodies a client that asks before sending is invited to send.
+        var bodyLimits = BodyLimits()
         /// The kernel's queue of connections not yet accepted.
         var backlog = 1024
     }
@@ -42,7 +44,18 @@ struct FrontDoor: Service {
     }
 
     func run() async throws {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: configuration.idleTimeout))
+        let (idleTimeout, bodyLimits) = (configuration.idleTimeout, configuration.bodyLimits)
+        let plain = HTTPServerBuilder { responder in
+            HTTP1Channel(
+                responder: { request, writer, channel in
+                    if request.asksBeforeSending, bodyLimits.invites(request) {
+                        try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+                    }
+                    try await responder(request, writer, channel)
+                },
+                configuration: .init(idleTimeout: idleTimeout)
+            )
+        }
         let server = try configuration.tls.map { try HTTPServerBuilder.tls(plain, tlsConfiguration: try $0.configuration()) } ?? plain
         // Hummingbird tells each start and stop of its own; what matters of it is told by Aggregator.
         var quiet = logger

@@ -16,11 +16,9 @@ package struct BodyReader: Sendable {
     package func read(_ request: Request, _ context: DoorContext) async throws(Problem) -> (bytes: [UInt8], share: BodyBudget.Share) {
         guard context.bodyUse.take() else { throw .failed("the body was read twice") }
         let share = budget.share()
-        let declared = request.headers[.contentLength].flatMap { Int($0) }
+        let declared = request.declaredLength
         if let declared, declared > limits.bytesMax {
-            // Who asks first (`Expect: 100-continue`) has not sent anything yet, and need not.
-            let isWaiting = request.headers[.expect] != nil
-            throw await Self.refuse(tooLarge, rest: request.body, declared: declared, limits: limits, context, isWaiting: isWaiting)
+            throw await Self.refuse(tooLarge, rest: request, limits: limits, context)
         }
         let deadline = Deadline(after: limits.duration, on: context.channel)
         defer { deadline.cancel() }
@@ -76,19 +74,13 @@ package struct BodyReader: Sendable {
 
     /// For an answer that was decided without looking at the body: reads it and throws it away, within the limits.
     /// - Returns: the problem; with `closesConnection` when there was more to read than the limits allow.
-    static func refuse(
-        _ problem: Problem,
-        rest body: RequestBody,
-        declared: Int?,
-        limits: BodyLimits,
-        _ context: DoorContext,
-        isWaiting: Bool
-    ) async -> Problem {
-        if isWaiting { return problem.closing }
-        if let declared, declared > limits.discardedBytesMax { return problem.closing }
+    static func refuse(_ problem: Problem, rest request: Request, limits: BodyLimits, _ context: DoorContext) async -> Problem {
+        // Who asks first and was not told to go on has not sent anything, and need not.
+        if request.asksBeforeSending, !limits.invites(request) { return problem.closing }
+        if let declared = request.declaredLength, declared > limits.discardedBytesMax { return problem.closing }
         var discarding = Discarding(limits, on: context.channel)
         do {
-            for try await buffer in body {
+            for try await buffer in request.body {
                 guard discarding.pass(over: buffer.readableBytes) else { break }
             }
         } catch {
@@ -97,6 +89,19 @@ package struct BodyReader: Sendable {
         }
         return discarding.finish() ? problem : problem.closing
     }
+}
+
+extension Request {
+    /// `Content-Length`; nil for a body in chunks.
+    var declaredLength: Int? { headers[.contentLength].flatMap { Int($0) } }
+
+    /// RFC 9110 §10.1.1: the client waits for `100 Continue` before it sends the body. curl does so from 1 MiB on.
+    package var asksBeforeSending: Bool { headers[.expect]?.lowercased() == "100-continue" }
+}
+
+extension BodyLimits {
+    /// Whether a client that asks before sending is told to go on.
+    package func invites(_ request: Request) -> Bool { (request.declaredLength ?? 0) <= bytesMax }
 }
 
 extension Problem {

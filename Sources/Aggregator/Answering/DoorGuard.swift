@@ -73,18 +73,11 @@ struct DoorGuard: RouterMiddleware {
     }
 
     private func hasBody(_ request: Request) -> Bool {
-        request.headers[.transferEncoding] != nil || (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0
+        request.headers[.transferEncoding] != nil || (request.declaredLength ?? 0) > 0
     }
 
     private func readAway(_ problem: Problem, _ request: Request, _ context: DoorContext) async -> Problem {
-        await BodyReader.refuse(
-            problem,
-            rest: request.body,
-            declared: request.headers[.contentLength].flatMap { Int($0) },
-            limits: limits,
-            context,
-            isWaiting: request.headers[.expect] != nil
-        )
+        await BodyReader.refuse(problem, rest: request, limits: limits, context)
     }
 
     /// Ends the connection behind the answer: our side at once, the rest a second later, so that a client which still writes can read it.

@@ -53,7 +53,9 @@ struct EventReader: Sendable {
         /// Members without a place of their own, as text: `"a":1,"b":2`.
         var others = [UInt8]()
         var otherNames: Set<String> = []
-        var seen: Set<String> = []
+        /// Fields that were named, and those that have a fault: one bit each.
+        var seen: UInt16 = 0
+        var faulty: UInt16 = 0
         var faults: [EventFault] = []
         var isNoObject = false
 
@@ -73,31 +75,19 @@ struct EventReader: Sendable {
     }
 
     private func readMember(_ name: JSONText, _ scanner: inout JSONScanner, in bytes: Span<UInt8>, into draft: inout Draft) throws(JSONError) {
-        let spelled = name.string(in: bytes)
-        let field = EventReader.spellings[spelled] ?? spelled
         let first = try scanner.next(in: bytes)
-        guard EventReader.fields.contains(field) else {
-            if draft.otherNames.insert(spelled).inserted {
-                if !draft.others.isEmpty { draft.others.append(UInt8(ascii: ",")) }
-                var key = JSONWriter()
-                key.string(spelled)
-                draft.others += key.bytes
-                draft.others.append(UInt8(ascii: ":"))
-                try scanner.captureRest(of: first, in: bytes, to: &draft.others)
-            } else {
-                _ = try scanner.skipRest(of: first, in: bytes)
-                draft.fault(spelled, "\(spelled) stands there twice")
-            }
-            return
-        }
-        guard draft.seen.insert(field).inserted else {
+        guard let field = EventField(name, in: bytes) else { return try readOther(name, first, &scanner, in: bytes, into: &draft) }
+        let faultsBefore = draft.faults.count
+        defer { if draft.faults.count > faultsBefore { draft.faulty |= field.bit } }
+        guard draft.seen & field.bit == 0 else {
             _ = try scanner.skipRest(of: first, in: bytes)
-            return draft.fault(spelled, "\(field) stands there twice; \(EventReader.spellingNote(field))")
+            return draft.fault(name.string(in: bytes), "\(field) stands there twice; \(field.note)")
         }
+        draft.seen |= field.bit
         if first == .null { return }
         switch field {
-        case "tags": try readTags(first, &scanner, in: bytes, into: &draft)
-        case "data":
+        case .tags: try readTags(first, &scanner, in: bytes, into: &draft)
+        case .data:
             guard first == .beginObject else {
                 _ = try scanner.skipRest(of: first, in: bytes)
                 return draft.fault("data", "data is not an object; write {\"key\": value}")
@@ -109,42 +99,66 @@ struct EventReader: Sendable {
         default:
             guard case .string(let text) = first else {
                 _ = try scanner.skipRest(of: first, in: bytes)
-                return draft.fault(spelled, "\(field) is not a string\(field == "timestamp" ? "; write RFC 3339, as 2026-11-01T12:00:00Z" : "")")
+                let remedy = field == .timestamp ? "; write RFC 3339, as 2026-11-01T12:00:00Z" : ""
+                return draft.fault(name.string(in: bytes), "\(field) is not a string\(remedy)")
             }
-            readText(field, text.string(in: bytes), spelled: spelled, into: &draft)
+            readText(field, text, name, in: bytes, into: &draft)
         }
     }
 
-    private func readText(_ field: String, _ text: String, spelled: String, into draft: inout Draft) {
+    /// A member without a place of its own goes into `data`.
+    private func readOther(
+        _ name: JSONText,
+        _ first: JSONToken,
+        _ scanner: inout JSONScanner,
+        in bytes: Span<UInt8>,
+        into draft: inout Draft
+    ) throws(JSONError) {
+        let spelled = name.string(in: bytes)
+        guard draft.otherNames.insert(spelled).inserted else {
+            _ = try scanner.skipRest(of: first, in: bytes)
+            return draft.fault(spelled, "\(spelled) stands there twice")
+        }
+        if !draft.others.isEmpty { draft.others.append(UInt8(ascii: ",")) }
+        var key = JSONWriter()
+        key.string(spelled)
+        draft.others += key.bytes
+        draft.others.append(UInt8(ascii: ":"))
+        try scanner.captureRest(of: first, in: bytes, to: &draft.others)
+    }
+
+    private func readText(_ field: EventField, _ value: JSONText, _ name: JSONText, in bytes: Span<UInt8>, into draft: inout Draft) {
+        let text = value.string(in: bytes)
         switch field {
-        case "event_id":
+        case .eventID:
             draft.id = UUID(text)
-            if draft.id == nil { draft.fault(spelled, "\"\(short(text))\" is not a UUID; write 8-4-4-4-12 hex digits, or leave event_id out") }
-        case "timestamp": readTimestamp(text, into: &draft)
-        case "severity":
+            if draft.id == nil { draft.fault("event_id", "\"\(short(text))\" is not a UUID; write 8-4-4-4-12 hex digits, or leave event_id out") }
+        case .timestamp: readTimestamp(text, into: &draft)
+        case .severity:
             draft.severity = Severity(label: text)
             if draft.severity == nil {
-                draft.fault(spelled, "\"\(short(text))\" is no severity; write debug, info, warning, error or critical")
-                draft.severity = .info
+                draft.fault("severity", "\"\(short(text))\" is no severity; write debug, info, warning, error or critical")
             }
-        case "message":
+        case .message:
             draft.message = text
             if text.utf8.count > ReceivingLimits.textBytesMax {
-                draft.fault(spelled, "message has \(text.utf8.count) bytes; at most \(ReceivingLimits.textBytesMax) are taken")
+                draft.fault("message", "message has \(text.utf8.count) bytes; at most \(ReceivingLimits.textBytesMax) are taken")
             }
-        case "correlation_id":
+        case .correlationID:
             draft.correlationID = text.isEmpty ? nil : text
-            checkName(text, spelled, bytesMax: ReceivingLimits.keyBytesMax, into: &draft)
-        case "source":
+            checkName(text, "correlation_id", bytesMax: ReceivingLimits.keyBytesMax, into: &draft)
+        case .source:
             draft.source = text
-            checkName(text, spelled, bytesMax: ReceivingLimits.nameBytesMax, mayBeEmpty: false, into: &draft)
-            if text == Event.ownSource { draft.fault(spelled, "the source \"\(text)\" is Tocsin's own; choose another name") }
-        case "type":
+            let pointer = name.string(in: bytes)
+            checkName(text, pointer, bytesMax: ReceivingLimits.nameBytesMax, mayBeEmpty: false, into: &draft)
+            if text == Event.ownSource { draft.fault(pointer, "the source \"\(text)\" is Tocsin's own; choose another name") }
+        case .type:
             draft.type = text
-            checkName(text, spelled, bytesMax: ReceivingLimits.nameBytesMax, mayBeEmpty: false, into: &draft)
-        default:
+            checkName(text, name.string(in: bytes), bytesMax: ReceivingLimits.nameBytesMax, mayBeEmpty: false, into: &draft)
+        case .host:
             draft.host = text
-            checkName(text, spelled, bytesMax: ReceivingLimits.nameBytesMax, into: &draft)
+            checkName(text, "host", bytesMax: ReceivingLimits.nameBytesMax, into: &draft)
+        case .tags, .data: break
         }
     }
 
@@ -193,8 +207,9 @@ struct EventReader: Sendable {
 
     private func finish(_ draft: inout Draft) throws(EventFaults) -> Event {
         if draft.isNoObject { throw EventFaults(faults: [EventFault(pointer: "", detail: "an event is a JSON object; write {\"source\": …}")]) }
-        for field in ["source", "type", "severity"] where !draft.seen.contains(field) || isMissing(field, draft) {
-            draft.fault(field, "\(field) is required; \(EventReader.spellingNote(field))")
+        for (field, isThere) in [(EventField.source, draft.source != nil), (.type, draft.type != nil), (.severity, draft.severity != nil)]
+        where !isThere && draft.faulty & field.bit == 0 {
+            draft.fault("\(field)", "\(field) is required; \(field.note)")
         }
         if !draft.others.isEmpty { keepOthers(&draft) }
         guard draft.faults.isEmpty, let source = draft.source, let type = draft.type, let severity = draft.severity else {
@@ -214,17 +229,6 @@ struct EventReader: Sendable {
         )
     }
 
-    /// Given as null, or not a string: the latter has its own fault already.
-    private func isMissing(_ field: String, _ draft: Draft) -> Bool {
-        guard !draft.faults.contains(where: { EventReader.spellings[String($0.pointer.dropFirst())] ?? String($0.pointer.dropFirst()) == field })
-        else { return false }
-        return switch field {
-        case "source": draft.source == nil
-        case "type": draft.type == nil
-        default: draft.severity == nil
-        }
-    }
-
     private func keepOthers(_ draft: inout Draft) {
         if draft.data.isEmpty || draft.data == [UInt8]("{}".utf8) {
             draft.data = [UInt8(ascii: "{")] + draft.others + [UInt8(ascii: "}")]
@@ -238,20 +242,6 @@ struct EventReader: Sendable {
         }
         if draft.data.count > ReceivingLimits.textBytesMax {
             draft.fault("data", "data has \(draft.data.count) bytes; at most \(ReceivingLimits.textBytesMax) are taken")
-        }
-    }
-
-    private static let spellings = ["source_system": "source", "event_type": "type"]
-    private static let fields: Set<String> = [
-        "event_id", "timestamp", "source", "type", "severity", "host", "correlation_id", "tags", "message", "data",
-    ]
-
-    private static func spellingNote(_ field: String) -> String {
-        switch field {
-        case "source": "write source (source_system is another spelling of it)"
-        case "type": "write type (event_type is another spelling of it)"
-        case "severity": "write debug, info, warning, error or critical"
-        default: "write it once"
         }
     }
 }

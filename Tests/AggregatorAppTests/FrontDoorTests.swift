@@ -1,0 +1,101 @@
+import Answering
+import HTTPTypes
+import Hummingbird
+import Logging
+import Operating
+import ServiceLifecycle
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import AggregatorApp
+
+/// The real server on a real socket, asked by curl.
+struct FrontDoorTests {
+    private func withFrontDoor(
+        _ tls: TLSFiles? = nil,
+        limits: BodyLimits = BodyLimits(),
+        _ body: @Sendable (_ port: Int) async throws -> Void
+    ) async throws {
+        var quiet = Logger(label: "test")
+        quiet.logLevel = .critical
+        let reader = BodyReader(limits: limits, budget: BodyBudget())
+        let echo = Route(.post, "/echo", .open) { request, context in
+            let (bytes, _) = try await reader.read(request, context)
+            return .text(type: "text/plain", "\(bytes.count)")
+        }
+        let door = Door(routes: [echo], identify: { _ in .known(.loopback) }, limits: limits, metrics: MetricsRegistry(), logger: quiet)
+        let (ports, gate) = AsyncStream.makeStream(of: Int.self)
+        let configuration = FrontDoor.Configuration(address: ListenAddress(host: "127.0.0.1", port: 0), tls: tls, bodyLimits: limits)
+        let front = FrontDoor(configuration, door: door, logger: quiet, onListening: { gate.yield($0) }, onStopping: { gate.finish() })
+        let group = ServiceGroup(configuration: .init(services: [front], logger: quiet))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            for await port in ports {
+                do { try await body(port) } catch {
+                    await group.triggerGracefulShutdown()
+                    throw error
+                }
+                await group.triggerGracefulShutdown()
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// What a program writes until it ends.
+    private func run(_ command: [String]) async throws -> String {
+        let child = try ChildProcess.start("/usr/bin/env", command)
+        await child.wait()
+        return child.output
+    }
+
+    @Test func `a client that asks before sending is told to go on, or refused before it sends`() async throws {
+        let folder = try TemporaryFolder()
+        try TestFiles.write([UInt8](repeating: 0x20, count: 2_000_000), to: folder("two"))
+        try TestFiles.write([UInt8](repeating: 0x20, count: 5_000_000), to: folder("five"))
+        try await withFrontDoor(limits: BodyLimits(bytesMax: 3_000_000)) { port in
+            func curl(_ file: String) async throws -> String {
+                try await run([
+                    "curl", "-sv", "--expect100-timeout", "20", "-H", "Expect: 100-continue", "--data-binary", "@\(folder(file))",
+                    "http://127.0.0.1:\(port)/echo",
+                ])
+            }
+            let good = try await curl("two")
+            #expect(good.contains("HTTP/1.1 100 Continue"))
+            #expect(good.contains("HTTP/1.1 200 OK"))
+            #expect(good.contains("2000000"))
+            let refused = try await curl("five")
+            #expect(!refused.contains("100 Continue"))
+            #expect(refused.contains("HTTP/1.1 413"))
+            #expect(refused.contains("too-large"))
+        }
+    }
+
+    @Test func `a body that ends early is not taken for a whole one`() async throws {
+        try await withFrontDoor { port in
+            let output = try await run([
+                "bash", "-c",
+                "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'POST /echo HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nshort' >&3; "
+                    + "python3 -c 'import socket,os; s=socket.socket(fileno=3); s.shutdown(socket.SHUT_WR); print(s.recv(9999))' 2>&1",
+            ])
+            #expect(!output.contains("200 OK"), "\(output)")
+        }
+    }
+
+    @Test func `with certificate and key it speaks TLS only`() async throws {
+        let folder = try TemporaryFolder()
+        let certificate = try await TestServer.certificate(in: folder)
+        let files = TLSFiles(certificate: certificate.certificate, key: certificate.key)
+        #expect(files.problem() == nil)
+        #expect(TLSFiles(certificate: certificate.certificate, key: folder("missing.pem")).problem() != nil)
+        try await withFrontDoor(files) { port in
+            let output = try await run([
+                "curl", "-s", "--cacert", certificate.certificate, "--resolve", "localhost:\(port):127.0.0.1", "-d", "abc",
+                "https://localhost:\(port)/echo",
+            ])
+            #expect(output == "3")
+            let plain = try await run(["curl", "-s", "-m", "5", "-d", "abc", "http://127.0.0.1:\(port)/echo"])
+            #expect(!plain.contains("3"))
+        }
+    }
+}
