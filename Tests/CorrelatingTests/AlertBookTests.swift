@@ -163,6 +163,18 @@ import Testing
         #expect(book.refusedOverLimit == 10)
     }
 
+    @Test mutating func `texts without end are cut, and labels without end refused`() {
+        var long = Scene.firing(since: 0)
+        long.annotations = Labels((0..<100).map { Label("a\($0)", String(repeating: "x", count: 100_000)) })
+        let told = take(long, 1, now: 1)
+        #expect(told?.alert.annotations.pairs.count == CorrelatingLimits.annotationsMax)
+        #expect(told?.alert.annotations.pairs.allSatisfy { $0.value.count == CorrelatingLimits.annotationTextMax + 1 } == true)
+        var wide = Scene.firing(since: 0)
+        wide.labels = Labels((0..<100).map { Label("l\($0)", "x") })
+        #expect(take(wide, 2, now: 1) == nil)
+        #expect(book.refusedOverLimit == 1)
+    }
+
     @Test mutating func `what was resolved leaves the list after a day`() {
         _ = take(Scene.firing(since: 0), 1, now: 1)
         _ = take(Scene.resolved(since: 0, ended: 5), 2, now: 6)

@@ -161,4 +161,35 @@ import Testing
         #expect(open.count == (model.firing.isEmpty ? 0 : 1))
         #expect(Set(open.first?.firing ?? []) == Set(model.firing.keys.map { Scene.labels($0).fingerprint }))
     }
+
+    @Test(arguments: 0..<20)
+    func `a host may write any moment and any number: nothing traps, nothing grows without end`(_ seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        var correlation = Correlation(config: CorrelatingConfig(path: ""), restoring: StoredCorrelation(nextSequence: 1), makeID: Scene.counter())
+        let moments: [Int64] = [.min, .min + 1, -1, 0, 1, Scene.noon.nanoseconds, .max - 1, .max]
+        func moment() -> Timestamp {
+            let value = moments.randomElement(using: &random) ?? 0
+            return Timestamp(nanoseconds: value &+ Int64.random(in: -5_000_000_000...5_000_000_000, using: &random))
+        }
+        for number in 0..<500 {
+            var alert = Scene.firing(["A", "B", "C"].randomElement(using: &random) ?? "A", since: 0)
+            (alert.startsAt, alert.activeAt, alert.updatedAt) = (moment(), moment(), moment())
+            alert.endsAt = Bool.random(using: &random) ? moment() : nil
+            alert.state = AlertState.allCases.randomElement(using: &random) ?? .firing
+            alert.value = [.nan, .infinity, -.infinity, 0].randomElement(using: &random) ?? 0
+            var contact = Scene.contact(at: number, kind: .alerts)
+            contact.dataAt = moment()
+            let place = Scene.place(UInt64.random(in: 0...UInt64.max, using: &random), row: .max)
+            let told = correlation.take(BlockFacts(contact: contact, origin: place, alerts: [alert]), now: Scene.at(number))
+            _ = correlation.judge(now: Scene.at(number), mayBlameHosts: true)
+            for transition in told { _ = OwnEvents.batch(for: transition, receivedAt: Scene.at(number)) }
+            if let opened = told.first {
+                let event = Event(timestamp: moment(), source: "app", type: "log.line", severity: .error, host: "web-1")
+                correlation.addEvidence([event], of: opened.alert.labels["host"] ?? "")
+            }
+        }
+        _ = correlation.takeChanges()
+        #expect(correlation.alerts.entries.count <= 3)
+        #expect(correlation.incidents.entries.count <= CorrelatingLimits.closedIncidentsInMemory + 1)
+    }
 }

@@ -105,7 +105,11 @@ struct AlertBook: Sendable {
 
     /// Takes in one row of an alert block.
     /// - Parameter now: our clock when the block is read, which may be long after it was received.
-    mutating func take(_ alert: Alert, at place: RowOrigin, of host: String, now: Timestamp) -> AlertDecision? {
+    mutating func take(_ received: Alert, at place: RowOrigin, of host: String, now: Timestamp) -> AlertDecision? {
+        guard let alert = AlertBook.bounded(received) else {
+            refusedOverLimit += 1
+            return nil
+        }
         noteProgress(of: host, updatedAt: alert.updatedAt, now: now)
         let key = AlertKey(host: host, fingerprint: alert.fingerprint)
         guard var entry = entries[key] else {
@@ -207,6 +211,25 @@ struct AlertBook: Sendable {
         entry.alert.endsAt = max(alert.endsAt ?? alert.updatedAt, entry.alert.startsAt)
         (entry.phase, entry.heldUntil) = (.resolved, nil)
         keep(entry)
+    }
+
+    /// The alert with what is too long of its texts cut; nil when its labels are over the limit.
+    private static func bounded(_ alert: Alert) -> Alert? {
+        let labels = alert.labels.pairs
+        guard labels.count <= CorrelatingLimits.labelsMax,
+            labels.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count }) <= CorrelatingLimits.labelBytesMax
+        else { return nil }
+        var alert = alert
+        let limit = CorrelatingLimits.annotationTextMax
+        if alert.expression.utf8.count > limit { alert.expression = String(alert.expression.prefix(limit)) + "…" }
+        let annotations = alert.annotations.pairs
+        let isLong = annotations.contains { $0.value.utf8.count > limit || $0.name.utf8.count > limit }
+        guard isLong || annotations.count > CorrelatingLimits.annotationsMax else { return alert }
+        let cut = annotations.prefix(CorrelatingLimits.annotationsMax).filter { $0.name.utf8.count <= limit }.map { pair in
+            pair.value.utf8.count > limit ? Label(pair.name, String(pair.value.prefix(limit)) + "…") : pair
+        }
+        alert.annotations = Labels(cut)
+        return alert
     }
 
     private func isFresh(_ alert: Alert, now: Timestamp) -> Bool {

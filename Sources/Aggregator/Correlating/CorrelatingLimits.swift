@@ -13,6 +13,12 @@ enum CorrelatingLimits {
     static let expiryCheckEvery = Duration.seconds(15)
     /// Alerts known of one host: a rule with a label out of control must not fill the memory. About 1 kB each.
     static let alertsPerHostMax = 2_000
+    /// Labels of one alert, and bytes of their names and values: over it the alert is refused, because cut labels are another alert.
+    static let labelsMax = 64
+    static let labelBytesMax = 8 * 1024
+    /// Annotations kept of one alert, and characters of each; the rest is cut.
+    static let annotationsMax = 32
+    static let annotationTextMax = 2_000
     /// Resolved alerts are listed for so long, and a late repeat is known as one.
     static let resolvedKeptFor = Duration.seconds(86_400)
     /// Hosts with a lease. What is over it is stored and shown, but nobody is told when it falls silent.

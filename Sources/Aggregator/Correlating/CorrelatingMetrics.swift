@@ -33,8 +33,12 @@ struct CorrelatingMetrics: Sendable {
         refused = registry.gauge("tocsin_correlation_refused", help: "Alerts and hosts over the limits of this room since its start.")
     }
 
-    func count(_ told: [AlertTransition], _ state: Correlation) {
+    func count(_ told: [AlertTransition]) {
         for transition in told { transitions[transition.reason]?.increment() }
+    }
+
+    /// Looks at every host and alert: once a write, not once a block.
+    func show(_ state: Correlation) {
         var byState: [HostRecord.State: Int] = [:]
         for lease in state.leases.leases.values { byState[lease.record.state, default: 0] += 1 }
         for (state, gauge) in hosts { gauge.set(Double(byState[state] ?? 0)) }

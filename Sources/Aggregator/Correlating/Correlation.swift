@@ -32,7 +32,7 @@ struct Correlation: Sendable {
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
         for (row, alert) in block.alerts.enumerated() {
             var place = block.origin
-            place.row += UInt32(row)
+            place.row &+= UInt32(truncatingIfNeeded: row)
             if let decision = alerts.take(alert, at: place, of: host, now: now) { decisions.append(decision) }
         }
         return decisions.map { number($0) }

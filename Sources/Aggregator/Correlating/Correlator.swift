@@ -31,6 +31,8 @@ package actor Correlator: Service, AlertDirectory {
     private var lastWrite: Duration = .zero
     private var lastPrune: Duration?
     private var isUnwritten = false
+    /// When the state was judged last, and when it is to be again; until then blocks alone change it.
+    private var judged: (at: Timestamp, next: Timestamp)?
     /// Wakes the two hand-over loops.
     let told = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let recorded = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -120,7 +122,8 @@ package actor Correlator: Service, AlertDirectory {
         }
         let blocks = try await reader.blocks(after: cursor, kinds: Set(BlockKind.allCases), limit: CorrelatingLimits.blocksPerRead)
         let isCaughtUp = blocks.count < CorrelatingLimits.blocksPerRead
-        let mayBlameHosts = isCaughtUp ? await isTakingData() : true
+        let isDue = isCaughtUp && isJudgementDue(time.now())
+        let mayBlameHosts = isDue ? await isTakingData() : true
         guard var state = correlation else { return false }
         // The copy is changed and put back, so that nothing else holds it meanwhile.
         correlation = nil
@@ -130,14 +133,17 @@ package actor Correlator: Service, AlertDirectory {
             transitions += state.take(facts(of: block), now: now)
             if block.kind == .events { addEvidence(from: block, to: &state) }
         }
-        if isCaughtUp { transitions += state.judge(now: now, mayBlameHosts: mayBlameHosts) }
+        if isDue {
+            transitions += state.judge(now: now, mayBlameHosts: mayBlameHosts)
+            judged = (now, state.nextDeadline(now: now))
+        }
         correlation = state
         if let last = blocks.last {
             cursor = last.position
             isUnwritten = true
         }
         if !transitions.isEmpty || state.hasEffects || (isUnwritten && isWriteDue) { try write(transitions, now: now) }
-        metrics.count(transitions, state)
+        metrics.count(transitions)
         if !transitions.isEmpty {
             told.continuation.yield()
             recorded.continuation.yield()
@@ -146,13 +152,15 @@ package actor Correlator: Service, AlertDirectory {
         return isCaughtUp
     }
 
+    /// A clock that was set back is noticed here as well as one that has come far enough.
+    private func isJudgementDue(_ now: Timestamp) -> Bool { judged.map { now >= $0.next || now < $0.at } ?? true }
+
     private var isWriteDue: Bool { time.monotonic() - lastWrite >= CorrelatingLimits.restEvery }
 
     /// Until the log grows, a lease may end, a held alert is due, or a position waits to be written.
     private func rest() async {
-        guard let correlation else { return }
-        let now = time.now()
-        var pause = max(correlation.nextDeadline(now: now).duration(since: now), .milliseconds(20))
+        guard let judged else { return }
+        var pause = max(judged.next.duration(since: time.now()), .milliseconds(20))
         if isUnwritten { pause = min(pause, CorrelatingLimits.restEvery) }
         let (reader, time, cursor) = (reader, time, cursor)
         let limit = pause
@@ -237,7 +245,7 @@ package actor Correlator: Service, AlertDirectory {
         // Whoever opens the file was away.
         restored.resume(at: time.now())
         (store, correlation, cursor) = (opened, restored, state.cursor)
-        (isCursorChecked, isUnwritten) = (false, false)
+        (isCursorChecked, isUnwritten, judged) = (false, false, nil)
         told.continuation.yield()
         recorded.continuation.yield()
     }
@@ -268,6 +276,7 @@ package actor Correlator: Service, AlertDirectory {
         guard let store, let changes = correlation?.takeChanges() else { return }
         try store.write(changes, transitions: transitions, cursor: cursor, now: now)
         (isUnwritten, lastWrite) = (false, time.monotonic())
+        if let correlation { metrics.show(correlation) }
         if lastPrune.map({ time.monotonic() - $0 > .seconds(3600) }) ?? true {
             try store.prune(config, now: now)
             lastPrune = time.monotonic()

@@ -16,7 +16,7 @@ enum Evidence {
             guard event.host == host, !isOwn(event) else { continue }
             if event.id == nil {
                 var origin = block.origin
-                origin.row += UInt32(row)
+                origin.row &+= UInt32(truncatingIfNeeded: row)
                 event.id = .derived(at: event.timestamp, from: origin)
             }
             found.append(cut(event))

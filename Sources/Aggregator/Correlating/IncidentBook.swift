@@ -17,9 +17,12 @@ struct IncidentEntry: Sendable, Hashable {
 
     var isOpen: Bool { closedAt == nil }
 
-    /// Events between these moments are evidence.
+    /// Events between these moments are evidence. A host may write any moment as an alert's start: the ends are clamped, never wrapped.
     var window: ClosedRange<Timestamp> {
-        openedAt.advanced(by: .zero - CorrelatingLimits.evidenceBefore)...openedAt.advanced(by: CorrelatingLimits.evidenceAfter)
+        let (before, after) = (CorrelatingLimits.evidenceBefore.wholeNanoseconds, CorrelatingLimits.evidenceAfter.wholeNanoseconds)
+        let (lower, underflow) = openedAt.nanoseconds.subtractingReportingOverflow(before)
+        let (upper, overflow) = openedAt.nanoseconds.addingReportingOverflow(after)
+        return (underflow ? .distantPast : Timestamp(nanoseconds: lower))...(overflow ? .distantFuture : Timestamp(nanoseconds: upper))
     }
 
     var incident: Incident {
