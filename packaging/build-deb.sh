@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds tocsin-agent_*.deb and tocsin-aggregator_*.deb from the release binaries of `make build`.
 # usage: packaging/build-deb.sh [OUTPUT FOLDER]      TOCSIN_BINARIES: where the binaries are (default .build/release)
+# DEBFULLNAME, DEBEMAIL: the maintainer, as Debian's tools read them.
 #
 # dpkg-deb alone, no debhelper: what is installed, under which owner and with which scripts, can be read on this page.
 set -euo pipefail
@@ -10,7 +11,7 @@ binaries=${TOCSIN_BINARIES:-$PWD/.build/release}
 output=${1:-$PWD/.build/packages}
 version=$(sed -n 's/.*current = "\(.*\)".*/\1/p' Sources/Shared/Operating/Version.swift)
 architecture=$(dpkg --print-architecture)
-maintainer='The Tocsin authors <tocsin@localhost>'
+maintainer="${DEBFULLNAME:-The Tocsin authors} <${DEBEMAIL:-tocsin@tocsin.example.org}>"
 # The same sources give the same packages: all times in them are the last commit's.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
