@@ -1,0 +1,363 @@
+import HeapModule
+import Telemetry
+
+/// Decides who is told what and when: transitions and the time go in, notifications come out. No clock, no file, no network; what must be
+/// kept is named in ``takeChanges()``.
+struct Dispatcher: Sendable {
+    /// What changed since it was last asked, by name: the store writes exactly this.
+    struct Changes: Sendable {
+        var alerts: Set<UInt64> = []
+        var groups: Set<String> = []
+        var limits: Set<String> = []
+
+        var isEmpty: Bool { alerts.isEmpty && groups.isEmpty && limits.isEmpty }
+    }
+
+    /// What the store gives back after a restart.
+    struct Stored: Sendable {
+        struct Group: Sendable {
+            var key: String
+            var nextFlush: Timestamp
+            var hasFlushed: Bool
+            var isHeld: Bool
+            var told: [String: AlertGroup.Told]
+        }
+
+        struct Limit: Sendable {
+            var key: String
+            var tokens: Double
+            var updatedAt: Timestamp
+        }
+
+        var alerts: [Alert] = []
+        var groups: [Group] = []
+        var limits: [Limit] = []
+        var silences: [Silence] = []
+    }
+
+    private struct Timer: Comparable {
+        var at: Timestamp
+        var group: String
+
+        static func < (a: Timer, b: Timer) -> Bool { (a.at.nanoseconds, a.group) < (b.at.nanoseconds, b.group) }
+    }
+
+    let config: NotifyingConfig
+    /// By receiver's name.
+    private let channels: [String: [Channel]]
+    var silences: SilenceBook
+    private(set) var groups: [String: AlertGroup] = [:]
+    /// Every alert that fires or that a group still holds.
+    private(set) var alerts: [UInt64: Alert] = [:]
+    /// How many groups hold an alert.
+    private var holders: [UInt64: Int] = [:]
+    private(set) var limits: [String: RateBucket] = [:]
+    private var inhibitor: Inhibitor
+    /// May hold timers that were moved; those are passed over.
+    private var timers = Heap<Timer>()
+    private var changes = Changes()
+
+    init(config: NotifyingConfig, stored: Stored = Stored(), at now: Timestamp) {
+        self.config = config
+        channels = Dictionary(config.receivers.map { ($0.name, $0.channels) }) { first, _ in first }
+        inhibitor = Inhibitor(rules: config.inhibitRules)
+        silences = SilenceBook(stored.silences)
+        let known = Dictionary(stored.limits.map { ($0.key, $0) }) { first, _ in first }
+        for case let (key, count, window)? in config.route.all.map(\.limit) {
+            limits[key] = RateBucket(count: count, window: window, tokens: known[key]?.tokens, updatedAt: known[key]?.updatedAt ?? now)
+        }
+        restore(stored, at: now)
+    }
+
+    /// Alerts go where the routes of now send them; a group that has the key of a stored one goes on from there.
+    private mutating func restore(_ stored: Stored, at now: Timestamp) {
+        let known = Dictionary(stored.groups.map { ($0.key, $0) }) { first, _ in first }
+        var orphans: Set<UInt64> = []
+        for alert in stored.alerts {
+            for route in config.route.routes(for: alert.labels) { rejoin(alert, on: route, known: known, at: now) }
+            if alert.state == .firing {
+                fire(alert, at: now)
+            } else if holders[alert.fingerprint] == nil {
+                orphans.insert(alert.fingerprint)
+            }
+        }
+        // The others are on disk as they are.
+        changes.alerts = orphans
+        // What belonged to routes that are no more.
+        for group in stored.groups where groups[group.key] == nil { changes.groups.insert(group.key) }
+        for limit in stored.limits where limits[limit.key] == nil { changes.limits.insert(limit.key) }
+    }
+
+    /// Puts an alert back into the stored group that it was in.
+    private mutating func rejoin(_ alert: Alert, on route: Route, known: [String: Stored.Group], at now: Timestamp) {
+        let own = route.groupLabels(of: alert.labels)
+        for labels in [own, .empty] {
+            let key = route.groupKey(labels)
+            guard let group = known[key] else { continue }
+            let wasTold = group.told.values.contains { $0.firing.contains(alert.fingerprint) }
+            guard wasTold || (alert.state == .firing && labels == own) else { continue }
+            if groups[key] == nil {
+                // A clock that was set back must not make a group wait for longer than its intervals.
+                let latest = now.advanced(by: max(route.groupWait, route.groupInterval))
+                var restored = AlertGroup(key: key, route: route, labels: labels, nextFlush: min(group.nextFlush, latest))
+                (restored.hasFlushed, restored.isHeld, restored.told) = (group.hasFlushed, group.isHeld, group.told)
+                groups[key] = restored
+                setTimer(key)
+                if group.isHeld, let limit = route.limit { limits[limit.key]?.held.insert(key) }
+            }
+            return hold(alert, in: key)
+        }
+    }
+
+    // MARK: Transitions
+
+    /// Takes a transition. What fired and was over before it arrived is nobody's news.
+    mutating func accept(_ transition: AlertTransition, at now: Timestamp) {
+        guard !transition.isHistoryOnly else { return }
+        switch transition.alert.state {
+        case .pending: break
+        case .firing: fire(transition.alert, at: now)
+        case .resolved: resolve(transition.alert)
+        }
+    }
+
+    private mutating func fire(_ alert: Alert, at now: Timestamp) {
+        let fingerprint = alert.fingerprint
+        inhibitor.add(alert.labels, fingerprint: fingerprint)
+        alerts[fingerprint] = alert
+        changes.alerts.insert(fingerprint)
+        for route in config.route.routes(for: alert.labels) {
+            let (key, labels) = place(of: alert, on: route)
+            // An alert that has fired for longer than group_wait (its host was offline) need not wait again, as in Alertmanager.
+            let isLate = alert.startsAt.advanced(by: route.groupWait) <= now
+            if let group = groups[key] {
+                if isLate, !group.hasFlushed, group.nextFlush > now {
+                    groups[key]?.nextFlush = now
+                    setTimer(key)
+                    changes.groups.insert(key)
+                }
+            } else {
+                groups[key] = AlertGroup(key: key, route: route, labels: labels, nextFlush: isLate ? now : now.advanced(by: route.groupWait))
+                setTimer(key)
+                changes.groups.insert(key)
+            }
+            hold(alert, in: key)
+        }
+    }
+
+    private mutating func resolve(_ alert: Alert) {
+        let fingerprint = alert.fingerprint
+        guard alerts[fingerprint] != nil else { return }
+        inhibitor.remove(alert.labels, fingerprint: fingerprint)
+        alerts[fingerprint] = alert
+        changes.alerts.insert(fingerprint)
+        for route in config.route.routes(for: alert.labels) {
+            let (key, _) = place(of: alert, on: route)
+            if groups[key]?.alerts[fingerprint] != nil { hold(alert, in: key) }
+        }
+        if holders[fingerprint] == nil { alerts[fingerprint] = nil }
+    }
+
+    /// The group of an alert: by its labels, or the route's one group without labels when there are too many.
+    private func place(of alert: Alert, on route: Route) -> (key: String, labels: Labels) {
+        let labels = route.groupLabels(of: alert.labels)
+        let key = route.groupKey(labels)
+        if groups[key] != nil { return (key, labels) }
+        let spare = route.groupKey(.empty)
+        let isFull = groups.count >= NotifyingLimits.groupsMax
+        return isFull || groups[spare]?.alerts[alert.fingerprint] != nil ? (spare, .empty) : (key, labels)
+    }
+
+    private mutating func hold(_ alert: Alert, in key: String) {
+        let before = groups[key]?.alerts.updateValue(alert, forKey: alert.fingerprint)
+        if before == .some(nil) { holders[alert.fingerprint, default: 0] += 1 }
+        alerts[alert.fingerprint] = alert
+    }
+
+    private mutating func letGo(_ fingerprint: UInt64, from key: String) {
+        guard groups[key]?.alerts.removeValue(forKey: fingerprint) != nil else { return }
+        let left = (holders[fingerprint] ?? 1) - 1
+        holders[fingerprint] = left > 0 ? left : nil
+        if left <= 0, alerts[fingerprint]?.state == .resolved {
+            alerts[fingerprint] = nil
+            changes.alerts.insert(fingerprint)
+        }
+    }
+
+    // MARK: Time
+
+    /// When something is to be done next; nil: nothing is.
+    var nextDeadline: Timestamp? {
+        let tokens = limits.values.filter { !$0.held.isEmpty }.map(\.nextToken)
+        return (tokens + [timers.min?.at].compactMap { $0 }).min()
+    }
+
+    /// All that is due.
+    /// - Parameter pending: undelivered notifications by channel key; channels at their limit are told later.
+    mutating func flush(at now: Timestamp, pending: [String: Int]) -> [Notification] {
+        var (notifications, pending) = ([Notification](), pending)
+        while let timer = timers.min, timer.at <= now {
+            timers.removeMin()
+            guard groups[timer.group]?.nextFlush == timer.at else { continue }
+            flush(timer.group, at: now, pending: &pending, into: &notifications)
+        }
+        for key in limits.keys.sorted() { release(key, at: now, pending: &pending, into: &notifications) }
+        return notifications
+    }
+
+    private mutating func flush(_ key: String, at now: Timestamp, pending: inout [String: Int], into notifications: inout [Notification]) {
+        guard let group = groups[key] else { return }
+        if !group.hasFlushed { changes.groups.insert(key) }
+        groups[key]?.hasFlushed = true
+        groups[key]?.nextFlush = now.advanced(by: group.route.groupInterval)
+        setTimer(key)
+        let standing = standing(of: group, at: now)
+        let decisions = decisions(for: group, standing: standing, at: now)
+        if !decisions.isEmpty, let limit = group.route.limit {
+            // Whoever waits for a token already goes first.
+            let isFree = limits[limit.key]?.held.isEmpty != false && limits[limit.key]?.take(at: now) != false
+            changes.limits.insert(limit.key)
+            guard isFree else {
+                limits[limit.key]?.held.insert(key)
+                groups[key]?.isHeld = true
+                changes.groups.insert(key)
+                return
+            }
+        }
+        settle(key, standing: standing, decisions: decisions, at: now, pending: &pending) { decision in
+            notifications.append(
+                Notification(
+                    channel: decision.channel,
+                    groupKey: key,
+                    groupLabels: group.labels,
+                    reason: decision.reason,
+                    alerts: decision.alerts
+                )
+            )
+        }
+    }
+
+    /// Folds the groups that wait for a limit's token into one digest a receiver, while there are tokens.
+    private mutating func release(_ limit: String, at now: Timestamp, pending: inout [String: Int], into notifications: inout [Notification]) {
+        while let first = limits[limit]?.held.compactMap({ groups[$0] }).min(by: { $0.key < $1.key }) {
+            let held = (limits[limit]?.held ?? []).compactMap { groups[$0] }.filter { $0.route.receiver == first.route.receiver }
+            let standings = held.map { standing(of: $0, at: now) }
+            let decided = zip(held, standings).map { decisions(for: $0, standing: $1, at: now) }
+            if decided.contains(where: { !$0.isEmpty }) {
+                changes.limits.insert(limit)
+                guard limits[limit]?.take(at: now) == true else { return }
+            }
+            var folded: [Channel: [Alert]] = [:]
+            for (index, group) in held.enumerated() {
+                limits[limit]?.held.remove(group.key)
+                groups[group.key]?.isHeld = false
+                changes.groups.insert(group.key)
+                settle(group.key, standing: standings[index], decisions: decided[index], at: now, pending: &pending, countsPending: false) {
+                    folded[$0.channel, default: []] += $0.alerts
+                }
+            }
+            let told = decided.filter { !$0.isEmpty }
+            for channel in folded.keys.sorted(by: { $0.key < $1.key }) {
+                pending[channel.key, default: 0] += 1
+                // One group alone is told as it is.
+                let alone = told.count == 1 ? held[decided.firstIndex { !$0.isEmpty } ?? 0] : nil
+                let reason = told.count == 1 ? told[0].first { $0.channel == channel }?.reason : nil
+                notifications.append(
+                    Notification(
+                        channel: channel,
+                        groupKey: alone?.key ?? "\(limit):digest:\(first.route.receiver)",
+                        groupLabels: alone?.labels ?? .empty,
+                        reason: reason ?? .digest,
+                        alerts: Dispatcher.sorted(folded[channel] ?? [])
+                    )
+                )
+            }
+        }
+        // Groups that are gone need no token.
+        limits[limit]?.held.formIntersection(groups.keys)
+    }
+
+    private func decisions(for group: AlertGroup, standing: AlertGroup.Standing, at now: Timestamp) -> [AlertGroup.Decision] {
+        (channels[group.route.receiver] ?? []).compactMap { group.decision(for: $0, standing: standing, at: now) }
+    }
+
+    /// Tells the channels that have room, writes down what each was told, and lets go of what is over.
+    private mutating func settle(
+        _ key: String,
+        standing: AlertGroup.Standing,
+        decisions: [AlertGroup.Decision],
+        at now: Timestamp,
+        pending: inout [String: Int],
+        countsPending: Bool = true,
+        tell: (AlertGroup.Decision) -> Void
+    ) {
+        guard let group = groups[key] else { return }
+        var isComplete = true
+        for channel in channels[group.route.receiver] ?? [] {
+            let decision = decisions.first { $0.channel == channel }
+            if let decision {
+                guard pending[channel.key, default: 0] < NotifyingLimits.pendingPerChannelMax else {
+                    isComplete = false
+                    continue
+                }
+                if countsPending { pending[channel.key, default: 0] += 1 }
+                tell(decision)
+            }
+            if groups[key]?.settle(channel, wasTold: decision != nil, standing: standing, at: now) == true { changes.groups.insert(key) }
+        }
+        if isComplete { for alert in standing.resolved { letGo(alert.fingerprint, from: key) } }
+        if groups[key]?.alerts.isEmpty == true {
+            groups[key] = nil
+            changes.groups.insert(key)
+        }
+    }
+
+    private func standing(of group: AlertGroup, at now: Timestamp) -> AlertGroup.Standing {
+        var standing = AlertGroup.Standing()
+        for (fingerprint, alert) in group.alerts {
+            if alert.state == .resolved {
+                standing.resolved.append(alert)
+            } else if muting(of: alert, at: now) != nil {
+                standing.muted.insert(fingerprint)
+            } else {
+                standing.firing.append(alert)
+            }
+        }
+        standing.firing = Dispatcher.sorted(standing.firing)
+        standing.resolved = Dispatcher.sorted(standing.resolved)
+        return standing
+    }
+
+    /// Why an alert that fires is not told; nil: it is.
+    enum Muting: Sendable, Hashable {
+        case inhibited(by: Labels)
+        case silenced(by: UUID)
+    }
+
+    func muting(of alert: Alert, at now: Timestamp) -> Muting? {
+        if let source = inhibitor.source(inhibiting: alert.labels, fingerprint: alert.fingerprint) { return .inhibited(by: source) }
+        return silences.silence(for: alert.labels, at: now).map { .silenced(by: $0.id) }
+    }
+
+    /// Firing first, then the oldest, then by labels: the same order each time.
+    private static func sorted(_ alerts: [Alert]) -> [Alert] {
+        alerts.sorted { a, b in
+            if (a.state == .resolved) != (b.state == .resolved) { return b.state == .resolved }
+            if a.startsAt != b.startsAt { return a.startsAt < b.startsAt }
+            return a.labels.pairs.lexicographicallyPrecedes(b.labels.pairs)
+        }
+    }
+
+    private mutating func setTimer(_ key: String) {
+        guard let group = groups[key] else { return }
+        timers.insert(Timer(at: group.nextFlush, group: key))
+    }
+
+    // MARK: The store
+
+    /// What is to be written, once.
+    mutating func takeChanges() -> Changes {
+        defer { changes = Changes() }
+        return changes
+    }
+}

@@ -1,0 +1,42 @@
+/// The limits of this room.
+package enum NotifyingLimits {
+    /// Undelivered notifications of one channel. When they are reached, its groups wait with what they have to say and say it, in their state
+    /// of then, when there is room again: nothing is dropped.
+    package static let pendingPerChannelMax = 1_000
+    /// Alerts in one notification; `truncatedAlerts` counts the others. A thousand are about 700 kB of JSON.
+    package static let alertsPerNotificationMax = 1_000
+    /// Alerts written out in one mail; the others are counted.
+    package static let alertsPerMailMax = 100
+    /// Groups at a time. Alerts of further groups go into their route's one group without labels.
+    package static let groupsMax = 20_000
+    /// Silences that have not ended.
+    package static let silencesMax = 1_000
+    /// Matchers of one silence, route or inhibition.
+    package static let matchersMax = 50
+    /// A silence that ended is shown for so long.
+    package static let silenceKeptFor = Duration.seconds(5 * 86_400)
+    /// Deliveries under way at once, in all and through one channel: a slow channel holds up neither another nor all of itself.
+    package static let deliveriesMax = 32
+    package static let deliveriesPerChannelMax = 2
+    /// The first retry comes within a second, later ones at the latest every five minutes.
+    package static let retryBase = Duration.seconds(1)
+    package static let retryCap = Duration.seconds(300)
+    /// A notification that could not be delivered for so long has failed: what it told is history by then.
+    package static let retryFor = Duration.seconds(7 * 86_400)
+    /// Delivered and failed notifications kept for the list and the explanation.
+    package static let finishedKept = 5_000
+    /// Transitions whose content is remembered, to tell a repeat from a new count after a lost file of Correlating's.
+    package static let rememberedTransitions: UInt64 = 2_048
+    /// For an answer of a webhook; AM's own default has no limit of its own.
+    package static let webhookTimeout = Duration.seconds(10)
+    package static let mailTimeout = Duration.seconds(30)
+    /// What is kept of a provider's reply.
+    package static let replyBytesMax = 1_000
+    /// A secret or a password in a file.
+    package static let secretBytesMax = 4_096
+    /// After SIGTERM, deliveries under way get so long to end.
+    package static let lastDeliveries = Duration.seconds(3)
+    /// A route tree's depth and size.
+    package static let routeDepthMax = 16
+    package static let routesMax = 1_000
+}

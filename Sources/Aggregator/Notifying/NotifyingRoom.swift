@@ -1,1 +1,0 @@
-// The room Notifying: see docs/architecture.md.

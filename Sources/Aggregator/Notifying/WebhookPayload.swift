@@ -1,0 +1,72 @@
+import JSON
+import Telemetry
+
+/// Alertmanager's webhook body, version 4: its fields and no other.
+enum WebhookPayload {
+    /// What Go writes for a time that is not set: Alertmanager's `endsAt` while an alert fires.
+    private static let noTime = "0001-01-01T00:00:00Z"
+
+    static func encode(_ notification: Notification, externalURL: String, maxAlerts: Int) -> [UInt8] {
+        let limit = maxAlerts > 0 ? min(maxAlerts, NotifyingLimits.alertsPerNotificationMax) : NotifyingLimits.alertsPerNotificationMax
+        var writer = JSONWriter(reserving: 512 + 512 * min(limit, notification.alerts.count))
+        writer.beginObject()
+        writer.member("version", "4")
+        writer.member("groupKey", notification.groupKey)
+        writer.member("truncatedAlerts", max(0, notification.alerts.count - limit))
+        writer.member("status", notification.status)
+        writer.member("receiver", notification.channel.receiver)
+        write("groupLabels", notification.groupLabels, to: &writer)
+        write("commonLabels", notification.commonLabels, to: &writer)
+        write("commonAnnotations", notification.commonAnnotations, to: &writer)
+        writer.member("externalURL", externalURL)
+        writer.key("alerts")
+        writer.beginArray()
+        for alert in notification.alerts.prefix(limit) {
+            writer.beginObject()
+            writer.member("status", alert.state == .resolved ? "resolved" : "firing")
+            write("labels", alert.labels, to: &writer)
+            write("annotations", alert.annotations, to: &writer)
+            writer.member("startsAt", alert.startsAt.rfc3339)
+            writer.member("endsAt", alert.state == .resolved ? (alert.endsAt ?? alert.updatedAt).rfc3339 : noTime)
+            writer.member("generatorURL", generatorURL(of: alert, externalURL: externalURL))
+            writer.member("fingerprint", hexadecimal(alert.fingerprint))
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// Where the alert's expression can be asked again; empty when there is none.
+    static func generatorURL(of alert: Alert, externalURL: String) -> String {
+        guard !alert.expression.isEmpty else { return "" }
+        return "\(externalURL)/api/v1/query?query=\(percentEncoded(alert.expression))"
+    }
+
+    static func hexadecimal(_ fingerprint: UInt64) -> String {
+        let digits = String(fingerprint, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func write(_ name: String, _ labels: Labels, to writer: inout JSONWriter) {
+        writer.key(name)
+        writer.beginObject()
+        for label in labels.pairs { writer.member(label.name, label.value) }
+        writer.endObject()
+    }
+
+    /// RFC 3986 §2.3: all but the unreserved characters.
+    private static func percentEncoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        let hex = Array("0123456789ABCDEF".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                bytes.append(byte)
+            default: bytes += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
