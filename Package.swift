@@ -122,7 +122,7 @@ let aggregator: [Target] = [
     library("Receiving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird),
     library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
     library("Storing", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]),
-    library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging]),
+    library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging, lifecycle]),
     library(
         "Correlating",
         in: "Aggregator",

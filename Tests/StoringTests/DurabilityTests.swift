@@ -139,6 +139,21 @@ struct DurabilityTests {
         #expect(try Connection(path: fixture.config.databasePath).pragma("user_version") == 99)
     }
 
+    @Test func `a file that is no database any more is moved aside, and the log goes on`() async throws {
+        let log = try await fixture.open()
+        for sequence in 1...3 as ClosedRange<UInt64> { _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")])) }
+        await log.close()
+        try TestFiles.write([UInt8](repeating: 0x55, count: 8192), to: fixture.config.databasePath)
+        // With its WAL the file would be whole again.
+        TestFiles.removeTree(fixture.config.databasePath + "-wal")
+        let again = try await fixture.open()
+        #expect(try await again.append(F.batch(4, [F.event("4")])) == .stored(ids: []))
+        #expect(try await F.messages(again) == ["4"])
+        let gap = try #require(await again.block(at: 1))
+        #expect(String(decoding: gap.bytes, as: UTF8.self).contains("gap.recorded"))
+        #expect(TestFiles.exists(fixture.config.databasePath + ".damaged-2026-11-01T12-00-00Z"))
+    }
+
     @Test func `a damaged block is set aside and recorded, the others stay readable`() async throws {
         let log = try await fixture.open()
         for sequence in 1...3 as ClosedRange<UInt64> { _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")])) }

@@ -54,22 +54,35 @@ actor Committer {
         (self.time, self.counters, self.logger) = (time, counters, logger)
     }
 
-    /// Opens the file for the first time. SQLite takes back by itself what a killed process left in the WAL.
-    func open() throws(LogError) -> (id: UUID, opens: UInt64, setAside: [LogPosition]) {
+    /// Opens the file for the first time. SQLite takes back by itself what a killed process left in the WAL. A file that is no database any
+    /// more is moved out of the way, and a new one begun; agents go on where they are.
+    func open() throws(LogError) -> (id: UUID, opens: UInt64, setAside: [LogPosition], moved: String?) {
         do throws(SQLiteError) {
-            let tables = try LogTables(
-                Connection(path: config.databasePath, options: LogSchema.connectionOptions()),
-                config: config,
-                newID: newID,
-                countsOpen: true
-            )
-            let setAside = try tables.connection.query("SELECT position FROM set_aside") { (row) throws(SQLiteError) in row.unsigned(0) }
-            self.tables = tables
-            publish(tables)
-            return (tables.id, tables.opens, setAside)
+            do throws(SQLiteError) { return try openFile(moved: nil) } catch {
+                guard error.isCorrupt else { throw error }
+                let moved = DataFolder.moveAside(config.databasePath, at: time.now())
+                logger.critical(
+                    "the log is damaged and cannot be opened: it was moved aside and a new one begun; check the disk and the kernel's log",
+                    metadata: ["error": "\(error)", "moved": "\(moved)"]
+                )
+                return try openFile(moved: moved)
+            }
         } catch {
             throw .failed("the log cannot be opened: \(error)")
         }
+    }
+
+    private func openFile(moved: String?) throws(SQLiteError) -> (id: UUID, opens: UInt64, setAside: [LogPosition], moved: String?) {
+        let tables = try LogTables(
+            Connection(path: config.databasePath, options: LogSchema.connectionOptions()),
+            config: config,
+            newID: newID,
+            countsOpen: true
+        )
+        let setAside = try tables.connection.query("SELECT position FROM set_aside") { (row) throws(SQLiteError) in row.unsigned(0) }
+        self.tables = tables
+        publish(tables)
+        return (tables.id, tables.opens, setAside, moved)
     }
 
     /// One round, if there is anything to do.
@@ -117,7 +130,8 @@ actor Committer {
                 try disk.beforeCommit?("commit")
                 return results
             }
-            walBytes += bytes + 16_384
+            // Each commit writes whole pages: some of the tables and of their indices, besides the bytes.
+            walBytes += bytes + 65_536
             publish(tables)
             return results
         } catch {

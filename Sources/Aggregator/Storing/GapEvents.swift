@@ -14,6 +14,22 @@ enum GapEvents {
             bytes: UInt64(damage.bytes),
             detail: "block \(damage.position) of the log is damaged: \(damage.detail)"
         )
+        return batch(for: gap, host: damage.host, key: "damaged-block-\(damage.position)", at: now)
+    }
+
+    /// The whole log was moved aside: how much is missing cannot be known.
+    static func batch(forMoved path: String, at now: Timestamp) -> AdmittedBatch {
+        let gap = Gap(
+            source: "log",
+            reason: .corrupt,
+            from: Timestamp(nanoseconds: 0),
+            to: now,
+            detail: "the log could not be opened and was moved to \(path); what it holds is not shown any more"
+        )
+        return batch(for: gap, host: "", key: nil, at: now)
+    }
+
+    private static func batch(for gap: Gap, host: String, key: String?, at now: Timestamp) -> AdmittedBatch {
         var data = JSONWriter()
         data.beginObject()
         data.member("source", gap.source)
@@ -29,13 +45,13 @@ enum GapEvents {
             source: Event.ownSource,
             type: Gap.eventType,
             severity: .warning,
-            host: damage.host,
+            host: host,
             message: gap.detail,
             data: data.text
         )
         let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: now, to: now)
         return AdmittedBatch(
-            origin: .client(name: Event.ownSource, key: "damaged-block-\(damage.position)"),
+            origin: .client(name: Event.ownSource, key: key),
             receivedAt: now,
             blocks: [block]
         )

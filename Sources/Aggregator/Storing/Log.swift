@@ -67,6 +67,7 @@ package final class Log: LogWriter, LogCatalog {
         readers = (0..<max(1, config.readers)).map { LogReading(path: config.databasePath, number: $0) }
         (self.config, self.queue, self.feed, self.committer) = (config, queue, feed, committer)
         (self.time, self.counters, self.logger) = (time, counters, logger)
+        if let moved = opened.moved { _ = try await append(GapEvents.batch(forMoved: moved, at: time.now())) }
     }
 
     /// Commits what waits and closes the file. What comes later is refused.
