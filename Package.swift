@@ -170,7 +170,7 @@ let testTargets: [Target] = [
     tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
     tests(of: "Querying", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
-    tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging]),
+    tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
     tests(of: "AggregatorApp", ["Answering", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle, hummingbirdTesting] + hummingbird),
     .testTarget(

@@ -2,6 +2,7 @@ import JSON
 import Logging
 import Operating
 import SQLite
+import ServiceLifecycle
 import Synchronization
 import Telemetry
 import TestSupport
@@ -215,6 +216,40 @@ import Transferring
         #expect(await notifier.notifications(limit: 10).count == 1)
         try await notifier.accept(Sample.transition(2, Sample.alert("Load")))
         #expect(await notifier.notifications(limit: 10).count == 2)
+    }
+
+    @Test func `a shutdown lets a delivery under way end, and starts no other`() async throws {
+        let answers = AsyncStream.makeStream(of: Void.self)
+        let slow = SlowHTTP(answers: answers.stream)
+        let notifier = Notifier(
+            config: Sample.config(Sample.route(by: ["host"], wait: 0)),
+            path: folder("notifications.db"),
+            externalURL: "",
+            http: slow,
+            mail: NoMail(),
+            time: time,
+            metrics: registry,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: notifier, successTerminationBehavior: .gracefullyShutdownGroup)],
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            )
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await services.run() }
+            try await notifier.accept(Sample.transition(1, Sample.alert("Disk", "a")))
+            var arrivals = slow.arrivals.stream.makeAsyncIterator()
+            _ = await arrivals.next()
+            await services.triggerGracefulShutdown()
+            // The loop has seen it when it sleeps for the last deliveries.
+            await time.waitForSleepers()
+            try await notifier.accept(Sample.transition(2, Sample.alert("Disk", "b")))
+            answers.continuation.yield()
+            try await group.waitForAll()
+        }
+        #expect(await notifier.notifications(limit: 10).map(\.state) == [.pending, .delivered])
     }
 
     /// Waits, with every change of the notifier, until its status is as wanted.

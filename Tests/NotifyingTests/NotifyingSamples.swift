@@ -113,3 +113,15 @@ final class FakeHTTP: HTTPTransferring {
 struct NoMail: MailTransferring {
     func send(_ mail: MailEnvelope, through server: SMTPServer) async throws(TransferError) -> String { throw .unreachable("no mail here") }
 }
+
+/// A provider that takes its time: it answers when the test says so.
+struct SlowHTTP: HTTPTransferring {
+    let answers: AsyncStream<Void>
+    let arrivals = AsyncStream.makeStream(of: Void.self)
+
+    func perform(_ request: HTTPRequest) async throws(TransferError) -> HTTPResponse {
+        arrivals.continuation.yield()
+        for await _ in answers { return HTTPResponse(status: 200) }
+        throw .cancelled
+    }
+}

@@ -56,6 +56,8 @@ struct Dispatcher: Sendable {
     /// May hold timers that were moved; those are passed over.
     private var timers = Heap<Timer>()
     private var changes = Changes()
+    /// Alerts that were not taken because there are too many; since the start.
+    private(set) var refused = 0
 
     init(config: NotifyingConfig, stored: Stored = Stored(), at now: Timestamp) {
         self.config = config
@@ -116,7 +118,12 @@ struct Dispatcher: Sendable {
         guard !transition.isHistoryOnly else { return }
         switch transition.alert.state {
         case .pending: break
-        case .firing: fire(transition.alert, at: now)
+        case .firing:
+            guard alerts[transition.alert.fingerprint] != nil || alerts.count < NotifyingLimits.alertsMax else {
+                refused += 1
+                return
+            }
+            fire(transition.alert, at: now)
         case .resolved: resolve(transition.alert)
         }
     }

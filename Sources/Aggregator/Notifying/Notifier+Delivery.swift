@@ -51,7 +51,8 @@ extension Notifier {
     private func setAlarm(_ moment: Timestamp, isLast: Bool, in group: inout DiscardingTaskGroup) {
         if isLast ? isLastAlarmSet : alarms.contains(where: { $0 <= moment }) { return }
         if isLast { isLastAlarmSet = true } else { alarms.insert(moment) }
-        let wait = max(.zero, moment.duration(since: time.now()))
+        // Looking again after a minute costs little, and a wall clock that was set cannot make it sleep through a moment.
+        let wait = min(max(.zero, moment.duration(since: time.now())), .seconds(60))
         group.addTask {
             try? await self.time.sleep(for: wait)
             await self.ring(moment, isLast: isLast)
@@ -92,7 +93,13 @@ extension Notifier {
             try giveUp(item, delivery, reply, store: store, at: now)
         case .retry(let reply, let after, let isUnreachable):
             guard now.duration(since: item.createdAt) < NotifyingLimits.retryFor else {
-                return try giveUp(item, delivery, "given up after \(NotifyingLimits.retryFor): \(reply)", store: store, at: now)
+                return try giveUp(
+                    item,
+                    delivery,
+                    "given up after \(NotifyingLimits.retryFor.components.seconds / 86_400) days of trying: \(reply)",
+                    store: store,
+                    at: now
+                )
             }
             let next = now.advanced(by: max(retryDelay(afterFailures: item.attempts + 1), after ?? .zero))
             try store.postpone(item.id, until: next, reply: Notifier.cut(reply))

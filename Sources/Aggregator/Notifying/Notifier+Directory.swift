@@ -42,6 +42,11 @@ extension Notifier {
         for (channel, count) in outbox.pending.sorted(by: { $0.key < $1.key }) where count >= NotifyingLimits.pendingPerChannelMax {
             problems.append("\(channel) has \(count) undelivered notifications, its limit: further groups wait until it takes some")
         }
+        if dispatcher.alerts.count >= NotifyingLimits.alertsMax {
+            problems.append(
+                "\(dispatcher.alerts.count) alerts fire, the limit: nobody is told of further ones; look for the rule that fires everywhere"
+            )
+        }
         return NotifyingStatus(
             pending: outbox.count,
             oldestPending: outbox.oldest,

@@ -170,7 +170,9 @@ package actor Notifier: Service, Sink, NotificationDirectory {
                 )
             }
             let now = time.now()
+            let refused = dispatcher.refused
             dispatcher.accept(transition, at: now)
+            if dispatcher.refused > refused { refuse(transition.alert) }
             try commit(
                 NotificationStore.Taken(sequence: transition.sequence, digest: digest, beginsAnew: beginsAnew),
                 to: store,
@@ -184,6 +186,14 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         }
         // The loop may have to sleep less now, or has something to deliver.
         wake.continuation.yield()
+    }
+
+    private func refuse(_ alert: Alert) {
+        metrics.refused.increment()
+        logger.error(
+            "more alerts fire than can be told; people hear of those that came first",
+            metadata: ["limit": "\(NotifyingLimits.alertsMax)", "alert": "\(alert.labels)"]
+        )
     }
 
     /// Groups whose time has come: called by the loop.

@@ -9,6 +9,9 @@ package enum NotifyingLimits {
     package static let alertsPerMailMax = 100
     /// Groups at a time. Alerts of further groups go into their route's one group without labels.
     package static let groupsMax = 20_000
+    /// Firing alerts at a time, about 1 kB each. Further ones are shown by Correlating, but nobody is told of them: they are counted, and the
+    /// status says so.
+    package static let alertsMax = 50_000
     /// Silences that have not ended.
     package static let silencesMax = 1_000
     /// Matchers of one silence, route or inhibition.

@@ -5,6 +5,7 @@ package import Telemetry
 struct NotifyingMetrics: Sendable {
     let transitions: Counter
     let repeats: Counter
+    let refused: Counter
     let pending: Gauge
     let groups: Gauge
     let storeFailures: Counter
@@ -16,6 +17,7 @@ struct NotifyingMetrics: Sendable {
     init(_ registry: MetricsRegistry) {
         transitions = registry.counter("tocsin_notifier_transitions_total", help: "Alert transitions taken.")
         repeats = registry.counter("tocsin_notifier_repeats_total", help: "Alert transitions that were known already.")
+        refused = registry.counter("tocsin_notifier_alerts_refused_total", help: "Firing alerts that nobody is told of because too many fire.")
         pending = registry.gauge("tocsin_notifications_pending", help: "Notifications in the outbox that are not delivered yet.")
         groups = registry.gauge("tocsin_notification_groups", help: "Groups of alerts.")
         storeFailures = registry.counter("tocsin_notifier_store_failures_total", help: "Transactions of the notifications' store that failed.")
