@@ -162,7 +162,7 @@ let testTargets: [Target] = [
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON"]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching"]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
-    tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON"]),
+    tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON"]),
     tests(of: "AgentApp", ["Telemetry", "Operating", "Configuring", "JSON"]),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),

@@ -1,1 +1,0 @@
-// The room Shipping: see docs/architecture.md.

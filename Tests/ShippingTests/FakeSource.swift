@@ -1,0 +1,87 @@
+import Operating
+import Synchronization
+import Telemetry
+import Wire
+
+/// A spool in memory.
+actor FakeSource: BatchSource {
+    private var agent = UUID(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0001)
+    private var batches: [SealedBatch] = []
+    private var next: [Lane: UInt64] = [:]
+    private(set) var aside: [(sequence: UInt64, reason: String)] = []
+    private(set) var renewals: [String] = []
+    private let loans = Mutex<Set<String>>([])
+    private let bell = Bell()
+    var failure: SinkError?
+
+    func fail(with error: SinkError?) { failure = error }
+
+    func add(_ lane: Lane, bytes: Int = 10, count: Int = 1) {
+        for _ in 0..<count {
+            let sequence = next[lane, default: 1]
+            next[lane] = sequence + 1
+            var generator = Noise(state: sequence)
+            let block = (0..<bytes).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let batch = Batch(
+                identity: HostIdentity(agent: agent, host: "web-1"),
+                lane: lane,
+                sequence: sequence,
+                createdAt: Timestamp(nanoseconds: 0),
+                blocks: [block]
+            )
+            batches.append(Wire.seal(batch))
+        }
+        batches.sort { ($0.lane, $0.sequence) < ($1.lane, $1.sequence) }
+        bell.ring()
+    }
+
+    var isEmpty: Bool { batches.isEmpty }
+    var onLoan: Int { loans.withLock { $0.count } }
+
+    func identity() throws(SinkError) -> HostIdentity { HostIdentity(agent: agent, host: "web-1") }
+
+    func lease(upToBytes bytes: Int) throws(SinkError) -> Lease? {
+        if let failure { throw failure }
+        var (taken, total) = ([SealedBatch](), 0)
+        for batch in batches where !loans.withLock({ $0.contains(Self.key(batch)) }) {
+            guard taken.isEmpty || total + batch.bytes.count <= bytes else { break }
+            taken.append(batch)
+            total += batch.bytes.count
+        }
+        guard !taken.isEmpty else { return nil }
+        loans.withLock { $0.formUnion(taken.map(Self.key)) }
+        return Lease(taken) { [self] batches in
+            loans.withLock { $0.subtract(batches.map(Self.key)) }
+            bell.ring()
+        }
+    }
+
+    nonisolated func waitForBatches() async {
+        while !Task.isCancelled {
+            let seen = bell.rings
+            if await !isEmpty { return }
+            await bell.wait(after: seen)
+        }
+    }
+
+    func acknowledge(_ acknowledgement: Acknowledgement) throws(SinkError) {
+        batches.removeAll { $0.sequence <= acknowledgement.lanes[$0.lane] ?? 0 }
+    }
+
+    func setAside(_ batch: SealedBatch, reason: String) throws(SinkError) {
+        aside.append((batch.sequence, reason))
+        batches.removeAll { $0.lane == batch.lane && $0.sequence == batch.sequence }
+    }
+
+    func renewIdentity(reason: String) throws(SinkError) { renewals.append(reason) }
+
+    private static func key(_ batch: SealedBatch) -> String { "\(batch.lane) \(batch.sequence)" }
+
+    private struct Noise: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return state ^ state >> 29
+        }
+    }
+}
