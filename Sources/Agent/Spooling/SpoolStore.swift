@@ -152,7 +152,7 @@ final class SpoolStore {
     /// - Parameter onLoan: batches that must stay where they are.
     func commit(_ parcels: [Parcel], at now: Timestamp, onLoan: Set<BatchKey>) throws(CommitError) {
         var after = checkpoint
-        try write(wrapping: { CommitError.sqlite($0) }) { () throws(CommitError) in
+        try write(wrapping: CommitError.sqlite) { () throws(CommitError) in
             let refusal: String?
             do throws(SQLiteError) {
                 refusal = try insert(parcels, at: now, onLoan: onLoan)
