@@ -1,1 +1,0 @@
-// The room Expressions: see docs/architecture.md.
