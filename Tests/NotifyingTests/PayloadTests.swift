@@ -69,7 +69,7 @@ import Transferring
             from: "Tocsin <tocsin@example.org>",
             host: "mail",
             port: 25,
-            headers: [("Reply-To", "x@example.org")]
+            headers: [("Reply-To", try NotificationTemplate("x@example.org"))]
         )
         let id = UUID(high: 1, low: 2)
         let mail = try MailPayload.message(notification([alert]), config: config, externalURL: "http://t", id: id, at: Sample.at(0))

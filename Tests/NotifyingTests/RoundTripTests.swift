@@ -107,7 +107,7 @@ import Transferring
             passwordFile: folder("password"),
             caFile: certificate.certificate,
             sendResolved: true,
-            headers: [("X-Team", "ops")]
+            headers: [("X-Team", try NotificationTemplate("{{ .Receiver }}"))]
         )
         let notifier = notifier(emails: [email])
         try await running(notifier) {

@@ -14,15 +14,16 @@ enum MailPayload {
         let domain = from.address.split(separator: "@").last.map(String.init) ?? "localhost"
         var headers: [HTTPHeader] = []
         var subject = subject(of: notification)
-        for (name, value) in config.headers {
+        for (name, template) in config.headers {
+            let value = oneLine(template.render(notification, externalURL: externalURL))
             if name.lowercased() == "subject" { subject = value } else { headers.append(HTTPHeader(name, value)) }
         }
         return MailMessage(
             from: from,
             to: try MailAddress.list(config.to),
             subject: oneLine(subject),
-            text: text(of: notification, externalURL: externalURL),
-            html: html(of: notification, externalURL: externalURL),
+            text: config.text?.render(notification, externalURL: externalURL) ?? text(of: notification, externalURL: externalURL),
+            html: config.html?.render(notification, externalURL: externalURL, escape: escaped) ?? html(of: notification, externalURL: externalURL),
             messageID: "\(id)@\(domain)",
             date: now,
             headers: headers

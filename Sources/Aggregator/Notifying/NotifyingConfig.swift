@@ -99,7 +99,11 @@ package struct EmailConfig: Sendable {
     package var caFile: String?
     package var insecureSkipVerify: Bool
     package var sendResolved: Bool
-    package var headers: [(name: String, value: String)]
+    /// `Subject` replaces ours.
+    package var headers: [(name: String, value: NotificationTemplate)]
+    /// Nil: ours.
+    package var text: NotificationTemplate?
+    package var html: NotificationTemplate?
 
     package init(
         to: String,
@@ -114,10 +118,12 @@ package struct EmailConfig: Sendable {
         caFile: String? = nil,
         insecureSkipVerify: Bool = false,
         sendResolved: Bool = false,
-        headers: [(name: String, value: String)] = []
+        headers: [(name: String, value: NotificationTemplate)] = [],
+        text: NotificationTemplate? = nil,
+        html: NotificationTemplate? = nil
     ) {
         (self.to, self.from, self.host, self.port, self.hello, self.requireTLS) = (to, from, host, port, hello, requireTLS)
         (self.username, self.password, self.passwordFile, self.caFile) = (username, password, passwordFile, caFile)
-        (self.insecureSkipVerify, self.sendResolved, self.headers) = (insecureSkipVerify, sendResolved, headers)
+        (self.insecureSkipVerify, self.sendResolved, self.headers, self.text, self.html) = (insecureSkipVerify, sendResolved, headers, text, html)
     }
 }

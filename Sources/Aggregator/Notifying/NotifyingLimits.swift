@@ -39,6 +39,9 @@ package enum NotifyingLimits {
     package static let secretBytesMax = 4_096
     /// After SIGTERM, deliveries under way get so long to end.
     package static let lastDeliveries = Duration.seconds(3)
+    /// A template of the configuration, and what becomes of it: many mail servers refuse more than 10 MB.
+    package static let templateBytesMax = 64 * 1024
+    package static let renderedBytesMax = 2 * 1024 * 1024
     /// A route tree's depth and size.
     package static let routeDepthMax = 16
     package static let routesMax = 1_000
