@@ -1,4 +1,5 @@
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Querying
@@ -40,5 +41,24 @@ struct WordSearchTests {
     @Test(arguments: ["!!!", "--", "_", " "])
     func `a query without a word is refused`(query: String) {
         #expect(throws: QueryError.self) { try WordSearch(query) }
+    }
+
+    @Test func `bytes are found wherever they stand, in either case`() {
+        var generator = SeededGenerator(seed: 5)
+        let alphabet = Array("aAbBe1.-".utf8)
+        for _ in 0..<3000 {
+            let text = (0..<Int.random(in: 0...40, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! }
+            let lowered = String(decoding: text, as: UTF8.self).lowercased().utf8.map { $0 }
+            let needle = (0..<Int.random(in: 1...4, using: &generator)).map { _ in Array("abe1.-".utf8).randomElement(using: &generator)! }
+            let start = Int.random(in: 0...5, using: &generator)
+            let expected = (start..<max(start, lowered.count)).first { lowered[$0...].starts(with: needle) }
+            #expect(ByteSearch(lowered: needle).first(in: text.span, from: start) == expected)
+        }
+    }
+
+    @Test func `an escape cannot hide a word from the search of a block`() throws {
+        let search = try WordSearch("alpha")
+        #expect(search.mayOccur(in: Array(#"{"a":"\u0061lpha"}"#.utf8)))
+        #expect(!search.mayOccur(in: Array(#"{"a":"alpa \n"}"#.utf8)))
     }
 }

@@ -43,6 +43,7 @@ struct EventMatcher: Sendable {
         let wanted = tags.filter { !block.tags.contains($0) }
         let lists = wanted.isEmpty ? nil : events.tags.flags { list in wanted.allSatisfy(list.contains) }
         if let lists, !lists.contains(true) { return [] }
+        if let words, !words.mayOccur(in: events.bytes) { return [] }
         let (from, to) = (start.nanoseconds, end.nanoseconds)
         var rows = [Int]()
         for row in 0..<events.count {

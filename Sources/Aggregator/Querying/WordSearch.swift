@@ -6,7 +6,7 @@ import Telemetry
 struct WordSearch: Sendable {
     /// A word that is wanted, in lower case.
     struct Word: Sendable, Hashable {
-        let bytes: [UInt8]
+        let search: ByteSearch
         /// Holds `-` or `.`: then it must be the whole run.
         let isCompound: Bool
         let isASCII: Bool
@@ -22,11 +22,20 @@ struct WordSearch: Sendable {
             guard trimmed.contains(where: { $0 != "_" && $0 != "-" && $0 != "." }) else { continue }
             let bytes = Array(trimmed.lowercased().utf8)
             let isCompound = bytes.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
-            words.append(Word(bytes: bytes, isCompound: isCompound, isASCII: bytes.allSatisfy { $0 < 0x80 }))
+            words.append(Word(search: ByteSearch(lowered: bytes), isCompound: isCompound, isASCII: bytes.allSatisfy { $0 < 0x80 }))
         }
         guard !words.isEmpty else { throw .invalid("q=\(text): there is no word in it; a word holds a letter or a digit") }
         self.words = Array(Set(words))
     }
+
+    /// False: the words occur nowhere in a block with these bytes.
+    func mayOccur(in block: [UInt8]) -> Bool {
+        let span = block.span
+        return words.allSatisfy { !$0.isASCII || $0.search.first(in: span) != nil } || WordSearch.unicodeEscape.first(in: span) != nil
+    }
+
+    /// Only such an escape of JSON's can hide a letter or digit from a search of the raw text.
+    private static let unicodeEscape = ByteSearch(lowered: Array("\\u".utf8))
 
     /// Whether each word occurs in the message or in a string value of the data.
     func matches(message: Range<Int>?, data: Range<Int>?, in bytes: [UInt8]) -> Bool {
@@ -35,8 +44,10 @@ struct WordSearch: Sendable {
         if missing.isEmpty { return true }
         guard let data else { return false }
         let span = bytes.span.extracting(data)
-        // Most rows have none of the words: a scan of the raw text says so without parsing. An escape can hide a word, so then it is parsed.
-        if !WordSearch.hasEscape(span), missing.contains(where: { $0.isASCII && !WordSearch.isPiece($0, of: span) }) { return false }
+        // Most rows have none of the words: a search of the raw text says so without parsing.
+        if missing.contains(where: { $0.isASCII && $0.search.first(in: span) == nil }), WordSearch.unicodeEscape.first(in: span) == nil {
+            return false
+        }
         WordSearch.forEachString(in: span) { text in
             missing.removeAll { WordSearch.occurs($0, in: text) }
             return !missing.isEmpty
@@ -47,16 +58,16 @@ struct WordSearch: Sendable {
     // MARK: One text
 
     static func occurs(_ word: Word, in text: Span<UInt8>) -> Bool {
-        if word.isASCII { return occurs(word, inLowered: text, folding: true) }
+        if word.isASCII { return occurs(word, foldedIn: text) }
         guard (0..<text.count).contains(where: { text[$0] >= 0x80 }) else { return false }
         let lowered = unsafe text.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }.lowercased()
-        return occurs(word, inLowered: lowered.utf8Span.span, folding: false)
+        return occurs(word, foldedIn: lowered.utf8Span.span)
     }
 
-    private static func occurs(_ word: Word, inLowered text: Span<UInt8>, folding: Bool) -> Bool {
+    private static func occurs(_ word: Word, foldedIn text: Span<UInt8>) -> Bool {
         var start = 0
-        while let found = find(word.bytes, in: text, from: start) {
-            if isBounded(found, found + word.bytes.count, isCompound: word.isCompound, in: text) { return true }
+        while let found = word.search.first(in: text, from: start) {
+            if isBounded(found, found + word.search.needle.count, isCompound: word.isCompound, in: text) { return true }
             start = found + 1
         }
         return false
@@ -94,30 +105,6 @@ struct WordSearch: Sendable {
         return Unicode.Scalar(value)
     }
 
-    /// The first place of `word` at or behind `start`; ASCII letters of the text are folded to lower case.
-    private static func find(_ word: [UInt8], in text: Span<UInt8>, from start: Int) -> Int? {
-        guard let first = word.first, text.count >= word.count else { return nil }
-        let last = text.count - word.count
-        var offset = start
-        outer: while offset <= last {
-            if fold(text[offset]) == first {
-                var index = 1
-                while index < word.count {
-                    if fold(text[offset + index]) != word[index] {
-                        offset += 1
-                        continue outer
-                    }
-                    index += 1
-                }
-                return offset
-            }
-            offset += 1
-        }
-        return nil
-    }
-
-    private static func isPiece(_ word: Word, of text: Span<UInt8>) -> Bool { find(word.bytes, in: text, from: 0) != nil }
-
     private static func fold(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool { fold(byte) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 }
@@ -138,11 +125,6 @@ struct WordSearch: Sendable {
     }
 
     // MARK: Data
-
-    private static func hasEscape(_ text: Span<UInt8>) -> Bool {
-        for index in 0..<text.count where text[index] == UInt8(ascii: "\\") { return true }
-        return false
-    }
 
     /// Each string value, however deep, without its escapes, until `body` returns false. Names of members are not values.
     private static func forEachString(in data: Span<UInt8>, _ body: (Span<UInt8>) -> Bool) {
