@@ -68,7 +68,25 @@ struct EventSearchTests {
         }
         #expect(try await search.event(id: UUID(high: 1, low: 2)) == nil)
         #expect(try await search.event(id: UUID(high: .max, low: .max)) == nil)
+        #expect(try await search.event(id: UUID(high: 0xFFFF_FFFF_FFFF_7FFF, low: .max)) == nil)
         #expect(try await search.event(id: UUID.derived(at: F.noon, from: RowOrigin(agent: own, lane: .logs, sequence: 1, block: 0, row: 0))) == nil)
+    }
+
+    @Test func `events at the ends of time are searched like others`() async throws {
+        var (first, last) = (F.event("first"), F.event("last"))
+        (first.timestamp, last.timestamp) = (.distantPast, Timestamp(nanoseconds: .max - 1))
+        try await fixture.store([first, F.event("now"), last])
+        #expect(try await messages(EventQuery()) == ["last", "now", "first"])
+        for newestFirst in [true, false] {
+            var (found, cursor) = ([String](), EventCursor?.none)
+            repeat {
+                let page = try await search.events(EventQuery(limit: 1, newestFirst: newestFirst, cursor: cursor))
+                found += page.events.compactMap(\.message)
+                cursor = page.next
+            } while cursor != nil
+            #expect(found == (newestFirst ? ["last", "now", "first"] : ["first", "now", "last"]))
+        }
+        #expect(try await search.statistics(from: .distantPast, to: .distantFuture).total == 3)
     }
 
     @Test func `a repeated event is shown once and counted once`() async throws {

@@ -57,7 +57,7 @@ struct MetricHeadTests {
         let head = head { $0.headWindow = .seconds(600) }
         try await head.catchUp()
         #expect(values(head, "a") == [(-10...0).map(Double.init)])
-        #expect(head.select(names: ["a"], from: .min, to: .max) { _ in true }.floor == F.noon.advanced(by: .seconds(-600)).nanoseconds)
+        #expect(head.select(names: ["a"], from: .min, to: .max) { _ in true }.covered.lowerBound == F.noon.advanced(by: .seconds(-600)).nanoseconds)
     }
 
     @Test func `the window moves on, and series without samples are forgotten`() async throws {
@@ -84,6 +84,29 @@ struct MetricHeadTests {
         let kept = try #require(values(head, "a").first)
         #expect(kept == (300 - kept.count..<300).map(Double.init))
         #expect(kept.count > 20)
+    }
+
+    @Test func `a clock far ahead neither empties the head nor hides its samples`() async throws {
+        let limits = QueryLimits(headWindow: .seconds(600), headSamplesMax: 10)
+        let reader = MetricReader(log: fixture.log, limits: limits, time: fixture.time)
+        let (far, ahead) = (Timestamp(nanoseconds: .max), F.noon.advanced(by: .seconds(100_000)))
+        for second in 0..<30 {
+            try await fixture.store([
+                sample("a", Double(second), at: .seconds(second - 30)), Sample("b", at: far, 1), Sample("c", at: ahead, 2),
+                Sample("d", at: .distantPast, 3),
+            ])
+        }
+        func value(_ name: String, at moment: Timestamp) async throws -> [Double] {
+            guard case .vector(let samples) = try await reader.query(name, at: moment) else { return [] }
+            return samples.map(\.value)
+        }
+        #expect(try await value("a", at: F.noon) == [29])
+        #expect(try await value("c", at: ahead) == [2])
+        #expect(try await value("b", at: far) == [1])
+        // When the time has come the head is built again, and holds it.
+        fixture.time.advance(by: .seconds(100_700))
+        #expect(try await value("c", at: ahead) == [2])
+        #expect(try await value("a", at: F.noon) == [29])
     }
 
     @Test func `several callers bring it up to date together`() async throws {

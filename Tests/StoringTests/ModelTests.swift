@@ -88,6 +88,22 @@ struct ModelTests {
             }
             #expect(found == expected)
         }
+        // One from the beginning of time to its end overlaps everything, though its length is no number.
+        var first = F.event("all")
+        first.timestamp = .distantPast
+        var last = first
+        last.timestamp = .distantFuture
+        _ = try await log.append(F.batch(1, [first, last], agent: UUID(high: 1, low: 1)))
+        let moment = F.noon.advanced(by: .seconds(-100_000))
+        let one = try await log.entries(
+            overlapping: moment,
+            moment.advanced(by: .nanoseconds(1)),
+            kinds: [.events],
+            newestFirst: newestFirst,
+            behind: nil,
+            limit: 10
+        )
+        #expect(one.map(\.position) == [151])
         let everything = try await log.blocks(
             overlapping: .distantPast,
             .distantFuture,
@@ -96,7 +112,7 @@ struct ModelTests {
             offset: 100,
             limit: 100
         )
-        #expect(everything.count == 50)
+        #expect(everything.count == 51)
     }
 
     @Test func `an entry counts the rows by value`() async throws {

@@ -42,6 +42,7 @@ import Testing
         #expect(Timestamp(nanoseconds: 1_999_999).milliseconds == 1)
         #expect(Timestamp(nanoseconds: -1).milliseconds == -1)
         #expect(Timestamp(nanoseconds: -1_000_000).milliseconds == -1)
+        #expect(Timestamp.distantPast.milliseconds == -9_223_372_036_855)
     }
 
     @Test func `seconds outside the range are refused`() {

@@ -9,8 +9,9 @@ final class MetricHead: Sendable {
     fileprivate struct State {
         /// Nil until it is known where the window begins in the log.
         var position: LogPosition?
-        /// Every sample at or after it that came is here.
+        /// Every sample from `floor` on and before `ceiling` that came is here.
         var floor = Int64.max
+        var ceiling = Int64.max
         var series: [SeriesPoints] = []
         var numbers: [Labels: Int] = [:]
         var numbersByName: [String: [Int]] = [:]
@@ -19,8 +20,9 @@ final class MetricHead: Sendable {
 
     /// Blocks that are read and applied at once.
     private static let blocksPerRead = 64
-    /// How far in the future a sample may lie and still tell where the window begins.
-    private static let futureMax = Duration.seconds(3600)
+    /// How far in the future a sample may lie: a clock that is a day wrong is no reason to hold samples of the year 2100, nor to look for the
+    /// window's beginning there.
+    private static let futureMax = Duration.seconds(86_400)
 
     private let state = Mutex(State())
     private let log: any LogCatalog
@@ -42,17 +44,24 @@ final class MetricHead: Sendable {
             let next = blocks.last.map(\.position) ?? end
             apply(blocks.compactMap { try? SampleBlock(decoding: $0.bytes) }, from: position, to: next)
             await Task.yield()
+            if state.withLock({ $0.position == nil }) { try await begin() }
         }
         forget(before: time.now().advanced(by: .zero - limits.headWindow).nanoseconds)
     }
 
-    /// All series whose labels are wanted, with their points from `start` on (as far back as the head goes), and how far back that is.
-    func select(names: Set<String>?, from start: Int64, to end: Int64, where isWanted: (Labels) -> Bool) -> (floor: Int64, series: [SeriesPoints]) {
+    /// All series whose labels are wanted, with their points that are here, and from when to when that is all there are.
+    func select(
+        names: Set<String>?,
+        from start: Int64,
+        to end: Int64,
+        where isWanted: (Labels) -> Bool
+    ) -> (covered: Range<Int64>, series: [SeriesPoints]) {
         state.withLock { state in
             let numbers = names.map { $0.flatMap { state.numbersByName[$0] ?? [] } } ?? Array(state.numbers.values)
             let wanted = numbers.filter { isWanted(state.series[$0].labels) }
-            let pieces = wanted.map { state.series[$0].points(from: max(start, state.floor), to: end) }
-            return (state.floor, pieces.filter { $0.count > 0 })
+            let covered = state.floor..<max(state.floor, state.ceiling)
+            let pieces = wanted.map { state.series[$0].points(from: max(start, covered.lowerBound), to: min(end, covered.upperBound &- 1)) }
+            return (covered, pieces.filter { $0.count > 0 })
         }
     }
 
@@ -78,11 +87,12 @@ final class MetricHead: Sendable {
             last = next
         }
         state.withLock { state in
-            if state.position == nil { (state.position, state.floor) = (first - 1, floor.nanoseconds) }
+            if state.position == nil { (state.position, state.floor, state.ceiling) = (first - 1, floor.nanoseconds, .max) }
         }
     }
 
     private func apply(_ blocks: [SampleBlock], from position: LogPosition, to next: LogPosition) {
+        let latest = time.now().advanced(by: Self.futureMax).nanoseconds
         state.withLock { state in
             // Somebody else was quicker.
             guard state.position == position else { return }
@@ -90,6 +100,10 @@ final class MetricHead: Sendable {
             for block in blocks {
                 var numbers = [Int?](repeating: nil, count: block.series.count)
                 for row in 0..<block.count where block.timestamps[row] >= state.floor {
+                    guard block.timestamps[row] <= latest else {
+                        state.ceiling = min(state.ceiling, block.timestamps[row])
+                        continue
+                    }
                     let code = Int(block.seriesOfRow[row])
                     let number = numbers[code] ?? state.number(of: block.series[code])
                     numbers[code] = number
@@ -112,6 +126,8 @@ final class MetricHead: Sendable {
         state.withLock { state in
             guard state.floor < time, time - state.floor > limits.headWindow.wholeNanoseconds / 8 else { return }
             state.forget(before: time)
+            // What was too far ahead has come near: the head is built again.
+            if state.ceiling < state.floor { state = State() }
         }
     }
 }

@@ -13,8 +13,8 @@ struct SampleLoader {
         let read: SelectorRead
         /// Nil: the selector does not say which names.
         let names: Set<String>?
-        /// Samples before it come from the log; the others came from the head.
-        var floor: Int64 = .min
+        /// Samples of these times came from the head, the others come from the log.
+        var covered: Range<Int64> = 0..<0
         var series: [Labels: SeriesPoints] = [:]
 
         init(_ read: SelectorRead) {
@@ -22,11 +22,12 @@ struct SampleLoader {
             names = read.metricName.map { [$0] }
         }
 
-        func wants(_ time: Int64) -> Bool { time >= read.from.nanoseconds && time <= read.to.nanoseconds && time < floor }
+        func wants(_ time: Int64) -> Bool { time >= read.from.nanoseconds && time <= read.to.nanoseconds && !covered.contains(time) }
 
-        /// Whether a block may hold what the head does not have.
+        /// Whether a block with rows of these times may hold what the head does not have.
         func needs(_ from: Timestamp, _ to: Timestamp) -> Bool {
-            read.from.nanoseconds < floor && from.nanoseconds < floor && from <= read.to && to >= read.from
+            let (from, to) = (max(from, read.from).nanoseconds, min(to, read.to).nanoseconds)
+            return from <= to && !(covered.contains(from) && covered.contains(to))
         }
     }
 
@@ -46,7 +47,7 @@ struct SampleLoader {
             let found = head.select(names: requests[index].names, from: read.from.nanoseconds, to: read.to.nanoseconds) {
                 read.matchers.allMatch($0)
             }
-            requests[index].floor = found.floor
+            requests[index].covered = found.covered
             for series in found.series {
                 requests[index].series[series.labels] = series
                 samples += series.count
@@ -65,11 +66,14 @@ struct SampleLoader {
 
     private func loadOlder(_ requests: inout [Request], samples: inout Int) async throws(QueryError) {
         let older = requests.filter { $0.needs($0.read.from, $0.read.to) }
-        guard let start = older.map(\.read.from).min(), let end = older.map({ min($0.read.to.nanoseconds, $0.floor &- 1) }).max() else { return }
+        // From the first to the last moment that some selector wants and the head does not have.
+        let starts = older.map { $0.covered.contains($0.read.from.nanoseconds) ? $0.covered.upperBound : $0.read.from.nanoseconds }
+        let ends = older.map { $0.covered.contains($0.read.to.nanoseconds) ? $0.covered.lowerBound - 1 : $0.read.to.nanoseconds }
+        guard let start = starts.min(), let end = ends.max(), start <= end else { return }
         // Labels come again in each block: which selectors want them is found once.
         var wanted = [Labels: [Int]]()
         var last: BlockEntry?
-        while let page = try await entries(from: start, to: end, behind: last) {
+        while let page = try await entries(from: Timestamp(nanoseconds: start), to: end, behind: last) {
             let needed = page.filter { entry in requests.contains { $0.needs(entry.from, entry.to) } }
             for chunk in needed.chunks(of: Self.blocksPerRead) {
                 for block in try await blocks(at: chunk.map(\.position)) { samples += take(block, into: &requests, &wanted) }

@@ -150,6 +150,7 @@ extension BlockEntry {
         behind last: BlockEntry?
     ) -> (String, [Value]) {
         let (start, end) = (start.nanoseconds, end.nanoseconds)
+        // The last class has no longest: its blocks may cover more than a difference of timestamps can say.
         if newestFirst {
             let (sum, overflow) = end.addingReportingOverflow(longest)
             // The last entry bounds the scan from above; without one nothing lies above the largest number.
@@ -160,7 +161,8 @@ extension BlockEntry {
                 AND (to_ns, position) < (?, ?) ORDER BY to_ns DESC, position DESC LIMIT ?
                 """,
                 [
-                    .integer(start), .integer(min(overflow ? .max : sum, behind.0)), .integer(end), .integer(behind.0), .unsigned(behind.1),
+                    .integer(start), .integer(min(overflow || longest == .max ? .max : sum, behind.0)), .integer(end), .integer(behind.0),
+                    .unsigned(behind.1),
                 ]
             )
         }
@@ -171,7 +173,10 @@ extension BlockEntry {
             SELECT \(columns) FROM blocks INDEXED BY blocks_by_earliest WHERE kind = ? AND span = ? AND from_ns >= ? AND from_ns < ? AND to_ns >= ?
             AND (from_ns, position) > (?, ?) ORDER BY from_ns, position LIMIT ?
             """,
-            [.integer(max(overflow ? .min : difference, behind.0)), .integer(end), .integer(start), .integer(behind.0), .unsigned(behind.1)]
+            [
+                .integer(max(overflow || longest == .max ? .min : difference, behind.0)), .integer(end), .integer(start), .integer(behind.0),
+                .unsigned(behind.1),
+            ]
         )
     }
 }

@@ -17,7 +17,8 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// Whole milliseconds since the epoch, rounded toward the past. PromQL counts in these.
     package var milliseconds: Int64 {
-        nanoseconds >= 0 ? nanoseconds / 1_000_000 : -((-nanoseconds + 999_999) / 1_000_000)
+        // Not by negation: the earliest timestamp has no positive counterpart, and a hostile batch may bring it.
+        nanoseconds / 1_000_000 - (nanoseconds % 1_000_000 < 0 ? 1 : 0)
     }
 
     package var seconds: Double { Double(nanoseconds) / 1e9 }
