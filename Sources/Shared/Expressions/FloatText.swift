@@ -20,7 +20,8 @@ package enum FloatText {
         if exponent < low || exponent >= high {
             let rest = digits.dropFirst()
             let size = exponent.magnitude
-            return sign + String(digits.prefix(1)) + (rest.isEmpty ? "" : "." + rest) + "e" + (exponent < 0 ? "-" : "+") + (size < 10 ? "0" : "") + "\(size)"
+            return sign + String(digits.prefix(1)) + (rest.isEmpty ? "" : "." + rest) + "e" + (exponent < 0 ? "-" : "+") + (size < 10 ? "0" : "")
+                + "\(size)"
         }
         if point <= 0 { return sign + "0." + String(repeating: "0", count: -point) + digits }
         if point >= digits.count { return sign + digits + String(repeating: "0", count: point - digits.count) }

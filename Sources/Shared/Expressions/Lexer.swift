@@ -136,7 +136,11 @@ struct Lexer {
             offset += 1
         }
         let mark = String(decoding: [quote], as: UTF8.self)
-        throw error("the string that begins here has no end", write: "write the closing \(mark) on the same line, or use `…` for several lines", at: start)
+        throw error(
+            "the string that begins here has no end",
+            write: "write the closing \(mark) on the same line, or use `…` for several lines",
+            at: start
+        )
     }
 
     /// Go's escapes.

@@ -106,7 +106,10 @@ extension Parser {
         var labels: [String] = []
         while !take(")") {
             guard case .identifier(let label) = current.kind, LabelName.isValid(label) else {
-                throw error("\(name(of: current)) where a label's name belongs in \(place)(…)", write: "write names without quotation marks: \(place)(host, device)")
+                throw error(
+                    "\(name(of: current)) where a label's name belongs in \(place)(…)",
+                    write: "write names without quotation marks: \(place)(host, device)"
+                )
             }
             labels.append(label)
             advance()

@@ -97,7 +97,10 @@ extension Parser {
         switch current.kind {
         case .identifier(let name) where !name.contains(":"): label = name
         case .string:
-            throw error("\(name(of: current)) where a label's name belongs", write: "write the name without quotation marks; metric names before the brace")
+            throw error(
+                "\(name(of: current)) where a label's name belongs",
+                write: "write the name without quotation marks; metric names before the brace"
+            )
         default: throw error("\(name(of: current)) where a label's name belongs", write: "write a matcher like device=\"sda\"")
         }
         advance()

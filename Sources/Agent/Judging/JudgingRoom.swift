@@ -1,1 +1,0 @@
-// The room Judging: see docs/architecture.md.

@@ -1,0 +1,187 @@
+import Expressions
+import Telemetry
+
+/// The points that rules still read, by series: each series as far back as the longest range, offset or look-back of a selector that matches it.
+/// Series that no rule reads are not kept.
+struct RecentSamples: SampleSource {
+    private struct Slot {
+        let series: Labels
+        /// Nanoseconds before the newest point that are kept.
+        let reach: Int64
+        var points: [Point] = []
+        /// Points before this one are out of reach; they are removed in bulk.
+        var start = 0
+
+        var count: Int { points.count - start }
+    }
+
+    private struct Wanted {
+        let matchers: [LabelMatcher]
+        let reach: Int64
+    }
+
+    private let limits: JudgingLimits
+    private var slots: [Slot] = []
+    private var slotsByName: [String: [Int]] = [:]
+    private var slotBySeries: [Labels: Int] = [:]
+    /// Selectors by metric name; those that name none under "".
+    private var wanted: [String: [Wanted]] = [:]
+    private(set) var pointCount = 0
+    /// Series that were not kept because there are too many, and points that were dropped before their time.
+    private(set) var refusedSeries = 0
+    private(set) var droppedPoints = 0
+
+    init(reading expressions: [Expression], limits: JudgingLimits) {
+        self.limits = limits
+        setWanted(expressions)
+    }
+
+    var seriesCount: Int { slots.count }
+
+    private mutating func setWanted(_ expressions: [Expression]) {
+        wanted = [:]
+        for expression in expressions {
+            for selector in expression.selectors() {
+                // Twice the interval of slack, so that a point at the far end of a range is still there when the collection is late.
+                let reach = selector.reach.wholeNanoseconds + 30_000_000_000
+                wanted[selector.metricName ?? "", default: []].append(Wanted(matchers: selector.matchers, reach: reach))
+            }
+        }
+    }
+
+    /// Other rules: what they read too is kept, with its points; the rest goes.
+    mutating func replace(reading expressions: [Expression]) {
+        let old = slots
+        setWanted(expressions)
+        (slots, slotsByName, slotBySeries, pointCount) = ([], [:], [:], 0)
+        for slot in old {
+            guard let index = slotIndex(for: slot.series) else { continue }
+            slots[index].points = Array(slot.points[slot.start...])
+            pointCount += slots[index].count
+        }
+    }
+
+    /// Where a series is kept; nil when no rule reads it or there is no room.
+    mutating func slotIndex(for series: Labels) -> Int? {
+        if let index = slotBySeries[series] { return index }
+        let name = series.name ?? ""
+        var reach: Int64 = -1
+        for selector in (wanted[name] ?? []) + (name.isEmpty ? [] : wanted[""] ?? []) where selector.reach > reach {
+            if selector.matchers.allMatch(series) { reach = selector.reach }
+        }
+        guard reach >= 0 else { return nil }
+        guard slots.count < limits.seriesMax else {
+            refusedSeries += 1
+            return nil
+        }
+        slots.append(Slot(series: series, reach: reach))
+        slotBySeries[series] = slots.count - 1
+        slotsByName[name, default: []].append(slots.count - 1)
+        return slots.count - 1
+    }
+
+    /// Adds a point. One that is not newer than what is there replaces what is as new or newer: the clock went back a little.
+    mutating func append(_ point: Point, to index: Int) {
+        while slots[index].count > 0, let last = slots[index].points.last, last.timestamp >= point.timestamp {
+            slots[index].points.removeLast()
+            pointCount -= 1
+        }
+        slots[index].points.append(point)
+        pointCount += 1
+        let oldest = point.timestamp.nanoseconds - slots[index].reach
+        while slots[index].count > 1, slots[index].points[slots[index].start].timestamp.nanoseconds < oldest { dropFirst(of: index) }
+        if pointCount > limits.pointsMax {
+            // Everybody gives from the oldest: no series may have more than its share.
+            let share = max(2, limits.pointsMax / max(1, slots.count))
+            while slots[index].count > share {
+                dropFirst(of: index)
+                droppedPoints += 1
+            }
+        }
+        if slots[index].start > 64, slots[index].start > slots[index].points.count / 2 {
+            slots[index].points.removeFirst(slots[index].start)
+            slots[index].start = 0
+        }
+    }
+
+    mutating func append(_ sample: Sample) {
+        if let index = slotIndex(for: sample.series) { append(Point(sample.timestamp, sample.value), to: index) }
+    }
+
+    /// Takes back the points of a series from `time` on.
+    mutating func removePoints(of series: Labels, from time: Timestamp) {
+        guard let index = slotBySeries[series] else { return }
+        while slots[index].count > 0, let last = slots[index].points.last, last.timestamp >= time {
+            slots[index].points.removeLast()
+            pointCount -= 1
+        }
+    }
+
+    private mutating func dropFirst(of index: Int) {
+        slots[index].start += 1
+        pointCount -= 1
+    }
+
+    /// The wall clock was set: the past moves with it, so that ranges stay full.
+    mutating func shiftClock(by jump: Duration) {
+        for index in slots.indices {
+            slots[index].points = slots[index].points[slots[index].start...].map { Point($0.timestamp.advanced(by: jump), $0.value) }
+            slots[index].start = 0
+        }
+    }
+
+    /// Forgets series whose newest point is out of reach. True when some were: places have changed.
+    mutating func sweep(at now: Timestamp) -> Bool {
+        func isGone(_ slot: Slot) -> Bool {
+            guard let last = slot.points.last, slot.count > 0 else { return true }
+            return last.timestamp.nanoseconds < now.nanoseconds - slot.reach
+        }
+        guard slots.contains(where: isGone) else { return false }
+        slots.removeAll(where: isGone)
+        (slotsByName, slotBySeries) = ([:], [:])
+        for (index, slot) in slots.enumerated() {
+            slotBySeries[slot.series] = index
+            slotsByName[slot.series.name ?? "", default: []].append(index)
+        }
+        pointCount = slots.reduce(0) { $0 + $1.count }
+        return true
+    }
+
+    // MARK: SampleSource
+
+    func select(_ matchers: [LabelMatcher], from: Timestamp, to: Timestamp) throws(EvaluationError) -> [SeriesSamples] {
+        matching(matchers).compactMap { slot in
+            let lower = firstIndex(in: slot) { $0 >= from.nanoseconds }
+            let upper = firstIndex(in: slot) { $0 > to.nanoseconds }
+            return lower < upper ? SeriesSamples(series: slot.series, points: Array(slot.points[lower..<upper])) : nil
+        }
+    }
+
+    func selectLatest(_ matchers: [LabelMatcher], from: Timestamp, to: Timestamp) throws(EvaluationError) -> [SeriesSamples] {
+        matching(matchers).compactMap { slot in
+            // Nearly always the last point itself.
+            var index = slot.points.count - 1
+            if index >= slot.start, slot.points[index].timestamp > to { index = firstIndex(in: slot) { $0 > to.nanoseconds } - 1 }
+            guard index >= slot.start, slot.points[index].timestamp >= from else { return nil }
+            return SeriesSamples(series: slot.series, points: [slot.points[index]])
+        }
+    }
+
+    private func matching(_ matchers: [LabelMatcher]) -> [Slot] {
+        if let name = matchers.first(where: { $0.name == Labels.metricName && $0.operation == .equal })?.value {
+            let rest = matchers.filter { $0.name != Labels.metricName || $0.operation != .equal || $0.value != name }
+            return (slotsByName[name] ?? []).compactMap { rest.allMatch(slots[$0].series) ? slots[$0] : nil }
+        }
+        return slots.filter { matchers.allMatch($0.series) }
+    }
+
+    /// The first point whose time passes, by halving.
+    private func firstIndex(in slot: Slot, where passes: (Int64) -> Bool) -> Int {
+        var (low, high) = (slot.start, slot.points.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if passes(slot.points[middle].timestamp.nanoseconds) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

@@ -1,1 +1,0 @@
-// The room Rules: see docs/architecture.md.
