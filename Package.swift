@@ -159,7 +159,7 @@ let testTargets: [Target] = [
     tests(of: "Configuring", ["Telemetry"]),
     tests(of: "Operating", ["Telemetry", "JSON", logging]),
     tests(of: "Collecting", ["Telemetry", "Operating", logging]),
-    tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON"]),
+    tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON", logging]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching"]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),

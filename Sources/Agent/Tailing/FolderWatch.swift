@@ -1,0 +1,92 @@
+import Glibc
+
+/// Waits until something happens in one of some folders. It only wakes: what has happened is found out by looking. Source: inotify(7).
+final class FolderWatch: Sendable {
+    enum Event: Sendable, Hashable {
+        /// Nothing happened in time.
+        case timeout
+        /// Files were written to.
+        case written
+        /// Files came, went or were renamed.
+        case structure
+        /// Somebody called ``interrupt()``.
+        case interrupted
+    }
+
+    private let inotify: Int32
+    private let wakeRead: Int32
+    private let wakeWrite: Int32
+
+    private static let mask = UInt32(
+        IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_ATTRIB
+    )
+
+    init() {
+        inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        var ends: [Int32] = [-1, -1]
+        if unsafe pipe(&ends) == 0 {
+            for end in ends {
+                _ = Glibc.fcntl(end, F_SETFD, FD_CLOEXEC)
+                _ = Glibc.fcntl(end, F_SETFL, O_NONBLOCK)
+            }
+        }
+        (wakeRead, wakeWrite) = (ends[0], ends[1])
+    }
+
+    deinit {
+        for descriptor in [inotify, wakeRead, wakeWrite] where descriptor >= 0 { close(descriptor) }
+    }
+
+    /// False when the kernel gives no inotify instance (fs.inotify.max_user_instances): scanning has to do.
+    var isAvailable: Bool { inotify >= 0 }
+
+    /// Watches a folder. Nil: it cannot be watched (gone, no right, fs.inotify.max_user_watches). The same folder gives the same number.
+    func add(_ folder: String) -> Int32? {
+        guard inotify >= 0 else { return nil }
+        let watch = unsafe inotify_add_watch(inotify, folder, Self.mask)
+        return watch >= 0 ? watch : nil
+    }
+
+    func remove(_ watch: Int32) { _ = inotify_rm_watch(inotify, watch) }
+
+    /// Ends the wait of now, or the next one; from any thread.
+    func interrupt() {
+        var byte: UInt8 = 1
+        _ = unsafe write(wakeWrite, &byte, 1)
+    }
+
+    /// Blocks until something happens, at most `limit`.
+    /// - Parameter watching: false: only an interruption ends it early.
+    func wait(atMost limit: Duration, watching: Bool = true) -> Event {
+        let (seconds, attoseconds) = limit.components
+        let milliseconds = max(0, min(seconds, 3600) * 1000 + attoseconds / 1_000_000_000_000_000)
+        var polled = [pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0)]
+        if watching, inotify >= 0 { polled.append(pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)) }
+        let count = unsafe poll(&polled, nfds_t(polled.count), Int32(milliseconds))
+        guard count > 0 else { return .timeout }
+        if polled[0].revents != 0 {
+            var bytes = [UInt8](repeating: 0, count: 64)
+            while unsafe read(wakeRead, &bytes, bytes.count) > 0 {}
+            return .interrupted
+        }
+        return drain() ? .structure : .written
+    }
+
+    /// Takes what the kernel has queued; true when files came, went or were renamed, or when the queue ran over.
+    func drain() -> Bool {
+        guard inotify >= 0 else { return false }
+        var isStructure = false
+        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
+        while true {
+            let count = unsafe read(inotify, &bytes, bytes.count)
+            guard count > 0 else { return isStructure }
+            // struct inotify_event: wd, mask, cookie, len (32 bits each), then len bytes of name.
+            var offset = 0
+            while offset + 16 <= count {
+                func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[offset + at + $1]) << UInt32(8 * $1) } }
+                if word(4) & ~UInt32(IN_MODIFY) != 0 { isStructure = true }
+                offset += 16 + Int(word(12))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// The limits of the room Tailing.
+package enum TailingLimits {
+    /// Longest line kept whole; the rest is cut, counted and told as a gap. 64 KiB fits a Java stack trace.
+    package static let lineBytesMax = 64 * 1024
+
+    /// Bytes of one read. Large enough that the system call does not count, small enough that many files take turns.
+    static let chunkBytes = 256 * 1024
+
+    /// A batch is handed on when it holds so many bytes; it may be over by one chunk.
+    static let batchBytesMax = 512 * 1024
+
+    /// A batch is handed on when it holds so many events. Two batches are in memory at the same time: one being stored, one being read.
+    static let batchEventsMax = 4096
+
+    /// Most lines of one multiline event; the next one begins another.
+    static let multilineLinesMax = 500
+
+    /// A multiline event is complete when nothing was added for so long.
+    static let multilineIdle = Duration.seconds(1)
+
+    /// Files that are followed at the same time. What is over it is shown as a problem and not read.
+    package static let filesMax = 4096
+
+    /// Files that are open at the same time; the one that was quiet longest is closed, and opened again when it grows.
+    static let openFilesMax = 512
+
+    /// Folders that inotify watches; what is over it is seen by the slow scan.
+    static let foldersMax = 1024
+
+    /// Paths of one entry.
+    static let pathsMax = 256
+
+    /// A file that was moved away or deleted is finished when it did not grow for so long: writers reopen their logs late.
+    static let rotatedIdle = Duration.seconds(30)
+
+    /// The same for a file without a name: while it is open, its space is not free.
+    static let deletedIdle = Duration.seconds(5)
+
+    /// The slow scan: it finds what inotify does not tell (network filesystems, a queue that ran over).
+    static let scanInterval = Duration.seconds(2)
+
+    /// Without inotify the scan is all there is.
+    static let scanIntervalWithoutWatch = Duration.milliseconds(200)
+
+    /// Folders are not scanned more often than this, however much happens in them.
+    static let scanIntervalMin = Duration.milliseconds(100)
+
+    /// After everything was read, time for more lines to gather: a line written every millisecond must not cost a transaction each.
+    static let settle = Duration.milliseconds(20)
+
+    /// Bytes of a file's beginning whose hash tells it from another file with the same inode.
+    static let headBytesMax = 1024
+}

@@ -1,1 +1,0 @@
-// The room Tailing: see docs/architecture.md.

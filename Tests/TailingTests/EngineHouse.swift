@@ -1,0 +1,97 @@
+import Glibc
+import Logging
+import Operating
+import Telemetry
+import TestSupport
+
+@testable import Tailing
+
+/// An engine over real files in a folder of its own, with a next room that keeps lines and positions together, and hands that a test turns.
+final class EngineHouse {
+    let folder: TemporaryFolder
+    let configs: [TailConfig]
+    private(set) var events: [Event] = []
+    private(set) var gaps: [Gap] = []
+    private(set) var reads: [ReadRange] = []
+    private(set) var positions: [FileIdentity: ReadPosition] = [:]
+    private(set) var engine: TailEngine
+    private var now = TailEngine.Moment(wall: Timestamp(milliseconds: 1_790_000_000_000), monotonic: .seconds(1000))
+
+    init(_ names: [String] = ["app.log"], start: TailConfig.Start = .beginning, configure: (inout TailConfig) -> Void = { _ in }) throws {
+        folder = try TemporaryFolder()
+        let path = folder.path
+        var config = TailConfig(paths: names.map { path + "/" + $0 }, start: start, format: .raw)
+        configure(&config)
+        configs = [config]
+        engine = EngineHouse.makeEngine(configs, [])
+    }
+
+    private static func makeEngine(_ configs: [TailConfig], _ positions: [ReadPosition]) -> TailEngine {
+        TailEngine(
+            configs,
+            host: "web-1",
+            tags: [],
+            checkpoint: positions,
+            counters: TailCounters(MetricsRegistry()),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    var lines: [String] { events.compactMap(\.message) }
+
+    func path(_ name: String = "app.log") -> String { folder.path + "/" + name }
+
+    // MARK: The writer
+
+    func write(_ text: String, to name: String = "app.log") throws { try TestFiles.write(text, to: path(name), appending: true) }
+    func rename(_ from: String, _ to: String) { check(unsafe Glibc.rename(path(from), path(to))) }
+    func truncate(_ name: String = "app.log") { check(unsafe Glibc.truncate(path(name), 0)) }
+    func remove(_ name: String = "app.log") { check(unsafe unlink(path(name))) }
+    func copy(_ from: String, _ to: String) throws { try TestFiles.write(TestFiles.bytes(path(from)) ?? [], to: path(to)) }
+
+    /// The kernel stamps files some milliseconds apart at best; a test that runs faster says itself what came first.
+    func stamp(_ name: String, _ seconds: Int) {
+        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
+        _ = unsafe utimensat(AT_FDCWD, path(name), times, 0)
+    }
+
+    private func check(_ result: Int32) { precondition(result == 0, "errno \(errno)") }
+
+    // MARK: The agent
+
+    func start() { engine.scan(at: now, isFirst: true) }
+    func scan() { engine.scan(at: now) }
+    func pass(_ duration: Duration) { now = .init(wall: now.wall.advanced(by: duration), monotonic: now.monotonic + duration) }
+
+    /// Reads and stores until nothing is left.
+    func drain() {
+        while true {
+            let batch = engine.fill(at: now)
+            if batch.isEmpty { return }
+            store(batch)
+        }
+    }
+
+    /// Reads one batch without storing it.
+    func read() -> TailBatch { engine.fill(at: now) }
+
+    func store(_ batch: TailBatch) {
+        let intake = batch.intake
+        events += intake.events
+        gaps += intake.gaps
+        reads += intake.reads
+        for position in intake.positions {
+            let identity = FileIdentity(device: position.device, inode: position.inode)
+            positions[identity] = position.isFinished ? nil : position
+        }
+    }
+
+    /// As after `kill -9`: what was not stored is forgotten.
+    func restart() {
+        engine = EngineHouse.makeEngine(configs, Array(positions.values))
+        start()
+    }
+
+    /// The agent is away: the next `restart` finds what happened since.
+    func stop() { engine = EngineHouse.makeEngine([], []) }
+}
