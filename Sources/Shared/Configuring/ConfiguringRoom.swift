@@ -1,1 +1,0 @@
-// The room Configuring: see docs/architecture.md.
