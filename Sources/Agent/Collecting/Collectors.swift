@@ -53,11 +53,16 @@ package actor Collectors {
             asked.map { station in { station.collect(from: files, at: now) } },
             within: deadline
         )
-        for (station, ticket) in zip(asked, tickets) { station.ticket = ticket }
+        var answers: [String: Station.Outcome] = [:]
+        for (station, ticket) in zip(asked, tickets) {
+            station.ticket = ticket
+            // Only this round's: what a stuck collector brings back late is of another moment.
+            answers[station.name] = ticket.value
+        }
 
         var (samples, statuses, stale): ([Sample], [CollectorStatus], [String]) = ([], [], [])
         for station in stations {
-            let outcome = station.ticket?.value
+            let outcome = answers[station.name]
             if let outcome {
                 samples += outcome.readings.samples
                 statuses.append(station.status(of: outcome))
