@@ -32,6 +32,12 @@ package final class BodyBudget: Sendable {
             bytes.withLock { $0 += count }
             return true
         }
+
+        /// What was taken and is not needed any more.
+        package func give(back count: Int) {
+            bytes.withLock { $0 -= count }
+            budget.give(back: count)
+        }
     }
 
     private func take(_ count: Int, own: Int) -> Bool {

@@ -46,24 +46,19 @@ package struct Receiver: Sendable {
     private func ingest(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let (body, share) = try await reader.read(request, context)
         bytesReceived.increment(by: body.count)
-        try Inflation.refuseBomb(body, bytesMax: limits.inflatedBytesMax)
+        let inflated = try Inflation.gunzip(body, bytesMax: limits.inflatedBytesMax, share: share)
         let batches: [ReceivedBatch]
         do {
-            batches = try Wire.open(body, inflatedBytesMax: limits.inflatedBytesMax)
+            batches = try Wire.open(frames: inflated)
         } catch {
             switch error {
-            case .gzip(let error): throw Inflation.problem(of: error)
             // Nothing is wrong with the data: it waits until this program is upgraded.
             case .newer: throw .unavailable(error.description, retryAfter: .seconds(60))
-            case .notABatch, .checksum, .malformed: throw .malformed(error.description)
+            case .gzip, .notABatch, .checksum, .malformed: throw .malformed(error.description)
             }
         }
-        let inflated = batches.reduce(0) { $0 + $1.batch.blocks.reduce(0) { $0 + $1.count } }
-        guard share.take(inflated) else {
-            throw .unavailable("all requests together hold as many bytes as this aggregator allows: try again", retryAfter: .seconds(1))
-        }
         batchesReceived.increment(by: batches.count)
-        let receipt = try await admit(.native(batches), body.count, inflated, context)
+        let receipt = try await admit(.native(batches), body.count, inflated.count, context)
         withExtendedLifetime(share) {}
         guard case .lanes(let acknowledgement) = receipt else { throw .failed("the batches were answered as if they were events") }
         return Response(

@@ -1,0 +1,167 @@
+import Admitting
+import Answering
+import Correlating
+import JSON
+import Logging
+import Notifying
+import Operating
+import Querying
+import Receiving
+import ServiceLifecycle
+import Serving
+import Storing
+import Telemetry
+import Transferring
+import UnixSignals
+
+/// The aggregator: the whole data flow, wired from the last room to the first.
+///
+///     HTTP ─▶ Receiver ─▶ Admitter ─▶ Log ─▶ Correlator ─▶ Notifier ─▶ webhook, mail
+///      ▲                               └─▶ EventSearch, MetricReader ─▶ ServingRoutes
+struct Aggregator: Sendable {
+    private let config: AggregatorConfig
+    private let tokens: TokenBook?
+    private let systemd: ServiceNotifier
+    private let time: any TimeSource
+    private let logger: Logger
+
+    /// How long what is under way may take when the program is told to stop; then it is cancelled. systemd and people wait five seconds.
+    static let shutdownDuration = Duration.seconds(4)
+
+    /// - Parameter tokens: nil: everybody is an operator, which the configuration allows on loopback only.
+    init(config: AggregatorConfig, tokens: TokenBook?, systemd: ServiceNotifier, time: any TimeSource, logger: Logger) {
+        (self.config, self.tokens, self.systemd, self.time, self.logger) = (config, tokens, systemd, time, logger)
+    }
+
+    /// Runs until SIGTERM or SIGINT. Throws when the state cannot be opened or the address cannot be bound.
+    /// - Parameters:
+    ///   - reload: reads the configuration again; nil when it holds mistakes, which were told.
+    ///   - onListening: called with the port when the first request can come.
+    func run(
+        reload: @escaping @Sendable () async -> AggregatorConfig?,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) async throws {
+        let metrics = MetricsRegistry()
+        let startedAt = time.now()
+        let log = try await Log.open(config.storage, newID: newID(startedAt), time: time, metrics: metrics, logger: logger)
+        let searching = EventSearch(log: log, time: time)
+        let querying = MetricReader(log: log, time: time)
+        let notifier = Notifier(
+            config: config.notifying,
+            path: config.storage.path + "/notifications.db",
+            externalURL: config.externalURL,
+            http: HTTPClient(concurrent: NotifyingLimits.deliveriesMax),
+            mail: MailClient(concurrent: NotifyingLimits.deliveriesMax),
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
+        let correlator = Correlator(
+            config: config.correlating,
+            reader: log,
+            writer: log,
+            next: notifier,
+            time: time,
+            metrics: metrics,
+            logger: logger,
+            isTakingData: { await log.status().problem == nil }
+        )
+        try await notifier.open()
+        try await correlator.open()
+
+        let health = AggregatorHealth(log: log, notifier: notifier, startedAt: startedAt, time: time)
+        let budget = BodyBudget(bytesMax: config.bodyMemory)
+        let admitter = Admitter(limits: config.admitting, into: log, time: time, metrics: metrics)
+        let receiver = Receiver(limits: config.receiving, into: admitter, budget: budget, time: time, metrics: metrics)
+        let serving = ServingRoutes(
+            events: searching,
+            queries: querying,
+            alerts: correlator,
+            notifications: notifier,
+            status: { await health.status() },
+            metrics: metrics,
+            budget: budget,
+            time: time,
+            makeID: newID
+        )
+        let door = Door(
+            routes: receiver.routes + serving.routes,
+            identify: identify,
+            limits: config.receiving.body,
+            metrics: metrics,
+            logger: logger
+        )
+        let front = FrontDoor(
+            FrontDoor.Configuration(address: config.listen, tls: config.tls, bodyLimits: config.receiving.body),
+            door: door,
+            logger: logger,
+            onListening: { port in
+                announce(port)
+                await onListening(port)
+            },
+            onStopping: { systemd.stopping() }
+        )
+        let reloader = Reloader(systemd: systemd, reload: reload) { fresh in
+            await apply(fresh, to: notifier)
+        }
+
+        // Consumers first: they are there before data comes, and stop after the last of it.
+        let services: [any Service] = [log, notifier, correlator, querying, reloader, front]
+        var configuration = ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        configuration.maximumGracefulShutdownDuration = Self.shutdownDuration
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch {
+            await log.close()
+            throw error
+        }
+        await log.close()
+        logger.notice("the aggregator has stopped; everything acknowledged is on disk")
+    }
+
+    private func identify(_ token: String?) -> Door.Identification {
+        guard let tokens else { return .known(.loopback) }
+        guard let token else { return .missing }
+        return tokens.principal(for: token).map { .known($0) } ?? .unknown
+    }
+
+    private func announce(_ port: Int) {
+        let address = ListenAddress(host: config.listen.host, port: port)
+        let url = "\(config.tls == nil ? "http" : "https")://\(address)"
+        logger.notice(
+            "the aggregator is listening",
+            metadata: ["url": "\(url)", "storage": "\(config.storage.path)", "tokens": "\(tokens.map { "\($0.count)" } ?? "none needed")"]
+        )
+        systemd.ready()
+        systemd.status("listening on \(url)")
+    }
+
+    /// What counts at once; the rest is compared and named.
+    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier) async {
+        if let tokens { tokens.replace(with: fresh.tokens ?? []) }
+        do { try await notifier.reload(fresh.notifying) } catch {
+            logger.error("receivers and routes stay as they were", metadata: ["error": "\(error)"])
+        }
+        let others = config.keysThatNeedARestart(against: fresh)
+        if others.isEmpty {
+            logger.notice("the configuration was read again and is in force")
+        } else {
+            logger.warning(
+                "the configuration was read again; some keys count after a restart only",
+                metadata: ["keys": "\(others.joined(separator: ", "))"]
+            )
+        }
+    }
+
+    private var quiet: Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return quiet
+    }
+}
+
+/// A new identifier, random but for its time.
+private func newID(_ timestamp: Timestamp) -> UUID {
+    var generator = SystemRandomNumberGenerator()
+    return UUID.v7(at: timestamp, using: &generator)
+}

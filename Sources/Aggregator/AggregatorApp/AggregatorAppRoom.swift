@@ -1,1 +1,0 @@
-// The room AggregatorApp: see docs/architecture.md.

@@ -1,0 +1,49 @@
+package import Admitting
+package import Correlating
+package import Logging
+package import Notifying
+package import Receiving
+package import Storing
+
+/// `aggregator.yaml`, read and checked. Precedence: environment (`TOCSIN_<SECTION>_<KEY>`) over file over the defaults here.
+package struct AggregatorConfig: Sendable {
+    /// `listen.address`.
+    package var listen = ListenAddress.standard
+    /// `listen.tls`. Required beyond loopback.
+    package var tls: TLSFiles?
+    /// `listen.external_url`: where people reach this aggregator; it stands in notifications. Without a slash at the end.
+    package var externalURL = "http://127.0.0.1:8640"
+    /// `storage`.
+    package var storage = StorageConfig(path: AggregatorConfig.storagePathDefault)
+    /// `limits.body`, `limits.inflated_body`, `limits.json_depth`.
+    package var receiving = ReceivingLimits()
+    /// `limits.events_per_second`, `limits.burst`, `limits.agents`.
+    package var admitting = AdmittingLimits()
+    /// `limits.body_memory`: what the bodies of all requests together may hold, inflated ones included.
+    package var bodyMemory = 256 << 20
+    /// `tokens.file` as read; nil: no token is needed, on loopback only.
+    package var tokens: [TokenEntry]?
+    /// `host_down`.
+    package var correlating = CorrelatingConfig(path: AggregatorConfig.storagePathDefault + "/correlation.db")
+    /// `receivers`, `route`, `inhibit_rules`.
+    package var notifying = NotifyingConfig.silent
+    /// `log.level`.
+    package var logLevel = Logger.Level.info
+
+    package init() {}
+
+    package static let pathDefault = "/etc/tocsin/aggregator.yaml"
+    static let storagePathDefault = "/var/lib/tocsin-aggregator"
+
+    /// Sections that differ and that a running aggregator does not change.
+    func keysThatNeedARestart(against fresh: AggregatorConfig) -> [String] {
+        var keys: [String] = []
+        if listen != fresh.listen || tls != fresh.tls || externalURL != fresh.externalURL { keys.append("listen") }
+        if storage != fresh.storage { keys.append("storage") }
+        if receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory { keys.append("limits") }
+        if correlating != fresh.correlating { keys.append("host_down") }
+        if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
+        if logLevel != fresh.logLevel { keys.append("log") }
+        return keys
+    }
+}

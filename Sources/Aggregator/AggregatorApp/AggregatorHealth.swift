@@ -1,0 +1,66 @@
+import JSON
+import Notifying
+import Operating
+import Serving
+import Storing
+import Telemetry
+
+/// How the rooms are, for `/health` and `/api/v1/status`.
+struct AggregatorHealth: Sendable {
+    private let log: Log
+    private let notifier: Notifier
+    private let startedAt: Timestamp
+    private let startedMonotonic: Duration
+    private let time: any TimeSource
+
+    /// Share of `storage.max_size` or of the disk beyond which somebody should look.
+    private static let fullShare = 0.95
+
+    init(log: Log, notifier: Notifier, startedAt: Timestamp, time: any TimeSource) {
+        (self.log, self.notifier, self.startedAt, self.time) = (log, notifier, startedAt, time)
+        startedMonotonic = time.monotonic()
+    }
+
+    func status() async -> AggregatorStatus {
+        let stored = await log.status()
+        let told = await notifier.status()
+        return AggregatorStatus(
+            version: Version.current,
+            startedAt: startedAt,
+            now: time.now(),
+            uptime: time.monotonic() - startedMonotonic,
+            health: HealthReport(components: [
+                Self.storage(stored),
+                HealthReport.Component(
+                    name: "notifying",
+                    status: told.problems.isEmpty ? .healthy : .degraded,
+                    detail: told.problems.joined(separator: "; ")
+                ),
+            ]),
+            storage: Self.figures(stored)
+        )
+    }
+
+    private static func storage(_ status: LogStatus) -> HealthReport.Component {
+        if let problem = status.problem { return .init(name: "storage", status: .unhealthy, detail: problem) }
+        if status.setAside > 0 {
+            return .init(name: "storage", status: .degraded, detail: "\(status.setAside) blocks are damaged and were set aside: check the disk")
+        }
+        if Double(status.usedBytes) > Double(status.maxBytes) * fullShare {
+            let detail =
+                "\(status.usedBytes) of \(status.maxBytes) bytes are used: the oldest data goes before its time; raise storage.retention.max_size"
+            return .init(name: "storage", status: .degraded, detail: detail)
+        }
+        return .init(name: "storage", status: .healthy)
+    }
+
+    private static func figures(_ status: LogStatus) -> JSON {
+        var members = [
+            JSON.Member("position", .number("\(status.end)")), JSON.Member("used_bytes", .number("\(status.usedBytes)")),
+            JSON.Member("file_bytes", .number("\(status.fileBytes)")), JSON.Member("max_bytes", .number("\(status.maxBytes)")),
+            JSON.Member("waiting_requests", .number("\(status.waiting)")), JSON.Member("blocks_set_aside", .number("\(status.setAside)")),
+        ]
+        if let free = status.freeDiskBytes { members.append(JSON.Member("free_disk_bytes", .number("\(free)"))) }
+        return .object(members)
+    }
+}
