@@ -1,3 +1,4 @@
+import Configuring
 import Telemetry
 import Testing
 

@@ -1,3 +1,4 @@
+import Configuring
 import Synchronization
 import Telemetry
 import Transferring

@@ -1,3 +1,4 @@
+import Configuring
 import JSON
 import Logging
 import Operating

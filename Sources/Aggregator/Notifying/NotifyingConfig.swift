@@ -1,4 +1,4 @@
-import Configuring
+package import Configuring
 
 /// Who is told what, and how: Alertmanager's `receivers`, `route` and `inhibit_rules` under Alertmanager's keys. Checked when it is made.
 package struct NotifyingConfig: Sendable {

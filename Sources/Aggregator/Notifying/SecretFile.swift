@@ -24,6 +24,6 @@ enum SecretFile {
 
     private static func unreadable(_ path: String) -> Unreadable {
         let reason = unsafe String(cString: strerror(errno))
-        return Unreadable(description: "cannot read the secret file \(path) (\(reason)): check the path and its permissions; it is tried again")
+        return Unreadable(description: "cannot read the secret file \(path) (\(reason)): check the path and its permissions")
     }
 }

@@ -44,9 +44,7 @@ package struct MailMessage: Sendable, Hashable {
         try append("Subject", subject, to: &lines)
         lines.append("Message-ID: <\(messageID)>")
         for header in headers {
-            guard !MailMessage.reserved.contains(header.name.lowercased()) else {
-                throw .invalid("the header \(header.name) is written by Tocsin itself: take it out of \"headers\"")
-            }
+            try MailMessage.checkHeaderName(header.name)
             try append(header.name, header.value, to: &lines)
         }
         // RFC 3834 §5: keeps vacation notices and the like from answering.
@@ -72,6 +70,14 @@ package struct MailMessage: Sendable, Hashable {
             throw .invalid("a mail of \(mail.count) bytes is over the limit of \(TransferLimits.mailBytesMax): shorten its template")
         }
         return mail
+    }
+
+    /// Whether a header of this name can be given in ``headers``; for whoever reads names from a configuration.
+    package static func checkHeaderName(_ name: String) throws(TransferError) {
+        try HeaderText.check(name: name, value: "")
+        guard !reserved.contains(name.lowercased()) else {
+            throw .invalid("the header \(name) is written by Tocsin itself: take it out of \"headers\"")
+        }
     }
 
     private func append(_ name: String, _ value: String, to lines: inout [String]) throws(TransferError) {
