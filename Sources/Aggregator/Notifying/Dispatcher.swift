@@ -35,7 +35,7 @@ struct Dispatcher: Sendable {
         var silences: [Silence] = []
     }
 
-    private struct Timer: Comparable {
+    struct Timer: Comparable {
         var at: Timestamp
         var group: String
 
@@ -44,18 +44,18 @@ struct Dispatcher: Sendable {
 
     let config: NotifyingConfig
     /// By receiver's name.
-    private let channels: [String: [Channel]]
+    let channels: [String: [Channel]]
     var silences: SilenceBook
-    private(set) var groups: [String: AlertGroup] = [:]
+    var groups: [String: AlertGroup] = [:]
     /// Every alert that fires or that a group still holds.
     private(set) var alerts: [UInt64: Alert] = [:]
     /// How many groups hold an alert.
     private var holders: [UInt64: Int] = [:]
-    private(set) var limits: [String: RateBucket] = [:]
-    private var inhibitor: Inhibitor
+    var limits: [String: RateBucket] = [:]
+    var inhibitor: Inhibitor
     /// May hold timers that were moved; those are passed over.
-    private var timers = Heap<Timer>()
-    private var changes = Changes()
+    var timers = Heap<Timer>()
+    var changes = Changes()
     /// Alerts that were not taken because there are too many; since the start.
     private(set) var refused = 0
 
@@ -181,7 +181,7 @@ struct Dispatcher: Sendable {
         alerts[alert.fingerprint] = alert
     }
 
-    private mutating func letGo(_ fingerprint: UInt64, from key: String) {
+    mutating func letGo(_ fingerprint: UInt64, from key: String) {
         guard groups[key]?.alerts.removeValue(forKey: fingerprint) != nil else { return }
         let left = (holders[fingerprint] ?? 1) - 1
         holders[fingerprint] = left > 0 ? left : nil
@@ -191,171 +191,7 @@ struct Dispatcher: Sendable {
         }
     }
 
-    // MARK: Time
-
-    /// When something is to be done next; nil: nothing is.
-    var nextDeadline: Timestamp? {
-        let tokens = limits.values.filter { !$0.held.isEmpty }.map(\.nextToken)
-        return (tokens + [timers.min?.at].compactMap { $0 }).min()
-    }
-
-    /// All that is due.
-    /// - Parameter pending: undelivered notifications by channel key; channels at their limit are told later.
-    mutating func flush(at now: Timestamp, pending: [String: Int]) -> [Notification] {
-        var (notifications, pending) = ([Notification](), pending)
-        while let timer = timers.min, timer.at <= now {
-            timers.removeMin()
-            guard groups[timer.group]?.nextFlush == timer.at else { continue }
-            flush(timer.group, at: now, pending: &pending, into: &notifications)
-        }
-        for key in limits.keys.sorted() { release(key, at: now, pending: &pending, into: &notifications) }
-        return notifications
-    }
-
-    private mutating func flush(_ key: String, at now: Timestamp, pending: inout [String: Int], into notifications: inout [Notification]) {
-        guard let group = groups[key] else { return }
-        if !group.hasFlushed { changes.groups.insert(key) }
-        groups[key]?.hasFlushed = true
-        groups[key]?.nextFlush = now.advanced(by: group.route.groupInterval)
-        setTimer(key)
-        let standing = standing(of: group, at: now)
-        let decisions = decisions(for: group, standing: standing, at: now)
-        if !decisions.isEmpty, let limit = group.route.limit {
-            // Whoever waits for a token already goes first.
-            let isFree = limits[limit.key]?.held.isEmpty != false && limits[limit.key]?.take(at: now) != false
-            changes.limits.insert(limit.key)
-            guard isFree else {
-                limits[limit.key]?.held.insert(key)
-                groups[key]?.isHeld = true
-                changes.groups.insert(key)
-                return
-            }
-        }
-        settle(key, standing: standing, decisions: decisions, at: now, pending: &pending) { decision in
-            notifications.append(
-                Notification(
-                    channel: decision.channel,
-                    groupKey: key,
-                    groupLabels: group.labels,
-                    reason: decision.reason,
-                    alerts: decision.alerts
-                )
-            )
-        }
-    }
-
-    /// Folds the groups that wait for a limit's token into one digest a receiver, while there are tokens.
-    private mutating func release(_ limit: String, at now: Timestamp, pending: inout [String: Int], into notifications: inout [Notification]) {
-        while let first = limits[limit]?.held.compactMap({ groups[$0] }).min(by: { $0.key < $1.key }) {
-            let held = (limits[limit]?.held ?? []).compactMap { groups[$0] }.filter { $0.route.receiver == first.route.receiver }
-            let standings = held.map { standing(of: $0, at: now) }
-            let decided = zip(held, standings).map { decisions(for: $0, standing: $1, at: now) }
-            if decided.contains(where: { !$0.isEmpty }) {
-                changes.limits.insert(limit)
-                guard limits[limit]?.take(at: now) == true else { return }
-            }
-            var folded: [Channel: [Alert]] = [:]
-            for (index, group) in held.enumerated() {
-                limits[limit]?.held.remove(group.key)
-                groups[group.key]?.isHeld = false
-                changes.groups.insert(group.key)
-                settle(group.key, standing: standings[index], decisions: decided[index], at: now, pending: &pending, countsPending: false) {
-                    folded[$0.channel, default: []] += $0.alerts
-                }
-            }
-            let told = decided.filter { !$0.isEmpty }
-            for channel in folded.keys.sorted(by: { $0.key < $1.key }) {
-                pending[channel.key, default: 0] += 1
-                // One group alone is told as it is.
-                let alone = told.count == 1 ? held[decided.firstIndex { !$0.isEmpty } ?? 0] : nil
-                let reason = told.count == 1 ? told[0].first { $0.channel == channel }?.reason : nil
-                notifications.append(
-                    Notification(
-                        channel: channel,
-                        groupKey: alone?.key ?? "\(limit):digest:\(first.route.receiver)",
-                        groupLabels: alone?.labels ?? .empty,
-                        reason: reason ?? .digest,
-                        alerts: Dispatcher.sorted(folded[channel] ?? [])
-                    )
-                )
-            }
-        }
-        // Groups that are gone need no token.
-        limits[limit]?.held.formIntersection(groups.keys)
-    }
-
-    private func decisions(for group: AlertGroup, standing: AlertGroup.Standing, at now: Timestamp) -> [AlertGroup.Decision] {
-        (channels[group.route.receiver] ?? []).compactMap { group.decision(for: $0, standing: standing, at: now) }
-    }
-
-    /// Tells the channels that have room, writes down what each was told, and lets go of what is over.
-    private mutating func settle(
-        _ key: String,
-        standing: AlertGroup.Standing,
-        decisions: [AlertGroup.Decision],
-        at now: Timestamp,
-        pending: inout [String: Int],
-        countsPending: Bool = true,
-        tell: (AlertGroup.Decision) -> Void
-    ) {
-        guard let group = groups[key] else { return }
-        var isComplete = true
-        for channel in channels[group.route.receiver] ?? [] {
-            let decision = decisions.first { $0.channel == channel }
-            if let decision {
-                guard pending[channel.key, default: 0] < NotifyingLimits.pendingPerChannelMax else {
-                    isComplete = false
-                    continue
-                }
-                if countsPending { pending[channel.key, default: 0] += 1 }
-                tell(decision)
-            }
-            if groups[key]?.settle(channel, wasTold: decision != nil, standing: standing, at: now) == true { changes.groups.insert(key) }
-        }
-        if isComplete { for alert in standing.resolved { letGo(alert.fingerprint, from: key) } }
-        if groups[key]?.alerts.isEmpty == true {
-            groups[key] = nil
-            changes.groups.insert(key)
-        }
-    }
-
-    private func standing(of group: AlertGroup, at now: Timestamp) -> AlertGroup.Standing {
-        var standing = AlertGroup.Standing()
-        for (fingerprint, alert) in group.alerts {
-            if alert.state == .resolved {
-                standing.resolved.append(alert)
-            } else if muting(of: alert, at: now) != nil {
-                standing.muted.insert(fingerprint)
-            } else {
-                standing.firing.append(alert)
-            }
-        }
-        standing.firing = Dispatcher.sorted(standing.firing)
-        standing.resolved = Dispatcher.sorted(standing.resolved)
-        return standing
-    }
-
-    /// Why an alert that fires is not told; nil: it is.
-    enum Muting: Sendable, Hashable {
-        case inhibited(by: Labels)
-        case silenced(by: UUID)
-    }
-
-    func muting(of alert: Alert, at now: Timestamp) -> Muting? {
-        if let source = inhibitor.source(inhibiting: alert.labels, fingerprint: alert.fingerprint) { return .inhibited(by: source) }
-        return silences.silence(for: alert.labels, at: now).map { .silenced(by: $0.id) }
-    }
-
-    /// Firing first, then the oldest, then by labels: the same order each time.
-    private static func sorted(_ alerts: [Alert]) -> [Alert] {
-        alerts.sorted { a, b in
-            if (a.state == .resolved) != (b.state == .resolved) { return b.state == .resolved }
-            if a.startsAt != b.startsAt { return a.startsAt < b.startsAt }
-            return a.labels.pairs.lexicographicallyPrecedes(b.labels.pairs)
-        }
-    }
-
-    private mutating func setTimer(_ key: String) {
+    mutating func setTimer(_ key: String) {
         guard let group = groups[key] else { return }
         timers.insert(Timer(at: group.nextFlush, group: key))
     }

@@ -30,7 +30,7 @@ package enum NotifyingLimits {
     package static let finishedKept = 5_000
     /// Transitions whose content is remembered, to tell a repeat from a new count after a lost file of Correlating's.
     package static let rememberedTransitions: UInt64 = 2_048
-    /// For an answer of a webhook; AM's own default has no limit of its own.
+    /// For an answer of a webhook; Alertmanager's own default has none.
     package static let webhookTimeout = Duration.seconds(10)
     package static let mailTimeout = Duration.seconds(30)
     /// What is kept of a provider's reply.
