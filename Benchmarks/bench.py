@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+"""First figures, from the real binaries: what an agent costs, how fast a log reaches the store, how fast JSON is ingested durably.
+
+Every figure is a median of several runs with its minimum and maximum. CPU is the whole process's, from /proc/PID/task/*/schedstat
+(nanoseconds). Beside each run stands a baseline measured in the same minute (gzip -1 of the same bytes on one core), because shared
+machines change their speed.
+"""
+import gzip
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import mixes
+
+BINARIES = os.environ.get("TOCSIN_BINARIES", ".build/release")
+IDLE_SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", 300))
+LINES = int(os.environ.get("BENCH_LINES", 1_000_000))
+EVENTS = int(os.environ.get("BENCH_EVENTS", 500_000))
+RUNS = int(os.environ.get("BENCH_RUNS", 3))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+def cpu_ticks(pid):
+    """utime + stime, ended threads included; 10 ms steps."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid):
+    """RSS, PSS and anonymous memory in MB, and the peak of RSS."""
+    found = {}
+    for path in (f"/proc/{pid}/status", f"/proc/{pid}/smaps_rollup"):
+        with open(path) as file:
+            for line in file:
+                name, _, rest = line.partition(":")
+                if name in ("VmRSS", "VmHWM", "RssAnon", "Pss"):
+                    found[name] = int(rest.split()[0]) / 1024
+    return found
+
+
+class House:
+    """One aggregator and, when asked, one agent, in a folder of their own."""
+
+    def __init__(self, agent_yaml="", limits=""):
+        self.folder = tempfile.mkdtemp(prefix="tocsin-bench-", dir=os.environ.get("BENCH_DIR", os.getcwd() + "/.build"))
+        self.port = free_port()
+        for name in ("aggregator", "agent"):
+            os.mkdir(f"{self.folder}/{name}")
+        self.write("aggregator.yaml", f'listen: {{address: "127.0.0.1:{self.port}"}}\nstorage: {{path: {self.folder}/aggregator}}\n{limits}')
+        self.write("agent.yaml", f"aggregator: http://127.0.0.1:{self.port}\nhost: bench\nspool: {{path: {self.folder}/agent, max_size: 2GiB}}\n"
+                   f"control: {{socket: {self.folder}/agent.sock}}\n{agent_yaml}")
+        self.processes = []
+
+    def write(self, name, text):
+        with open(f"{self.folder}/{name}", "w") as file:
+            file.write(text.replace("FOLDER", self.folder))
+
+    def start(self, program):
+        output = open(f"{self.folder}/{program}.out", "w")
+        process = subprocess.Popen([f"{BINARIES}/{program}", "--config", f"{self.folder}/{program.removeprefix('tocsin-')}.yaml"], stdout=output, stderr=output)
+        self.processes.append(process)
+        return process
+
+    def start_aggregator(self):
+        process = self.start("tocsin-aggregator")
+        for _ in range(500):
+            try:
+                if self.get("/health"):
+                    return process
+            except OSError:
+                time.sleep(0.02)
+        sys.exit(f"the aggregator did not start: {open(self.folder + '/tocsin-aggregator.out').read()[-2000:]}")
+
+    def get(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path)
+        return json.loads(connection.getresponse().read())
+
+    def stored(self, source):
+        return self.get("/api/v1/events/stats?start=2000-01-01T00:00:00Z&end=2200-01-01T00:00:00Z")["by_source"].get(source, 0)
+
+    def disk_bytes(self, part):
+        return sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(f"{self.folder}/{part}") for name in names)
+
+    def close(self):
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in reversed(self.processes):
+            process.wait(20)
+        shutil.rmtree(self.folder)
+
+
+def baseline(path):
+    """Seconds of one core for gzip -1 over a file, and its MB/s."""
+    size = os.path.getsize(path)
+    start = time.monotonic()
+    subprocess.run(["gzip", "-1", "-c", path], stdout=subprocess.DEVNULL, check=True)
+    return size / 1e6 / (time.monotonic() - start)
+
+
+def show(name, values, unit):
+    values = sorted(values)
+    line = f"{name}: {statistics.median(values):,.3g} {unit}" if values[0] < 100 else f"{name}: {statistics.median(values):,.0f} {unit}"
+    print(f"  {line} ({values[0]:,.4g} to {values[-1]:,.4g}, {len(values)} runs)", flush=True)
+
+
+def idle():
+    print(f"\nidle: an agent at 10 s, all collectors, 5 tails, the default rules, after {IDLE_SECONDS} s; an aggregator beside it")
+    tails = "".join(f"  - {{paths: [FOLDER/app{i}.log], source: app{i}, start: beginning}}\n" for i in range(5))
+    rules = os.path.abspath("packaging/rules/host.yaml")
+    house = House(agent_yaml="collect: {interval: 10s}\ntail:\n" + tails + f"patterns:\n  - {{name: oom, match: 'Out of memory: Killed process'}}\nrule_files: [{rules}]\n")
+    for i in range(5):
+        house.write(f"app{i}.log", "started\n")
+    aggregator = house.start_aggregator()
+    agent = house.start("tocsin-agent")
+    time.sleep(min(30, IDLE_SECONDS / 3))
+    cpu, ticks, began = cpu_seconds(agent.pid), cpu_ticks(agent.pid), time.monotonic()
+    while time.monotonic() - began < IDLE_SECONDS - 30:
+        time.sleep(5)
+        with open(f"{house.folder}/app0.log", "a") as file:
+            file.write(f"GET /healthz 200 {time.time()}\n")
+    seconds = time.monotonic() - began
+    collections = seconds / 10
+    os.sync()
+    m = memory(agent.pid)
+    a = memory(aggregator.pid)
+    print(f"  agent: RSS {m['VmRSS']:.1f} MB, PSS {m['Pss']:.1f} MB, anonymous {m['RssAnon']:.1f} MB, peak RSS {m['VmHWM']:.1f} MB")
+    print(f"  agent CPU: {(cpu_seconds(agent.pid) - cpu) * 1000 / collections:.2f} ms a collection by schedstat of living threads, "
+          f"{(cpu_ticks(agent.pid) - ticks) * 1000 / collections:.2f} ms by utime+stime (all that it does in 10 s: collect, judge, spool, tail, ship)")
+    print(f"  aggregator: RSS {a['VmRSS']:.1f} MB, PSS {a['Pss']:.1f} MB, anonymous {a['RssAnon']:.1f} MB")
+    house.close()
+
+
+def tail():
+    print(f"\ntail: {LINES:,} lines of the log mix, from the agent's start to the last line stored at the aggregator (start-up included)")
+    rates, cpus, peaks, per_line, on_disk, bases = [], [], [], [], [], []
+    source = os.path.join(tempfile.gettempdir(), f"tocsin-bench-{os.getpid()}.log")
+    mixes.write_log(source, LINES)
+    for _ in range(RUNS):
+        house = House(agent_yaml="collect: {interval: 10s}\ntail: [{paths: [FOLDER/app.log], source: app, start: beginning}]\n",
+                      limits="limits: {agents: {events_per_second: 10000000, burst: 100000000}}\n")
+        shutil.copy(source, f"{house.folder}/app.log")
+        bases.append(baseline(source))
+        aggregator = house.start_aggregator()
+        start = time.monotonic()
+        agent = house.start("tocsin-agent")
+        while house.stored("app") < LINES:
+            time.sleep(0.05)
+            if time.monotonic() - start > 900:
+                sys.exit(f"only {house.stored('app')} lines after 15 minutes")
+        seconds = time.monotonic() - start
+        rates.append(LINES / seconds)
+        cpus.append(cpu_ticks(agent.pid) * 1e6 / LINES)
+        per_line.append(cpu_ticks(aggregator.pid) * 1e6 / LINES)
+        peaks.append(memory(agent.pid)["VmHWM"])
+        on_disk.append(house.disk_bytes("aggregator") / LINES)
+        house.close()
+    os.unlink(source)
+    show("lines/s to stored", rates, "lines/s")
+    show("agent CPU", cpus, "µs a line")
+    show("aggregator CPU", per_line, "µs a line")
+    show("agent peak RSS", peaks, "MB")
+    show("at rest", on_disk, "bytes a line")
+    show("baseline, gzip -1 of the same log on one core", bases, "MB/s")
+
+
+def post_all(port, bodies, connections, headers, path, done):
+    queue, lock, answers = list(bodies), threading.Lock(), []
+
+    def work():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        while True:
+            with lock:
+                if not queue:
+                    return
+                body = queue.pop()
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            with lock:
+                answers.append((answer.status, text))
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - start
+    bad = [a for a in answers if a[0] != done]
+    if bad:
+        sys.exit(f"{len(bad)} of {len(answers)} answers were not {done}; the first: {bad[0]}")
+    return seconds
+
+
+LIMITS = "limits: {events_per_second: 100000000, burst: 1000000000}\n"
+
+
+def ingest():
+    print(f"\ningest: {EVENTS:,} events as gzip'd NDJSON, 1 000 a body, 8 connections; 201 means fsynced; the load generator runs on the same cores")
+    plain = list(mixes.event_bodies(EVENTS))
+    bodies = [gzip.compress(body, 1) for body in plain]
+    source = os.path.join(tempfile.gettempdir(), f"tocsin-bench-{os.getpid()}.ndjson")
+    with open(source, "wb") as file:
+        for body in plain:
+            file.write(body)
+    rates, cpus, peaks, on_disk, bases = [], [], [], [], []
+    for _ in range(RUNS):
+        house = House(limits=LIMITS)
+        bases.append(baseline(source))
+        aggregator = house.start_aggregator()
+        seconds = post_all(house.port, bodies, 8, {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}, "/api/v1/events/batch", 201)
+        rates.append(EVENTS / seconds)
+        cpus.append(cpu_ticks(aggregator.pid) * 1e6 / EVENTS)
+        peaks.append(memory(aggregator.pid)["VmHWM"])
+        on_disk.append(house.disk_bytes("aggregator") / EVENTS)
+        house.close()
+    os.unlink(source)
+    show("events/s, durable", rates, "events/s")
+    show("aggregator CPU", cpus, "µs an event")
+    show("aggregator peak RSS", peaks, "MB")
+    show("at rest", on_disk, "bytes an event")
+    show("baseline, gzip -1 of the same events on one core", bases, "MB/s")
+
+
+def single():
+    count = max(1000, EVENTS // 50)
+    print(f"\nsingle: {count:,} events, one a POST, 64 connections, each on disk before its 201 (a Python load generator bounds this: see its CPU)")
+    rates, cpus, own = [], [], []
+    bodies = [line for body in mixes.event_bodies(count + 1000) for line in body.splitlines()][:count]
+    for _ in range(RUNS):
+        house = House(limits=LIMITS)
+        aggregator = house.start_aggregator()
+        before = time.process_time()
+        seconds = post_all(house.port, bodies, 64, {"Content-Type": "application/json"}, "/api/v1/events", 201)
+        own.append((time.process_time() - before) / seconds)
+        rates.append(count / seconds)
+        cpus.append(cpu_ticks(aggregator.pid) * 1e6 / count)
+        house.close()
+    show("events/s, durable", rates, "events/s")
+    show("aggregator CPU", cpus, "µs an event")
+    show("load generator", own, "cores")
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or ["idle", "tail", "ingest", "single"]
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
+    print(f"{os.cpu_count()} cores, {model}, Linux {os.uname().release}")
+    for name in wanted:
+        {"idle": idle, "tail": tail, "ingest": ingest, "single": single}[name]()

@@ -1,1 +1,0 @@
-// Real binaries, real sockets.
