@@ -1,6 +1,7 @@
 import Collecting
 import Logging
 import Operating
+import ServiceLifecycle
 import Synchronization
 import Telemetry
 import TestSupport
@@ -93,6 +94,19 @@ import Testing
         await house.run([{ house.time.advance(by: .seconds(10)) }])
         let sample = house.shelf.intakes.first?.samples.first { $0.series.name == "tocsin_spool_bytes" }
         #expect(sample?.value == 42)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a shutdown ends the loop between two ticks`() async throws {
+        let house = House()
+        let group = ServiceGroup(services: [house.loop], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await group.run() }
+            await house.time.waitForSleepers()
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+        #expect(house.shelf.intakes.isEmpty)
     }
 
     @Test func `a wrong configuration is explained, each mistake on its own`() {

@@ -250,6 +250,23 @@ import Testing
         #expect(house.lines == ["a1", "a2"])
     }
 
+    @Test func `a link's file is followed through its rotation in its own folder, also while the agent was away`() throws {
+        let house = try EngineHouse(["link.log"])
+        TestFiles.makeFolder(house.path("pods"))
+        try house.write("a1\n", to: "pods/0.log")
+        #expect(unsafe symlink(house.path("pods/0.log"), house.path("link.log")) == 0)
+        house.start()
+        house.drain()
+        house.stop()
+        try house.write("a2\n", to: "pods/0.log")
+        house.rename("pods/0.log", "pods/0.log.20261009-120000")
+        try house.write("b1\n", to: "pods/0.log")
+        house.restart()
+        house.drain()
+        #expect(house.lines == ["a1", "a2", "b1"])
+        #expect(house.gaps.isEmpty)
+    }
+
     @Test func `a pattern that matches rotated files too reads each once`() throws {
         let house = try EngineHouse(["app.log*"])
         try house.write("a1\n")

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Operating
+import ServiceLifecycle
 import Synchronization
 import Tailing
 import Telemetry
@@ -165,6 +166,34 @@ import Testing
         }
         #expect(shelf.view.lines.count == total + 80)
         #expect(Set(shelf.view.lines).count == total + 80)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a shutdown stores what was read and ends at once`() async throws {
+        let folder = try TemporaryFolder()
+        let shelf = Shelf()
+        try append("one\n", to: folder("a.log"))
+        let tailer = Tailer(
+            [TailConfig(paths: [folder("a.log")], start: .beginning)],
+            host: "web-1",
+            checkpoint: Checkpoint(),
+            into: shelf,
+            time: SystemTime(),
+            metrics: MetricsRegistry(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let group = ServiceGroup(services: [tailer], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let clock = ContinuousClock()
+        let took = try await withThrowingTaskGroup { tasks in
+            tasks.addTask { try await group.run() }
+            await shelf.wait { $0.lines == ["one"] }
+            let start = clock.now
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            return clock.now - start
+        }
+        #expect(took < .seconds(2), "\(took)")
+        #expect(shelf.checkpoint.positions.contains { $0.offset == 4 })
     }
 
     @Test func `a wrong configuration is explained, each mistake on its own`() {

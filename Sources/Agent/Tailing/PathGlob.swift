@@ -41,6 +41,14 @@ struct PathGlob: Hashable, Sendable {
         return String(path[path.index(after: slash)...])
     }
 
+    /// The path, and where it leads if links are on the way: a link's file is rotated in its own folder.
+    static func resolved(_ path: String) -> [String] {
+        guard let real = unsafe realpath(path, nil) else { return [path] }
+        defer { unsafe free(real) }
+        let target = unsafe String(cString: real)
+        return target == path ? [path] : [path, target]
+    }
+
     private static func hasWildcards(_ text: String) -> Bool {
         text.utf8.contains { [UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "[")].contains($0) }
     }

@@ -144,19 +144,23 @@ extension TailEngine {
 
     /// The file with this identity, under whichever name it has in its folder now.
     private func rename(of identity: FileIdentity, from path: String) -> (descriptor: Int32, information: FileInformation)? {
-        let folder = PathGlob.folder(of: path)
-        for entry in PathGlob.entries(of: folder) where entry.inode == identity.inode {
-            guard let (descriptor, information) = TailedFile.open(folder + "/" + entry.name) else { continue }
-            if information.identity == identity { return (descriptor, information) }
-            close(descriptor)
+        for folder in Set(PathGlob.resolved(path).map { PathGlob.folder(of: $0) }) {
+            for entry in PathGlob.entries(of: folder) where entry.inode == identity.inode {
+                guard let (descriptor, information) = TailedFile.open(folder + "/" + entry.name) else { continue }
+                if information.identity == identity { return (descriptor, information) }
+                close(descriptor)
+            }
         }
         return nil
     }
 
     /// Regular files named after a path by a rotation: `app.log.1`, `app.log-20261009`; not compressed ones.
     private func siblings(of path: String) -> [(path: String, information: FileInformation)] {
-        let (folder, name) = (PathGlob.folder(of: path), PathGlob.name(of: path))
-        return PathGlob.entries(of: folder).compactMap { entry in
+        PathGlob.resolved(path).flatMap { path in siblings(of: PathGlob.name(of: path), in: PathGlob.folder(of: path)) }
+    }
+
+    private func siblings(of name: String, in folder: String) -> [(path: String, information: FileInformation)] {
+        PathGlob.entries(of: folder).compactMap { entry in
             guard entry.name.hasPrefix(name), entry.name.utf8.count > name.utf8.count else { return nil }
             let suffix = entry.name.utf8.dropFirst(name.utf8.count)
             guard suffix.first == UInt8(ascii: ".") || suffix.first == UInt8(ascii: "-") else { return nil }

@@ -38,12 +38,7 @@ extension TailEngine {
     /// Folders in which something may happen.
     func folders() -> Set<String> {
         var folders = Set(globs.joined().flatMap { $0.folders() })
-        for file in files.values {
-            // A link's file is written to in its own folder.
-            guard let resolved = unsafe realpath(file.path, nil) else { continue }
-            folders.insert(PathGlob.folder(of: unsafe String(cString: resolved)))
-            unsafe free(resolved)
-        }
+        for file in files.values { folders.formUnion(PathGlob.resolved(file.path).map { PathGlob.folder(of: $0) }) }
         return folders
     }
 

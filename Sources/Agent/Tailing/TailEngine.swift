@@ -207,7 +207,13 @@ final class TailEngine {
         batch.events.append(event)
         guard cut > 0 else { return }
         counters.cut.increment()
-        let detail = "a line of \(file.path) was longer than \(TailingLimits.lineBytesMax) bytes: its end is missing"
+        // One gap a file and batch, however many lines it is about.
+        if let known = batch.gaps.lastIndex(where: { $0.reason == .lineCut && $0.source == file.path }) {
+            batch.gaps[known].count += 1
+            batch.gaps[known].bytes += cut
+            return
+        }
+        let detail = "lines of \(file.path) were longer than \(TailingLimits.lineBytesMax) bytes: their ends are missing"
         batch.gaps.append(Gap(source: file.path, reason: .lineCut, from: now.wall, to: now.wall, count: 1, bytes: cut, detail: detail))
     }
 
@@ -245,7 +251,8 @@ final class TailEngine {
 
     /// What is followed and what is not, by path.
     func status() -> [TailStatus] {
-        let followed = files.values.map {
+        let current = files.values.filter { $0.rotatedAt == nil || $0.hasMore }
+        let followed = current.map {
             TailStatus(path: $0.path, source: $0.source, offset: $0.offset, size: max($0.size, $0.offset), problem: $0.problem)
         }
         let others = refused.map { path, refusal in
