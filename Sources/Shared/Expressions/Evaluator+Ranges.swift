@@ -41,15 +41,7 @@ extension Evaluator {
             let inner = frame.shifted(by: subquery.shift, in: outer)
             let steps = try Reads.steps(of: subquery, over: inner, options: options)
             guard steps.count > 0 else { return Ranges(series: [], range: subquery.range, inner: inner) }
-            let grid: Grid
-            switch try value(of: subquery.inner, over: steps) {
-            case .vector(let vector): grid = vector
-            case .scalar(let numbers):
-                var constant = Grid(width: steps.count)
-                constant.append(.empty, numbers)
-                grid = constant
-            case .string: throw .invalid("a subquery over a string")
-            }
+            let grid = try vector(subquery.inner, over: steps)
             try spend(grid.count * steps.count)
             let series = (0..<grid.count).map { row in
                 SeriesSamples(

@@ -41,7 +41,7 @@ extension Parser {
         guard function == .labelReplace || function == .labelJoin else { return }
         for (index, argument) in arguments.enumerated() {
             guard case .string(let text) = argument.node else { continue }
-            if index == 1 || function == .labelReplace && index == 3 || function == .labelJoin && index >= 3 {
+            if index == 1 || function == .labelJoin && index >= 3 {
                 guard LabelName.isValid(text) else {
                     throw error("\"\(text)\" is no label name", write: "write letters, digits and _, not a digit first", at: argument.start)
                 }

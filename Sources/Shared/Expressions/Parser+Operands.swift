@@ -144,8 +144,9 @@ extension Parser {
         let range = try duration(in: "the brackets of a range")
         var result = part
         if take(":") {
-            guard part.type == .vector || part.type == .scalar else {
-                throw error("a subquery over \(part.type.phrase)", write: "a subquery runs over an instant vector", at: start)
+            guard part.type == .vector else {
+                let remedy = part.type == .scalar ? "write vector(…) around the number" : "a subquery runs over an instant vector"
+                throw error("a subquery over \(part.type.phrase)", write: remedy, at: start)
             }
             let step = current.isSymbol("]") ? nil : try duration(in: "a subquery's step")
             result.node = .subquery(Subquery(inner: part.node, range: range, step: step))

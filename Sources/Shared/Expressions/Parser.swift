@@ -162,7 +162,7 @@ struct Parser {
             let scalar = left.type == .scalar ? left : right
             throw error("\(op.rawValue) with a number", write: "it joins instant vectors: write vector(…) around the number", at: scalar.start)
         }
-        if modifiers.matching != nil, !areVectors {
+        if let matching = modifiers.matching, !matching.labels.isEmpty || matching.cardinality != .oneToOne, !areVectors {
             throw error("on(…) or ignoring(…) with a number", write: "matching is for two vectors: remove it", at: place)
         }
         let node = Node.binary(
