@@ -115,7 +115,9 @@ struct PrometheusComparisonTests {
                     isOrdered ? all : all.sorted { $0.0.pairs.lexicographicallyPrecedes($1.0.pairs) }
                 }
                 let (ours, theirs) = (sorted(samples.map { ($0.series, $0.value) }), sorted(question.vector))
-                guard question.number == nil, question.otherType == nil, ours.map(\.0) == theirs.map(\.0) else { return "\(ours) instead of \(theirs)" }
+                guard question.number == nil, question.otherType == nil, ours.map(\.0) == theirs.map(\.0) else {
+                    return "\(ours) instead of \(theirs)"
+                }
                 for (our, their) in zip(ours, theirs) where !isClose(our.1, their.1) { return "\(our) instead of \(their)" }
                 return nil
             }

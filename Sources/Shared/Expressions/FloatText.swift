@@ -3,8 +3,8 @@ package enum FloatText {
     /// Verb `f`: never an exponent. `count_values` labels and the HTTP interface use it.
     package static func plain(_ value: Double) -> String { special(value) ?? layout(value, exponentFrom: .max, exponentBelow: .min) }
 
-    /// `fmt.Print`'s `%v`: an exponent below 1e-4 and from 1e21 on. `{{ $value }}` uses it.
-    package static func general(_ value: Double) -> String { special(value) ?? layout(value, exponentFrom: 21, exponentBelow: -4) }
+    /// `fmt.Print`'s `%v`: an exponent below 1e-4 and from 1e6 on (`1.536e+06`). `{{ $value }}` uses it.
+    package static func general(_ value: Double) -> String { special(value) ?? layout(value, exponentFrom: 6, exponentBelow: -4) }
 
     private static func special(_ value: Double) -> String? {
         if value.isNaN { return "NaN" }

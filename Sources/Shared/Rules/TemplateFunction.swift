@@ -49,7 +49,7 @@ enum TemplateFunction: Sendable, Hashable {
         }
         // A label's text that is no number is shown as it is.
         guard let number = argument.number else { return argument.text }
-        if !number.isFinite { return FloatText.general(number) }
+        if !number.isFinite { return FloatText.general(number) + (self == .humanizePercentage ? "%" : "") }
         switch self {
         case .humanize: return Self.humanize(number)
         case .humanize1024: return Self.humanize1024(number)
@@ -63,7 +63,7 @@ enum TemplateFunction: Sendable, Hashable {
         var (result, atStart) = ("", true)
         for character in text {
             result += atStart ? character.uppercased() : String(character)
-            atStart = !(character.isLetter || character.isNumber || character == "_" || character == "'")
+            atStart = !(character.isLetter || character.isNumber || character == "_")
         }
         return result
     }
