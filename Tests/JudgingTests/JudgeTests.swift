@@ -1,5 +1,6 @@
 import Expressions
 import Judging
+import Operating
 import Rules
 import Telemetry
 import TestSupport
@@ -54,7 +55,10 @@ struct JudgeTests {
 
     @Test func `a match before the first collection fires too, and is told from 0`() async throws {
         let rule = try Bench.alert("OOM", "increase(log_pattern_matches_total{pattern=\"oom\"}[5m]) > 0")
-        let bench = try Bench([rule, try Bench.alert("Mixed", "absent(node_load1) or log_pattern_matches_total")], patterns: [("oom", "Out of memory")])
+        let bench = try Bench(
+            [rule, try Bench.alert("Mixed", "absent(node_load1) or log_pattern_matches_total")],
+            patterns: [("oom", "Out of memory")]
+        )
         try await bench.lines(["Out of memory"])
         #expect(bench.states == ["OOM firing"])
         #expect(bench.store.taken[0].samples.map(\.value) == [0, 1])
@@ -168,7 +172,9 @@ struct JudgeTests {
     }
 
     @Test func `recorded series are stored, carry the host's labels, and feed the rules behind them`() async throws {
-        let recording = Rule.recording(RecordingRule(name: "load:double", expression: try Expression(parsing: "node_load1 * 2"), labels: ["team": "x"]))
+        let recording = Rule.recording(
+            RecordingRule(name: "load:double", expression: try Expression(parsing: "node_load1 * 2"), labels: ["team": "x"])
+        )
         let bench = try Bench([recording, try Bench.alert("Double", "load:double > 8")])
         try await bench.collect(["node_load1": 5])
         #expect(bench.store.taken[0].samples.last?.series == Self.host.merged(over: ["__name__": "load:double", "team": "x"]))
@@ -197,7 +203,7 @@ struct JudgeTests {
     }
 
     @Test func `series and points stay within their limits, and it is told`() async throws {
-        var config = try Bench.config([try Bench.alert("Any", "max_over_time({__name__=~\"m.*\"}[1h]) > 1e9")])
+        var config = try Bench.config([try Bench.alert("Any", "last_over_time({__name__=~\"m.*\"}[1h]) > 1e9")])
         config.limits.seriesMax = 3
         config.limits.pointsMax = 60
         let bench = try Bench()

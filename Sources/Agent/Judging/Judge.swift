@@ -215,7 +215,7 @@ package actor Judge: Sink {
         let isNew = matches.filter { judgement.patternMatches[$0.key] == nil }
         patterns.withLock { $0 = PatternCounting(patterns: config.patterns) }
         judgement = Judgement(config.groups, restoring: judgement.stored.alerts, patternMatches: matches, at: now)
-        recent.replace(reading: config.groups.flatMap { $0.rules.map(\.expression) })
+        recent.replace(reading: config.groups.flatMap { $0.rules.map(\.expression) }, limits: limits)
         hostLabels.forgetAll()
         for (name, count) in isNew { recent.append(Sample(series: Self.series(name, hostLabels), timestamp: now, value: Double(count))) }
     }

@@ -20,7 +20,7 @@ struct RecentSamples: SampleSource {
         let reach: Int64
     }
 
-    private let limits: JudgingLimits
+    private var limits: JudgingLimits
     private var slots: [Slot] = []
     private var slotsByName: [String: [Int]] = [:]
     private var slotBySeries: [Labels: Int] = [:]
@@ -50,7 +50,8 @@ struct RecentSamples: SampleSource {
     }
 
     /// Other rules: what they read too is kept, with its points; the rest goes.
-    mutating func replace(reading expressions: [Expression]) {
+    mutating func replace(reading expressions: [Expression], limits: JudgingLimits) {
+        self.limits = limits
         let old = slots
         setWanted(expressions)
         (slots, slotsByName, slotBySeries, pointCount) = ([], [:], [:], 0)
