@@ -172,7 +172,7 @@ let testTargets: [Target] = [
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
-    tests(of: "AggregatorApp", ["Answering", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle, hummingbirdTesting] + hummingbird),
+    tests(of: "AggregatorApp", ["Answering", "Receiving", "Admitting", "Storing", "Correlating", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle, hummingbirdTesting] + hummingbird),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],

@@ -23,7 +23,7 @@ extension AggregatorConfig {
         config.readHostDown(reader.section("host_down"))
         config.readTokens(reader.section("tokens"), problems)
         config.readLog(reader.section("log"))
-        for key in ["receivers", "route", "inhibit_rules"] { _ = reader.value(key) }
+        config.notifying = NotifyingConfig(reading: reader)
         reader.finish()
         config.checkExposure(reader.section("listen"))
         return config

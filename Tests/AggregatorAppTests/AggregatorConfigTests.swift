@@ -1,0 +1,126 @@
+import Admitting
+import AggregatorApp
+import Answering
+import Configuring
+import Correlating
+import Logging
+import Receiving
+import Storing
+import Telemetry
+import TestSupport
+import Testing
+
+struct AggregatorConfigTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func read(_ text: String?, _ environment: [String: String] = [:]) throws -> (config: AggregatorConfig, problems: [String]) {
+        let problems = ConfigProblems()
+        if let text { try TestFiles.write(text, to: folder("aggregator.yaml")) }
+        let path = text == nil ? nil : folder("aggregator.yaml")
+        let config = AggregatorConfig.read(path: path, environment: { environment[$0] }, problems: problems)
+        return (config, problems.all.map { $0.description.replacing(folder.path + "/", with: "") })
+    }
+
+    @Test func `without a file the defaults are in force`() throws {
+        let (config, problems) = try read(nil)
+        #expect(problems.isEmpty)
+        #expect(config.listen == ListenAddress(host: "127.0.0.1", port: 8640))
+        #expect(config.storage == StorageConfig(path: "/var/lib/tocsin-aggregator"))
+        #expect(config.correlating.path == "/var/lib/tocsin-aggregator/correlation.db")
+        #expect(config.tokens == nil)
+    }
+
+    @Test func `every key of the design is read`() throws {
+        let certificate = "[]"
+        try TestFiles.write(certificate, to: folder("tokens.yaml"))
+        let (config, problems) = try read(
+            """
+            listen: {address: "[::1]:9000", external_url: "https://tocsin.example.org/"}
+            storage:
+              path: /srv/tocsin/
+              disk_reserve: 1GiB
+              retention: {events: 7d, metrics: 14d, max_size: 5GiB}
+            limits:
+              events_per_second: 10
+              burst: 20
+              agents: {events_per_second: 100, burst: 200, series: 300}
+              body: 1MiB
+              inflated_body: 2MiB
+              json_depth: 10
+              body_memory: 64MiB
+            tokens: {file: \(folder("tokens.yaml"))}
+            host_down: {after: 15s, forget_after: 2d}
+            log: {level: debug}
+            """
+        )
+        #expect(problems == [])
+        #expect(config.listen == ListenAddress(host: "::1", port: 9000))
+        #expect(config.externalURL == "https://tocsin.example.org")
+        #expect(config.storage.path == "/srv/tocsin")
+        #expect(config.storage.eventRetention == .seconds(7 * 86_400))
+        #expect(config.storage.metricRetention == .seconds(14 * 86_400))
+        #expect(config.storage.maxSize == 5 << 30 && config.storage.diskReserve == 1 << 30)
+        #expect(
+            config.admitting
+                == AdmittingLimits(eventsPerSecond: 10, burst: 20, agentRowsPerSecond: 100, agentBurst: 200, seriesPerAgentMax: 300)
+        )
+        #expect(config.receiving.body.bytesMax == 1 << 20 && config.receiving.inflatedBytesMax == 2 << 20 && config.receiving.jsonDepthMax == 10)
+        #expect(config.bodyMemory == 64 << 20)
+        #expect(config.tokens == [])
+        #expect(config.correlating.hostDownAfter == .seconds(15))
+        #expect(config.correlating.path == "/srv/tocsin/correlation.db")
+        #expect(config.logLevel == .debug)
+    }
+
+    @Test func `every mistake is told in one run, with its line`() throws {
+        try TestFiles.write("- {name: a, role: boss, sha256: abc}\n- {name: a, role: agent, hosst: x}\n- text\n", to: folder("tokens.yaml"))
+        let (_, problems) = try read(
+            """
+            listen: {address: here}
+            storage:
+              path: var
+              retention: {events: 30, max_size: 50}
+            limits: {events_per_second: fast, boddy: 3MiB, json_depth: 1000}
+            tokens: {file: \(folder("tokens.yaml"))}
+            host_down: {after: soon}
+            colour: red
+            """
+        )
+        let places = problems.map { $0.split(separator: ": ").prefix(2).joined(separator: ": ") }
+        #expect(
+            places == [
+                "aggregator.yaml:1: listen.address", "aggregator.yaml:3: storage.path", "aggregator.yaml:4: storage.retention.events",
+                "aggregator.yaml:4: storage.retention.max_size", "aggregator.yaml:5: limits.events_per_second",
+                "aggregator.yaml:5: limits.json_depth",
+                "aggregator.yaml:5: limits.boddy", "aggregator.yaml:7: host_down.after", "aggregator.yaml:8: colour", "tokens.yaml:1: role",
+                "tokens.yaml:1: sha256", "tokens.yaml:2: sha256", "tokens.yaml:2: hosst", "tokens.yaml:2: name", "tokens.yaml:3: [2]",
+            ],
+            "\(problems.joined(separator: "\n"))"
+        )
+    }
+
+    @Test func `beyond loopback TLS and tokens are required`() throws {
+        #expect(try read("listen: {address: \"0.0.0.0:8640\"}").problems.map { $0.contains("can be reached from other machines") } == [true, true])
+        #expect(try read("listen: {address: \"127.0.0.1:8640\"}", ["TOCSIN_LISTEN_ADDRESS": ":8640"]).problems.count == 2)
+    }
+
+    @Test func `a named file that is missing is a mistake`() throws {
+        let problems = ConfigProblems()
+        _ = AggregatorConfig.read(path: folder("missing.yaml"), environment: { _ in nil }, problems: problems)
+        #expect(problems.all.count == 1)
+        #expect(try read("tokens: {file: \(folder("missing.yaml"))}").problems.count == 1)
+    }
+
+    @Test func `tokens are read with role, host and digest`() throws {
+        let digest = String(repeating: "0aF", count: 21) + "0"
+        try TestFiles.write("# none yet\n- {name: web-1, role: agent, host: web-1, sha256: \(digest)}\n", to: folder("tokens.yaml"))
+        let (config, problems) = try read("tokens: {file: \(folder("tokens.yaml"))}")
+        #expect(problems == [])
+        #expect(config.tokens?.map(\.principal) == [Principal(name: "web-1", role: .agent, host: "web-1")])
+        #expect(config.tokens?.first?.sha256.prefix(3).elementsEqual([0x0A, 0xF0, 0xAF]) == true)
+        try TestFiles.write("# nobody\n", to: folder("tokens.yaml"))
+        #expect(try read("tokens: {file: \(folder("tokens.yaml"))}").config.tokens == [])
+    }
+}
