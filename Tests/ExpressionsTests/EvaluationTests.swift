@@ -90,6 +90,17 @@ struct EvaluationTests {
         }
     }
 
+    @Test func `the deepest expressions that are read are evaluated too`() throws {
+        func nested(_ open: String, _ close: String, _ count: Int) -> String {
+            String(repeating: open, count: count) + "g" + String(repeating: close, count: count)
+        }
+        let texts = [
+            nested("abs(", ")", 95), nested("(-", ")", 60), nested("sum(1 + ", ")", 60), nested("max_over_time(", "[1m:1m])", 60),
+            "g" + String(repeating: " + g", count: 190), "g" + String(repeating: " ^ g", count: 190), "g" + String(repeating: " or g", count: 190),
+        ]
+        for text in texts { #expect(try values(text, at: 300, Self.source).count == 1, "\(text)") }
+    }
+
     @Test func `selectors tell how far back they look`() throws {
         let expression = try Expression(parsing: "rate(a[10m] offset 1h) > b and max_over_time(rate(c[5m])[30m:1m])")
         #expect(expression.selectors().map(\.metricName) == ["a", "b", "c"])

@@ -53,7 +53,7 @@ extension Parser {
         if peek(1).isSymbol("(") {
             guard let function = Function(rawValue: name) else {
                 let near = Function.nearest(to: name).map { "did you mean \($0)?" }
-                throw error("there is no function \"\(name)\"", write: near ?? "docs/alerting.md lists the functions; a metric is not called")
+                throw error("there is no function \"\(name)\"", write: near ?? "docs/promql.md lists the functions; a metric is not called")
             }
             return try call(function, start: start)
         }

@@ -1,7 +1,5 @@
 /// What rule files and alerts may be.
 package enum RuleLimits {
-    /// Largest rule file, bytes. The largest public collections of rules have some 100 KiB.
-    package static let fileBytesMax = 4 * 1024 * 1024
     /// Rules in one file.
     package static let rulesMax = 10_000
     /// Alerts of one rule at a time; what is more is an error of the rule, as a group's `limit` is. One page about 1 000 things helps nobody.
