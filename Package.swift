@@ -160,7 +160,7 @@ let testTargets: [Target] = [
     tests(of: "Operating", ["Telemetry", "JSON", logging]),
     tests(of: "Collecting", ["Telemetry", "Operating", logging, lifecycle]),
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle]),
-    tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching"]),
+    tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON"]),
