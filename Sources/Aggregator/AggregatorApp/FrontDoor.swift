@@ -1,4 +1,5 @@
 import Answering
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -74,11 +75,25 @@ struct FrontDoor: Service {
             logger: quiet
         )
         let onStopping = onStopping
-        try await withGracefulShutdownHandler {
-            try await application.run()
-        } onGracefulShutdown: {
-            onStopping()
+        do {
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: {
+                onStopping()
+            }
+        } catch let error as IOError {
+            throw CannotListen(address: address, reason: unsafe String(cString: strerror(error.errnoCode)))
         }
+    }
+}
+
+/// The address could not be bound.
+struct CannotListen: Error, CustomStringConvertible {
+    var address: ListenAddress
+    var reason: String
+
+    var description: String {
+        "cannot listen on \(address): \(reason); see who has it (ss -ltnp), or give listen.address another one"
     }
 }
 
