@@ -32,7 +32,6 @@ let hummingbird: [Target.Dependency] = [
 ]
 let hummingbirdTLS: [Target.Dependency] = [
     .product(name: "HummingbirdCore", package: "hummingbird"),
-    .product(name: "HummingbirdTLS", package: "hummingbird"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")

@@ -13,7 +13,7 @@ import Testing
 /// The real server on a real socket, asked by curl.
 struct FrontDoorTests {
     private func withFrontDoor(
-        _ tls: TLSFiles? = nil,
+        _ certificates: Certificates? = nil,
         limits: BodyLimits = BodyLimits(),
         _ body: @Sendable (_ port: Int) async throws -> Void
     ) async throws {
@@ -26,7 +26,11 @@ struct FrontDoorTests {
         }
         let door = Door(routes: [echo], identify: { _ in .known(.loopback) }, limits: limits, metrics: MetricsRegistry(), logger: quiet)
         let (ports, gate) = AsyncStream.makeStream(of: Int.self)
-        let configuration = FrontDoor.Configuration(address: ListenAddress(host: "127.0.0.1", port: 0), tls: tls, bodyLimits: limits)
+        let configuration = FrontDoor.Configuration(
+            address: ListenAddress(host: "127.0.0.1", port: 0),
+            certificates: certificates,
+            bodyLimits: limits
+        )
         let front = FrontDoor(configuration, door: door, logger: quiet, onListening: { gate.yield($0) }, onStopping: { gate.finish() })
         let group = ServiceGroup(configuration: .init(services: [front], logger: quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -82,13 +86,27 @@ struct FrontDoorTests {
         }
     }
 
+    @Test func `a body that does not come in time is answered, and the connection ends`() async throws {
+        try await withFrontDoor(limits: BodyLimits(duration: .milliseconds(200))) { port in
+            let output = try await run([
+                "python3", "-c",
+                "import socket; s=socket.create_connection(('127.0.0.1',\(port))); "
+                    + "s.sendall(b'POST /echo HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nshort'); s.settimeout(20); "
+                    + "print(b''.join(iter(lambda: s.recv(9999), b'')).decode())",
+            ])
+            #expect(output.contains("408"), "\(output)")
+            #expect(output.contains("too-slow"))
+        }
+    }
+
     @Test func `with certificate and key it speaks TLS only`() async throws {
         let folder = try TemporaryFolder()
         let certificate = try await TestServer.certificate(in: folder)
         let files = TLSFiles(certificate: certificate.certificate, key: certificate.key)
         #expect(files.problem() == nil)
         #expect(TLSFiles(certificate: certificate.certificate, key: folder("missing.pem")).problem() != nil)
-        try await withFrontDoor(files) { port in
+        let certificates = try Certificates(files)
+        try await withFrontDoor(certificates) { port in
             let output = try await run([
                 "curl", "-s", "--cacert", certificate.certificate, "--resolve", "localhost:\(port):127.0.0.1", "-d", "abc",
                 "https://localhost:\(port)/echo",
@@ -96,6 +114,17 @@ struct FrontDoorTests {
             #expect(output == "3")
             let plain = try await run(["curl", "-s", "-m", "5", "-d", "abc", "http://127.0.0.1:\(port)/echo"])
             #expect(!plain.contains("3"))
+            // A renewed certificate counts for the next connection.
+            let other = try TemporaryFolder()
+            let renewed = try await TestServer.certificate(in: other)
+            try TestFiles.write(try #require(TestFiles.bytes(renewed.certificate)), to: files.certificate)
+            try TestFiles.write(try #require(TestFiles.bytes(renewed.key)), to: files.key)
+            try certificates.reload()
+            let again = try await run([
+                "curl", "-s", "--cacert", renewed.certificate, "--resolve", "localhost:\(port):127.0.0.1", "-d", "abcd",
+                "https://localhost:\(port)/echo",
+            ])
+            #expect(again == "4")
         }
     }
 }

@@ -42,6 +42,7 @@ struct Aggregator: Sendable {
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
         let metrics = MetricsRegistry()
+        let certificates = try config.tls.map { try Certificates($0) }
         let startedAt = time.now()
         let log = try await Log.open(config.storage, newID: newID(startedAt), time: time, metrics: metrics, logger: logger)
         let searching = EventSearch(log: log, time: time)
@@ -92,7 +93,12 @@ struct Aggregator: Sendable {
             logger: logger
         )
         let front = FrontDoor(
-            FrontDoor.Configuration(address: config.listen, tls: config.tls, bodyLimits: config.receiving.body),
+            FrontDoor.Configuration(
+                address: config.listen,
+                certificates: certificates,
+                connectionsMax: OpenFiles.connectionsMax,
+                bodyLimits: config.receiving.body
+            ),
             door: door,
             logger: logger,
             onListening: { port in
@@ -102,7 +108,7 @@ struct Aggregator: Sendable {
             onStopping: { systemd.stopping() }
         )
         let reloader = Reloader(systemd: systemd, reload: reload) { fresh in
-            await apply(fresh, to: notifier)
+            await apply(fresh, to: notifier, certificates)
         }
 
         // Consumers first: they are there before data comes, and stop after the last of it.
@@ -137,8 +143,11 @@ struct Aggregator: Sendable {
     }
 
     /// What counts at once; the rest is compared and named.
-    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier) async {
+    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier, _ certificates: Certificates?) async {
         if let tokens { tokens.replace(with: fresh.tokens ?? []) }
+        do { try certificates?.reload() } catch {
+            logger.error("the certificate stays as it was", metadata: ["error": "\(error)"])
+        }
         do { try await notifier.reload(fresh.notifying) } catch {
             logger.error("receivers and routes stay as they were", metadata: ["error": "\(error)"])
         }

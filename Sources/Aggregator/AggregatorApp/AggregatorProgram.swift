@@ -24,6 +24,7 @@ package enum AggregatorProgram {
         }
         // A peer that hangs up is an error of its write, not the end of the program.
         _ = signal(SIGPIPE, SIG_IGN)
+        OpenFiles.raiseLimit()
         LogSetup.bootstrap(level: config.logLevel)
         let logger = Logger(label: "aggregator")
         if path == nil {

@@ -2,10 +2,8 @@ import Answering
 import Glibc
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
 import ServiceLifecycle
 
 /// The aggregator's one HTTP server.
@@ -13,9 +11,9 @@ struct FrontDoor: Service {
     struct Configuration: Sendable {
         var address: ListenAddress
         /// Nil: plain HTTP, on loopback only.
-        var tls: TLSFiles?
-        /// Sockets open at once; more wait in the kernel's queue. With 16 MiB a body the budget of bytes is the real limit.
-        var connectionsMax = 4096
+        var certificates: Certificates?
+        /// Sockets open at once; more wait in the kernel's queue. Memory is bounded by the budget of bodies, this bounds descriptors.
+        var connectionsMax = 16_384
         /// A connection on which nothing happens is closed. A little over a minute: agents send at least once a minute, so theirs stays open.
         var idleTimeout = TimeAmount.seconds(75)
         /// Which bodies a client that asks before sending is invited to send.
@@ -46,8 +44,9 @@ struct FrontDoor: Service {
 
     func run() async throws {
         let (idleTimeout, bodyLimits) = (configuration.idleTimeout, configuration.bodyLimits)
-        let plain = HTTPServerBuilder { responder in
-            HTTP1Channel(
+        let certificates = configuration.certificates
+        let server = HTTPServerBuilder { responder in
+            let plain = HTTP1Channel(
                 responder: { request, writer, channel in
                     if request.asksBeforeSending, bodyLimits.invites(request) {
                         try await writer.writeInformationalHead(HTTPResponse(status: .continue))
@@ -56,8 +55,9 @@ struct FrontDoor: Service {
                 },
                 configuration: .init(idleTimeout: idleTimeout)
             )
+            if let certificates { return SecureChannel(plain, certificates: certificates) }
+            return plain
         }
-        let server = try configuration.tls.map { try HTTPServerBuilder.tls(plain, tlsConfiguration: try $0.configuration()) } ?? plain
         // Hummingbird tells each start and stop of its own; what matters of it is told by Aggregator.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
@@ -94,35 +94,5 @@ struct CannotListen: Error, CustomStringConvertible {
 
     var description: String {
         "cannot listen on \(address): \(reason); see who has it (ss -ltnp), or give listen.address another one"
-    }
-}
-
-/// `listen.tls`: PEM files.
-package struct TLSFiles: Sendable, Hashable {
-    /// The certificate, and behind it those that lead to a known authority.
-    package var certificate: String
-    package var key: String
-
-    package init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
-
-    /// Reads both files. TLS 1.2 and 1.3.
-    func configuration() throws -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
-        )
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
-        return configuration
-    }
-
-    /// Whether both can be read and belong together; the sentence says what is wrong.
-    package func problem() -> String? {
-        do {
-            _ = try NIOSSLContext(configuration: try configuration())
-            return nil
-        } catch {
-            return "cannot use \(certificate) and \(key) for TLS: \(error)"
-        }
     }
 }

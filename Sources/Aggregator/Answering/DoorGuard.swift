@@ -51,6 +51,11 @@ struct DoorGuard: RouterMiddleware {
         case let problem as Problem:
             if problem.status.code == 500 {
                 logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(problem.detail)"])
+            } else if problem.status.code == 503 {
+                logger.warning(
+                    "a request was put off; its sender comes again",
+                    metadata: ["path": "\(request.uri.path)", "why": "\(problem.detail)"]
+                )
             }
             return problem
         case let error as HTTPError where error.status == .notFound:
