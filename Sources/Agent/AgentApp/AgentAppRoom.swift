@@ -1,1 +1,0 @@
-// The room AgentApp: see docs/architecture.md.

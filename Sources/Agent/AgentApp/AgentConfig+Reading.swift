@@ -1,0 +1,217 @@
+import Collecting
+package import Configuring
+import Controlling
+import Glibc
+import Judging
+import Logging
+import Matching
+import Rules
+import Shipping
+import Spooling
+import Tailing
+import Transferring
+
+extension AgentConfig {
+    /// Reads the file and what it names (rule files, token, certificates). Every mistake is added to `problems`; a default goes on in its place.
+    /// - Parameters:
+    ///   - path: nil: no file, only the defaults and the environment.
+    ///   - hostName: of this system; stands in for `host`.
+    ///   - environment: of the process, or a test's.
+    package static func read(
+        path: String?,
+        hostName: String = systemHostName(),
+        environment: @escaping (String) -> String?,
+        problems: ConfigProblems
+    ) -> AgentConfig {
+        let root = path.flatMap { ConfigFile.load($0, problems: problems) }
+        let reader = ConfigReader(root, file: path ?? "the environment", problems: problems, environment: environment)
+        let folder = path.map { $0.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") }
+        let config = AgentConfig(
+            host: readHost(reader, hostName),
+            tags: readTags(reader),
+            logLevel: readLogLevel(reader.section("log")),
+            spool: readSpool(reader.section("spool")),
+            shipping: readShipping(reader),
+            controlSocket: readControl(reader.section("control")),
+            collect: readCollect(reader.section("collect")),
+            tails: reader.sections("tail").map { readTail($0) },
+            judge: JudgeConfig(patterns: readPatterns(reader), groups: readRules(reader, folder: folder, problems))
+        )
+        reader.finish()
+        return config
+    }
+
+    /// gethostname(2), or `localhost` where there is none.
+    package static func systemHostName() -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? "localhost" : name
+    }
+
+    private static func readHost(_ reader: ConfigReader, _ hostName: String) -> String {
+        let expected = "a host name: 1 to \(nameBytesMax) bytes without blanks"
+        return reader.parsed("host", expecting: expected) { text in
+            !text.isEmpty && text.utf8.count <= nameBytesMax && !text.contains { $0.isWhitespace } ? text : nil
+        } ?? hostName
+    }
+
+    private static func readTags(_ reader: ConfigReader) -> [String] {
+        let tags = reader.strings("tags") ?? []
+        for tag in tags where tag.isEmpty || tag.utf8.count > nameBytesMax {
+            reader.report("tags", "\"\(tag.prefix(40))\" is empty or too long", "write 1 to \(nameBytesMax) bytes")
+        }
+        if tags.count > tagsMax { reader.report("tags", "\(tags.count) tags are too many", "keep at most \(tagsMax)") }
+        return tags
+    }
+
+    private static func readLogLevel(_ reader: ConfigReader) -> Logger.Level {
+        let levels: [Logger.Level] = [.debug, .info, .notice, .warning, .error]
+        defer { reader.finish() }
+        return reader.choice("level", levels.map { ($0.rawValue, $0) }, default: .info)
+    }
+
+    private static func readSpool(_ reader: ConfigReader) -> SpoolConfig {
+        defer { reader.finish() }
+        let path = absolutePath(reader, "path") ?? spoolPathDefault
+        let maxBytes = reader.bytes("max_size", default: SpoolConfig.maxBytesDefault, in: SpoolConfig.maxBytesLeast...(1 << 50))
+        return SpoolConfig(path: path, maxBytes: maxBytes)
+    }
+
+    private static func readShipping(_ reader: ConfigReader) -> ShippingConfig? {
+        let url = reader.parsed("aggregator", expecting: "an address like https://tocsin.example.org:8640") { isAddress($0) ? $0 : nil }
+        let tokenFile = absolutePath(reader, "token_file")
+        let caFile = absolutePath(reader, "ca_file")
+        for (key, path) in [("token_file", tokenFile), ("ca_file", caFile)] {
+            guard let path else { continue }
+            do throws(ConfigProblem) { _ = try ConfigFile.read(path) } catch {
+                reader.report(key, "\(path) \(error.problem)", error.remedy)
+            }
+            if !reader.has("aggregator"), url == nil {
+                reader.report(key, "there is no aggregator that it could be for", "write aggregator: https://…, or remove it")
+            }
+        }
+        guard let url else { return nil }
+        if caFile != nil, !url.hasPrefix("https:") {
+            reader.report("ca_file", "the aggregator's address is not https, so no certificate is checked", "write https://, or remove ca_file")
+        }
+        return ShippingConfig(url: url, tokenFile: tokenFile, tls: TLSOptions(caFile: caFile))
+    }
+
+    /// Scheme, host and perhaps a port and a path; no user, query or fragment.
+    private static func isAddress(_ text: String) -> Bool {
+        guard let rest = ["http://", "https://"].lazy.filter({ text.hasPrefix($0) }).map({ text.dropFirst($0.count) }).first else { return false }
+        let authority = rest.prefix { $0 != "/" }
+        guard !authority.isEmpty, !rest.contains(where: { $0 == "?" || $0 == "#" || $0 == "@" || $0.isWhitespace }) else { return false }
+        var host = authority
+        if authority.hasPrefix("[") {
+            guard let bracket = authority.lastIndex(of: "]") else { return false }
+            host = authority[...bracket]
+        } else if let colon = authority.lastIndex(of: ":") {
+            host = authority[..<colon]
+        }
+        let port = authority[host.endIndex...]
+        return !host.isEmpty && (port.isEmpty || (port.hasPrefix(":") && UInt16(port.dropFirst()).map { $0 > 0 } ?? false))
+    }
+
+    private static func readControl(_ reader: ConfigReader) -> String {
+        defer { reader.finish() }
+        guard let path = absolutePath(reader, "socket") else { return ControlClient.pathDefault }
+        if path.utf8.count > ControlServer.pathBytesMax {
+            reader.report("socket", "\"\(path)\" is longer than a socket's path may be", "write at most \(ControlServer.pathBytesMax) bytes")
+        }
+        return path
+    }
+
+    private static func readCollect(_ reader: ConfigReader) -> CollectConfig {
+        var config = CollectConfig()
+        config.interval = reader.duration("interval", default: config.interval, in: CollectConfig.intervalRange)
+        config.disable = Set(reader.strings("disable") ?? [])
+        let filesystem = reader.section("filesystem")
+        config.ignoredFilesystemTypes = Set(filesystem.strings("ignore_types") ?? [])
+        config.ignoredMountPoints = Set(filesystem.strings("ignore_mount_points") ?? [])
+        for mistake in config.problems() {
+            if mistake.key.hasPrefix("filesystem.") {
+                filesystem.report(String(mistake.key.dropFirst("filesystem.".count)), mistake.problem, mistake.remedy)
+            } else {
+                reader.report(mistake.key, mistake.problem, mistake.remedy)
+            }
+        }
+        filesystem.finish()
+        reader.finish()
+        return config
+    }
+
+    private static func readTail(_ reader: ConfigReader) -> TailConfig {
+        defer { reader.finish() }
+        let multiline = reader.section("multiline")
+        let start = multiline.string("start").flatMap { pattern($0, at: "start", multiline) }
+        if reader.has("multiline"), !multiline.has("start") {
+            multiline.report("start", "missing", "write start: '^\\d{4}-', what a first line looks like")
+        }
+        multiline.finish()
+        let config = TailConfig(
+            paths: reader.strings("paths") ?? [],
+            source: reader.string("source"),
+            start: reader.choice("start", TailConfig.Start.allCases.map { ($0.rawValue, $0) }, default: .end),
+            format: reader.choice("format", TailConfig.Format.allCases.map { ($0.rawValue, $0) }, default: .auto),
+            multilineStart: start,
+            redact: (reader.strings("redact") ?? []).compactMap { pattern($0, at: "redact", reader) }
+        )
+        // A list of the wrong type was told already.
+        for mistake in config.problems()
+        where !(mistake.key == "paths" && config.paths.isEmpty && reader.has("paths") && reader.strings("paths") == nil) {
+            reader.report(mistake.key, mistake.problem, mistake.remedy)
+        }
+        return config
+    }
+
+    private static func readPatterns(_ reader: ConfigReader) -> [LogPattern] {
+        var lines: [String: Int] = [:]
+        return reader.sections("patterns").compactMap { section in
+            defer { section.finish() }
+            let (name, match) = (section.requiredString("name"), section.requiredString("match"))
+            if let first = lines.updateValue(section.node?.line ?? 0, forKey: name), !name.isEmpty {
+                section.report("name", "\"\(name)\" stands on line \(first) already", "give each pattern its own name")
+            }
+            guard !match.isEmpty, let pattern = pattern(match, at: "match", section) else { return nil }
+            return LogPattern(name: name, pattern: pattern)
+        }
+    }
+
+    private static func pattern(_ text: String, at key: String, _ reader: ConfigReader) -> Pattern? {
+        do throws(PatternError) { return try Pattern(text, anchoring: .unanchored) } catch {
+            reader.report(key, "\(error)", "write a regular expression of RE2's language (no backreferences, no look-around)")
+            return nil
+        }
+    }
+
+    /// Every file once, in the order of the list. A path is taken as seen from the configuration's folder, as Prometheus does.
+    private static func readRules(_ reader: ConfigReader, folder: String?, _ problems: ConfigProblems) -> [RuleGroup] {
+        let named = reader.located("rule_files") ?? (reader.has("rule_files") ? [] : [(text: ruleFilesDefault, line: 0)])
+        var (seen, groups): (Set<String>, [RuleGroup]) = ([], [])
+        for (text, line) in named {
+            let path = text.hasPrefix("/") || folder == nil || folder == "" ? text : "\(folder ?? "")/\(text)"
+            if !ConfigFile.isPattern(path), unsafe access(path, R_OK) != 0 {
+                let reason = unsafe String(cString: strerror(errno))
+                let node = YAMLNode(.scalar(text, isPlain: true), line: line, column: 1)
+                reader.report(at: node, "rule_files", "\(path) cannot be read: \(reason)", "create it, name another file, or write a pattern with *")
+                continue
+            }
+            for file in ConfigFile.matches(of: path) where seen.insert(file).inserted {
+                groups += RuleFile.load(path: file, problems: problems).groups
+            }
+        }
+        return groups
+    }
+
+    private static func absolutePath(_ reader: ConfigReader, _ key: String) -> String? {
+        guard var path = reader.string(key) else { return nil }
+        guard path.hasPrefix("/") else {
+            reader.report(key, "\"\(path)\" is not an absolute path", "write it from the root: \"/var/lib/…\"")
+            return nil
+        }
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
+    }
+}

@@ -1,0 +1,50 @@
+package import Collecting
+package import Judging
+package import Logging
+import Rules
+package import Shipping
+package import Spooling
+package import Tailing
+
+/// agent.yaml, read and checked: one value for each room. Precedence: environment, file, default.
+package struct AgentConfig: Sendable {
+    /// `host`: what the agent calls itself; the system's host name unless told.
+    package var host: String
+    /// `tags`: on each event and in the list of hosts.
+    package var tags: [String]
+    /// `log.level`
+    package var logLevel: Logger.Level
+    package var spool: SpoolConfig
+    /// Nil: no aggregator; the agent judges and buffers alone.
+    package var shipping: ShippingConfig?
+    /// `control.socket`
+    package var controlSocket: String
+    package var collect: CollectConfig
+    package var tails: [TailConfig]
+    package var judge: JudgeConfig
+
+    /// Where the configuration of an installed agent is.
+    package static let pathDefault = "/etc/tocsin/agent.yaml"
+    package static let spoolPathDefault = "/var/lib/tocsin-agent"
+    package static let ruleFilesDefault = "/etc/tocsin/rules.d/*.yaml"
+    /// Longest host name and tag, in bytes: what the aggregator takes.
+    static let nameBytesMax = 255
+    static let tagsMax = 64
+
+    package var patternsCount: Int { judge.patterns.count }
+    package var rulesCount: Int { judge.groups.reduce(0) { $0 + $1.rules.count } }
+
+    /// What counts at the next start only, by key, when the file is read again.
+    func keysThatNeedARestart(against fresh: AgentConfig) -> [String] {
+        var keys: [String] = []
+        if host != fresh.host { keys.append("host") }
+        if tags != fresh.tags { keys.append("tags") }
+        if logLevel != fresh.logLevel { keys.append("log") }
+        if spool != fresh.spool { keys.append("spool") }
+        if shipping != fresh.shipping { keys.append("aggregator") }
+        if controlSocket != fresh.controlSocket { keys.append("control") }
+        if collect != fresh.collect { keys.append("collect") }
+        if tails != fresh.tails { keys.append("tail") }
+        return keys
+    }
+}

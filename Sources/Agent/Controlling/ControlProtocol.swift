@@ -1,0 +1,73 @@
+// The protocol on the control socket: one request a connection, one line of JSON each way, UTF-8.
+//
+//     → {"version": 1, "command": "status"}
+//     ← {"version": 1, "result": {…}}          or  {"version": 1, "error": "what is wrong; what to do"}
+//
+// A request with another version is answered with an error that names ours, so that an agentctl of another release says so plainly.
+
+import JSON
+package import Telemetry
+
+/// What can be asked of a running agent.
+package enum ControlCommand: String, Sendable, Hashable, CaseIterable {
+    /// The whole state, see ``AgentStatus/json(writer:)``.
+    case status
+    /// Ship now whatever the back-off says; answered with the state afterwards.
+    case flush
+}
+
+package enum ControlLimits {
+    package static let protocolVersion: Int64 = 1
+    /// A request is one short line.
+    static let requestBytesMax = 4096
+    /// An answer holds every followed file: 4 096 of them with long paths fit.
+    static let answerBytesMax = 16 << 20
+    /// Connections served at a time; more wait in the kernel's queue.
+    static let connectionsMax = 8
+    /// How long a client may take to send its line, and to take its answer.
+    static let patience = Duration.seconds(5)
+}
+
+/// What a running agent shows and does when it is asked. AgentApp puts it together from the rooms.
+package protocol Controllable: Sendable {
+    func status() async -> AgentStatus
+    /// Returns when the spool is empty or an attempt failed.
+    func flush() async
+}
+
+/// One exchange, apart from the socket.
+enum ControlExchange {
+    static func answer(to request: [UInt8], by agent: any Controllable) async -> [UInt8] {
+        let tree: JSON
+        do throws(JSONError) { tree = try JSON.parse(request) } catch { return failure("the request is not JSON: \(error)") }
+        guard tree["version"]?.integer == ControlLimits.protocolVersion else {
+            return failure(
+                "this agent speaks version \(ControlLimits.protocolVersion) of the control protocol, not \(tree["version"]?.text ?? "none"); "
+                    + "use the agentctl that was installed with it"
+            )
+        }
+        guard let word = tree["command"]?.string, let command = ControlCommand(rawValue: word) else {
+            let known = ControlCommand.allCases.map(\.rawValue).joined(separator: ", ")
+            return failure("there is no command \(tree["command"]?.text ?? "in the request"); this agent knows \(known)")
+        }
+        if command == .flush { await agent.flush() }
+        var writer = JSONWriter(reserving: 4096)
+        writer.beginObject()
+        writer.member("version", ControlLimits.protocolVersion)
+        writer.key("result")
+        await agent.status().write(to: &writer)
+        writer.endObject()
+        writer.endLine()
+        return writer.bytes
+    }
+
+    private static func failure(_ sentence: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("version", ControlLimits.protocolVersion)
+        writer.member("error", sentence)
+        writer.endObject()
+        writer.endLine()
+        return writer.bytes
+    }
+}

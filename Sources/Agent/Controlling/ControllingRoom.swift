@@ -1,1 +1,0 @@
-// The room Controlling: see docs/architecture.md.
