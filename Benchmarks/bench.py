@@ -130,7 +130,7 @@ def show(name, values, unit):
 def idle():
     print(f"\nidle: an agent at 10 s, all collectors, 5 tails, the default rules, after {IDLE_SECONDS} s; an aggregator beside it")
     tails = "".join(f"  - {{paths: [FOLDER/app{i}.log], source: app{i}, start: beginning}}\n" for i in range(5))
-    rules = os.path.abspath("packaging/rules/host.yaml")
+    rules = os.path.abspath("packaging/agent/host.yaml")
     house = House(agent_yaml="collect: {interval: 10s}\ntail:\n" + tails + f"patterns:\n  - {{name: oom, match: 'Out of memory: Killed process'}}\nrule_files: [{rules}]\n")
     for i in range(5):
         house.write(f"app{i}.log", "started\n")

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Operating
+
+/// Asks an agent over its socket, or an aggregator over HTTP: arguments in, tables out.
+@main
+struct Agentctl: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agentctl",
+        abstract: "Ask a Tocsin agent or aggregator how things are.",
+        discussion: "status, flush and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
+        version: "agentctl \(Version.current)",
+        subcommands: [
+            StatusCommand.self, FlushCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self, EventsCommand.self, AlertsCommand.self,
+            IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,
+        ]
+    )
+}
+
+/// A failure that is printed as one sentence, without usage text; the exit code is 1.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
