@@ -16,9 +16,9 @@ package final class ControlServer: Service {
 
     private struct Listening {
         let socket: UnixSocket
-        /// Closed to wake the thread that waits for connections.
+        /// A byte in this pipe wakes the threads that wait for connections and clients.
         let wakeRead: UnixSocket
-        var wakeWrite: UnixSocket?
+        let wakeWrite: UnixSocket
         let inode: UInt64
     }
 
@@ -123,12 +123,8 @@ package final class ControlServer: Service {
     }
 
     private func wake() {
-        // The pipe's other end reads the end of the file.
-        let end = listening.withLock { state in
-            defer { state?.wakeWrite = nil }
-            return state?.wakeWrite
-        }
-        _ = end
+        guard let state = listening.withLock({ $0 }) else { return }
+        _ = unsafe write(state.wakeWrite.descriptor, [1], 1)
     }
 
     // MARK: The path
