@@ -184,6 +184,7 @@ def status_when_acknowledged():
 def main():
     subprocess.run(["mount", "-t", "proc", "proc", root + "/proc"], check=True)
     subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=True)
+    subprocess.run(["mount", "-t", "sysfs", "-o", "ro", "sysfs", root + "/sys"], check=True)
     subprocess.run(["mount", "--bind", "/dev", root + "/dev"], check=True)
     loopback_up()
     with open(root + "/var/log/secret.log", "w") as file:
