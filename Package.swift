@@ -162,8 +162,14 @@ let testTargets: [Target] = [
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
-    tests(of: "Controlling", ["Telemetry", "Operating", "JSON"]),
-    tests(of: "AgentApp", ["Telemetry", "Operating", "Configuring", "JSON"]),
+    tests(of: "Controlling", ["Telemetry", "Operating", "JSON", logging]),
+    tests(
+        of: "AgentApp",
+        [
+            "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring", "Rules",
+            "Transferring", "JSON", logging,
+        ]
+    ),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),
     tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
     tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),

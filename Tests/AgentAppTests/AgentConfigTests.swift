@@ -1,8 +1,16 @@
 import AgentApp
+import Collecting
 import Configuring
+import Judging
+import Logging
+import Rules
+import Shipping
+import Spooling
+import Tailing
 import Telemetry
 import TestSupport
 import Testing
+import Transferring
 
 @Suite struct AgentConfigTests {
     private func read(_ text: String, in folder: TemporaryFolder, environment: [String: String] = [:]) throws -> (AgentConfig, [ConfigProblem]) {
