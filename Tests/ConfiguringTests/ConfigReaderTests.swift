@@ -60,6 +60,12 @@ import Testing
         #expect(problems.isEmpty)
     }
 
+    @Test func `a mistake in a variable is told under the variable's name`() throws {
+        let (reader, problems) = try reader("spool: {max_size: 1GiB}\n", environment: ["TOCSIN_SPOOL_MAX_SIZE": "3"])
+        #expect(reader.section("spool").bytes("max_size", default: 7) == 7)
+        #expect(problems.all.first?.description == "environment variable TOCSIN_SPOOL_MAX_SIZE: spool.max_size: \"3\" has no unit; write \"3MiB\"")
+    }
+
     @Test func `lists of sections name their place`() throws {
         let (reader, problems) = try reader("tail:\n  - {paths: [/a]}\n  - {pats: [/b]}\n  - word\n")
         for section in reader.sections("tail") {
@@ -72,9 +78,11 @@ import Testing
         #expect(problems.all[1].key == "tail[2]")
     }
 
-    @Test(arguments: [
-        ("10s", 10_000), ("5m", 300_000), ("1h30m", 5_400_000), ("9d", 777_600_000), ("0", 0), ("250ms", 250), ("1w", 604_800_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("10s", 10_000), ("5m", 300_000), ("1h30m", 5_400_000), ("9d", 777_600_000), ("0", 0), ("250ms", 250), ("1w", 604_800_000),
+        ] as [(String, Int64)]
+    )
     func `durations are read as Prometheus reads them`(text: String, milliseconds: Int64) {
         #expect(Quantity.duration(text) == .milliseconds(milliseconds))
     }

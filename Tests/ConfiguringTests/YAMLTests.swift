@@ -32,6 +32,7 @@ import Testing
         for level in 1..<12 { bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n" }
         #expect(throws: YAMLError.self) { try YAML.parse(bomb) }
         #expect(throws: YAMLError.self) { try YAML.parse("a: &x [*x]\n") }
+        #expect(throws: YAMLError.self) { try YAML.parse("[" + String(repeating: "a,", count: 300_000) + "]") }
     }
 
     @Test func `nesting is limited`() {

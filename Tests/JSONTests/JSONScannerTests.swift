@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "0", "-0", "1", "0.1", "123456.789", "9007199254740993", "1e22", "-1.5E-7", "179769313486231570000e289", "4.9e-324", "0.000001",
+        "0", "-0", "1", "0.1", "123456.789", "9007199254740993", "1e22", "-1.5E-7", "179769313486231570000e288", "4.9e-324", "0.000001",
     ])
     func `doubles are rounded as the standard library rounds them`(text: String) {
         let bytes = Array(text.utf8)

@@ -85,13 +85,17 @@ import Testing
 
     @Test func `changed bytes are an error or another value, never a trap`() {
         let text = Array(#"{"a":[1.5e-3,"x\u00e9\ud83d\ude00é",true,null],"b":{"c":{}}}"#.utf8)
+        // Each byte that has a meaning somewhere in the grammar, and a few that have none.
+        let bytes = Array("\0\n \"'+,-./019:AE[\\]_aefnrtuz{|}~\u{7F}".utf8) + [0x80, 0xBF, 0xC0, 0xE2, 0xED, 0xF0, 0xFF]
+        var different: [[UInt8]] = []
         for index in text.indices {
-            for byte in UInt8.min...UInt8.max {
+            for byte in bytes {
                 var changed = text
                 changed[index] = byte
-                if let tree = try? JSON.parse(changed) { #expect((try? JSON.parse(tree.text)) == tree) }
+                if let tree = try? JSON.parse(changed), (try? JSON.parse(tree.text)) != tree { different.append(changed) }
             }
         }
+        #expect(different.isEmpty)
     }
 
     @Test func `an error names line, column and byte, and says what is wrong`() {

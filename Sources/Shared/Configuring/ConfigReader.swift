@@ -49,7 +49,17 @@ package final class ConfigReader {
     }
 
     private func problem(at line: Int, _ key: String, _ problem: String, _ remedy: String) {
-        problems.add(ConfigProblem(file: file, line: line, key: key, problem: problem, remedy: remedy))
+        self.problem(at: Place(file: file, line: line), key, problem, remedy)
+    }
+
+    private func problem(at place: Place, _ key: String, _ problem: String, _ remedy: String) {
+        problems.add(ConfigProblem(file: place.file, line: place.line, key: key, problem: problem, remedy: remedy))
+    }
+
+    /// Where a value comes from: a line of the file, or a variable.
+    private struct Place {
+        var file: String
+        var line: Int
     }
 
     /// Refuses the keys that nobody asked for, with the nearest known one.
@@ -145,15 +155,15 @@ package final class ConfigReader {
     }
 
     package func optionalDuration(_ key: String, in range: ClosedRange<Duration> = .zero ... .seconds(10 * 365 * 86_400)) -> Duration? {
-        guard let (text, line) = scalar(key) else { return nil }
+        guard let (text, place) = scalar(key) else { return nil }
         guard let duration = Quantity.duration(text) else {
             let hint = Double(text) != nil ? "\"\(text)\" has no unit; write \"\(text)s\"" : nil
-            problem(at: line, join(key), hint ?? "\"\(text)\" is not a duration; write one like \"10s\", \"5m\" or \"1h30m\"", "")
+            problem(at: place, join(key), hint ?? "\"\(text)\" is not a duration; write one like \"10s\", \"5m\" or \"1h30m\"", "")
             return nil
         }
         guard range.contains(duration) else {
             let limits = "\(Quantity.text(of: range.lowerBound)) to \(Quantity.text(of: range.upperBound))"
-            problem(at: line, join(key), "\"\(text)\" is out of range", "write a duration of \(limits)")
+            problem(at: place, join(key), "\"\(text)\" is out of range", "write a duration of \(limits)")
             return nil
         }
         return duration
@@ -161,17 +171,17 @@ package final class ConfigReader {
 
     /// `512MiB`, `16MB`.
     package func bytes(_ key: String, default fallback: UInt64, in range: ClosedRange<UInt64> = 0...(1 << 60)) -> UInt64 {
-        guard let (text, line) = scalar(key) else { return fallback }
+        guard let (text, place) = scalar(key) else { return fallback }
         guard let count = Quantity.bytes(text) else {
             let hint =
                 UInt64(text) != nil
                 ? "\"\(text)\" has no unit; write \"\(text)MiB\"" : "\"\(text)\" is not a size; write one like \"512MiB\" or \"2GiB\""
-            problem(at: line, join(key), hint, "")
+            problem(at: place, join(key), hint, "")
             return fallback
         }
         guard range.contains(count) else {
             let limits = "\(Quantity.text(ofBytes: range.lowerBound)) to \(Quantity.text(ofBytes: range.upperBound))"
-            problem(at: line, join(key), "\"\(text)\" is out of range", "write a size of \(limits)")
+            problem(at: place, join(key), "\"\(text)\" is out of range", "write a size of \(limits)")
             return fallback
         }
         return count
@@ -188,21 +198,24 @@ package final class ConfigReader {
     /// A scalar through a parser of the caller's; a problem is added when it gives nil.
     /// - Parameter expecting: what belongs there, in words: `true or false`.
     package func parsed<Value>(_ key: String, expecting: String, _ parse: (String) -> Value?) -> Value? {
-        guard let (text, line) = scalar(key) else { return nil }
+        guard let (text, place) = scalar(key) else { return nil }
         if let value = parse(text) { return value }
-        problem(at: line, join(key), "\"\(text.prefix(80))\" is not \(expecting)", "write \(expecting)")
+        problem(at: place, join(key), "\"\(text.prefix(80))\" is not \(expecting)", "write \(expecting)")
         return nil
     }
 
-    private func scalar(_ key: String) -> (text: String, line: Int)? {
+    private func scalar(_ key: String) -> (text: String, place: Place)? {
         let node = value(key)
-        if let environmentPrefix, let text = environment("\(environmentPrefix)_\(key.uppercased())") { return (text, 0) }
+        if let environmentPrefix {
+            let variable = "\(environmentPrefix)_\(key.uppercased())"
+            if let text = environment(variable) { return (text, Place(file: "environment variable \(variable)", line: 0)) }
+        }
         guard let node else { return nil }
         guard let text = node.scalar else {
             report(key, "\(node.summary) stands where a single value belongs", "write \(key): VALUE")
             return nil
         }
-        return (text, node.line)
+        return (text, Place(file: file, line: node.line))
     }
 
     // MARK: Lists and maps of words

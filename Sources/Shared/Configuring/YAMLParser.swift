@@ -137,6 +137,10 @@ private struct YAMLParser {
                     return (steps, YAMLError(line: step.line, problem: "nested deeper than \(YAML.depthMax) levels", remedy: "check the indentation"))
                 }
                 steps.append(step)
+                // A value brings two steps at most.
+                if steps.count > 2 * YAML.nodesMax {
+                    return (steps, YAMLError(line: step.line, problem: "more than \(YAML.nodesMax) values", remedy: "split the file"))
+                }
             }
         }
     }
