@@ -73,6 +73,15 @@ import Testing
         #expect(startsAt == Scene.at(3690))
     }
 
+    @Test(arguments: [(away: 10, grace: 25), (away: 3600, grace: 75)])
+    func `agents that wait before they try again are not down, however short the lease`(_ scene: (away: Int, grace: Int)) {
+        var leases = HostLeases(after: .seconds(5), forgetAfter: .seconds(86_400))
+        _ = leases.renew(Scene.contact(at: 0), now: Scene.at(0))
+        leases.resume(at: Scene.at(scene.away))
+        for second in 1..<scene.grace { #expect(leases.judge(now: Scene.at(scene.away + second)).isEmpty) }
+        #expect(leases.judge(now: Scene.at(scene.away + scene.grace)).count == 1)
+    }
+
     @Test mutating func `a host that was down stays down through a restart, told once`() {
         _ = judge(from: -200, to: 0)
         _ = renew(at: 0)

@@ -221,6 +221,12 @@ def main():
     health, problem = until(5, lambda: get("/health"))
     note("/health", bool(health) and health.get("status") == "healthy", problem or json.dumps(health)[:100])
 
+    for program in [agent, aggregator]:
+        program.notifications.lines.clear()
+        program.process.send_signal(signal.SIGHUP)
+        again = program.notifications.wait("READY=1", 10, program.process)
+        note("%s: reload (ExecReload's SIGHUP) ends with READY=1" % program.name, again, program.notifications.lines[0] if again else program.tail())
+
     identity = status.get("agent_id")
     agent.check_stop()
     aggregator.check_stop()

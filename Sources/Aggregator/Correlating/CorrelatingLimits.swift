@@ -23,6 +23,9 @@ enum CorrelatingLimits {
     static let resolvedKeptFor = Duration.seconds(86_400)
     /// Hosts with a lease. What is over it is stored and shown, but nobody is told when it falls silent.
     static let hostsMax = 20_000
+    /// Agents' back-off ends at 60 seconds: so long, and a little more, may a host that is well be silent after we were away. Their waits
+    /// double, so after a short absence it is twice that.
+    static let agentsReturnWithin = Duration.seconds(75)
     /// Tags kept of a host.
     static let tagsMax = 32
     /// Events kept as an incident's evidence.

@@ -39,7 +39,7 @@ enum HostVerdict: Sendable, Hashable {
 ///   ╲ the aggregator was away ╱▶ unknown ──grace──▶ down
 /// ```
 /// The aggregator must not blame hosts for its own absence: after a start, a stall or a jump of its clock, nobody is called down until
-/// `after` has passed again.
+/// `after` has passed again, and agents that wait longer and longer between attempts have had time for one.
 struct HostLeases: Sendable {
     private let after: Duration
     private let forgetAfter: Duration
@@ -110,7 +110,9 @@ struct HostLeases: Sendable {
 
     /// The aggregator begins to listen, now or again: hosts get a whole period to show themselves.
     mutating func resume(at now: Timestamp) {
-        graceUntil = now.advanced(by: after)
+        let lastHeard = leases.values.map(\.record.lastContact).max() ?? now
+        let away = max(.zero, now.duration(since: lastHeard))
+        graceUntil = now.advanced(by: max(after, min(away * 2 + .seconds(5), CorrelatingLimits.agentsReturnWithin)))
         lastJudged = now
         for (host, var lease) in leases {
             guard lease.record.state != .down else { continue }
