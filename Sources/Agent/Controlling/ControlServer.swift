@@ -11,7 +11,6 @@ package final class ControlServer: Service {
     private let path: String
     private let agent: any Controllable
     private let logger: Logger
-    private let threads = DispatchQueue(label: "tocsin.control", attributes: .concurrent)
     private let listening = Mutex<Listening?>(nil)
 
     private struct Listening {
@@ -20,6 +19,7 @@ package final class ControlServer: Service {
         let wakeRead: UnixSocket
         let wakeWrite: UnixSocket
         let inode: UInt64
+        let queue = DispatchQueue(label: "tocsin.control.listening")
     }
 
     /// Longest path of a socket: `sockaddr_un` holds no more.
@@ -85,7 +85,7 @@ package final class ControlServer: Service {
 
     /// The next connection; nil when the server is to stop.
     private func accept(_ state: Listening) async -> UnixSocket? {
-        await onThread { () -> UnixSocket? in
+        await onThread(state.queue) { () -> UnixSocket? in
             while true {
                 var entries = [
                     pollfd(fd: state.socket.descriptor, events: Int16(POLLIN), revents: 0),
@@ -108,17 +108,19 @@ package final class ControlServer: Service {
 
     private func answer(_ connection: UnixSocket, interruption: UnixSocket) async {
         let (bytesMax, patience) = (ControlLimits.requestBytesMax, ControlLimits.patience)
-        let request = await onThread { () -> [UInt8]? in
+        let queue = DispatchQueue(label: "tocsin.control.client")
+        let request = await onThread(queue) { () -> [UInt8]? in
             try? connection.readLine(bytesMax: bytesMax, within: patience, interruption: interruption.descriptor)
         }
         guard let request else { return }
         let answer = await ControlExchange.answer(to: request, by: agent)
-        await onThread { () -> Void in try? connection.write(answer, within: patience, interruption: interruption.descriptor) }
+        await onThread(queue) { () -> Void in try? connection.write(answer, within: patience, interruption: interruption.descriptor) }
     }
 
-    private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    /// Serial queues, because a concurrent one shares its few threads with everything else in the process: whoever blocks there holds others up.
+    private func onThread<Value: Sendable>(_ queue: DispatchQueue, _ work: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
-            threads.async { continuation.resume(returning: work()) }
+            queue.async { continuation.resume(returning: work()) }
         }
     }
 
