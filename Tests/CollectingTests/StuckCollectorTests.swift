@@ -17,7 +17,7 @@ import Testing
         }
         let fifo = "\(folder.path)/proc/loadavg"
         #expect(unsafe mkfifo(fifo, 0o600) == 0)
-        let collectors = Fixture.collectors(KernelFiles(root: folder.path, calls: Fixture.calls), deadline: .milliseconds(300))
+        let collectors = Fixture.collectors(KernelFiles(root: folder.path, calls: Fixture.calls), deadline: .seconds(2))
 
         let first = await collectors.scrape()
         #expect(first.status("loadavg")?.isStale == true)
@@ -35,7 +35,7 @@ import Testing
             #expect(second.value("node_vmstat_oom_kill") == 3)
             #expect(second.gaps.isEmpty)
         }
-        #expect(took < .milliseconds(250))
+        #expect(took < .seconds(2), "less than the deadline: the stuck one was not waited for again")
 
         // The kernel lets go: the hanging read ends, and the next collection asks again.
         let writer = unsafe open(fifo, O_WRONLY)

@@ -48,7 +48,9 @@ import Testing
         house.aggregator?.signal(SIGHUP)
         try house.appendLog("hello 4712\n")
         try eventually("status says that the token is refused") {
-            try house.status()?["aggregator"]?.text.contains("401") == true || house.status()?["problems"]?.text.contains("401") == true
+            let status = try house.status()
+            return status?["status"]?.string == "degraded"
+                && status?["aggregator"]?["last_error"]?.string?.contains("does not accept our token") == true
         }
         #expect(try Curl.get(address + "/api/v1/events?q=4712", asViewer)["count"]?.integer == 0)
         try TestFiles.write("- {name: test-1, sha256: \(hash.prefix(64)), role: agent, host: test-1}\n" + viewer, to: house.folder("tokens.yaml"))
