@@ -118,7 +118,11 @@ let agent: [Target] = [
 
 let aggregator: [Target] = [
     library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", logging] + hummingbird),
-    library("Receiving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird),
+    library(
+        "Receiving",
+        in: "Aggregator",
+        ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird
+    ),
     library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
     library("Storing", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]),
     library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging, lifecycle]),
@@ -177,7 +181,13 @@ let testTargets: [Target] = [
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
-    tests(of: "AggregatorApp", ["Answering", "Receiving", "Admitting", "Storing", "Correlating", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle, hummingbirdTesting] + hummingbird),
+    tests(
+        of: "AggregatorApp",
+        [
+            "Answering", "Receiving", "Admitting", "Storing", "Correlating", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle,
+            hummingbirdTesting,
+        ] + hummingbird
+    ),
     .testTarget(
         name: "EndToEndTests",
         dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],
