@@ -189,6 +189,12 @@ let testTargets: [Target] = [
         ] + hummingbird
     ),
     .testTarget(
+        name: "AgentctlTests",
+        dependencies: ["agentctl", "TestSupport", "Telemetry", "JSON"],
+        path: "Tests/AgentctlTests",
+        swiftSettings: strict
+    ),
+    .testTarget(
         name: "EndToEndTests",
         dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],
         path: "Tests/EndToEndTests",
