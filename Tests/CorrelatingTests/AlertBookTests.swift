@@ -51,6 +51,24 @@ import Testing
         #expect(judge(3700).isEmpty)
     }
 
+    @Test(arguments: [10, 30, 100])
+    func `an outage of seconds is an outage: what fired and ended in it is history, what goes on is told at once`(_ outage: Int) {
+        var book = AlertBook(expireAfter: .seconds(300))
+        func take(_ alert: Alert, _ sequence: UInt64) -> AlertDecision? {
+            book.take(alert, at: Scene.place(sequence), of: "web-1", now: Scene.at(outage))
+        }
+        #expect(take(Scene.firing("Over", since: 1), 1) == nil)
+        #expect(take(Scene.firing("Open", since: 2), 2) == nil)
+        #expect(take(Scene.resolved("Over", since: 1, ended: 4), 3)?.isHistoryOnly == true)
+        let release = book.nextRelease ?? .distantFuture
+        #expect(release > Scene.at(outage))
+        #expect(release <= Scene.at(outage).advanced(by: .milliseconds(max(1_000, outage * 100))))
+        let told = book.judge(now: release) { _ in nil }
+        #expect(told.map(\.alert.name) == ["Open"])
+        #expect(told.first?.alert.startsAt == Scene.at(2))
+        #expect(book.nextRelease == nil)
+    }
+
     @Test mutating func `fired while offline and still firing is told with its own start`() {
         #expect(take(Scene.firing(since: 0), 1, now: 3600) == nil)
         #expect(judge(3610).isEmpty)

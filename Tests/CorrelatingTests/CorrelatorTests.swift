@@ -87,8 +87,8 @@ import Testing
 
     @Test func `steps with a restart after each one tell the same as one run`() async throws {
         let rows: [Alert] = [
-            Scene.firing("A", since: -50), Scene.firing("B", since: -40), Scene.resolved("A", since: -50, ended: -30),
-            Scene.firing("A", since: -20), Scene.resolved("B", since: -40, ended: -10), Scene.resolved("A", since: -20, ended: -1),
+            Scene.firing("A", since: -5), Scene.firing("B", since: -4), Scene.resolved("A", since: -5, ended: -3),
+            Scene.firing("A", since: -2), Scene.resolved("B", since: -4, ended: -1), Scene.resolved("A", since: -2, ended: 0),
         ]
         for (index, row) in rows.enumerated() {
             log.store([row], sequence: UInt64(index + 1), at: Scene.noon)
@@ -100,6 +100,21 @@ import Testing
         #expect(people.taken.map(\.alert.name) == ["A", "B", "A", "A", "B", "A"])
         #expect(people.taken.map(\.reason) == ["fired", "fired", "resolved", "fired", "resolved", "resolved"])
         #expect(Set(people.taken.map(\.incident)).count == 1)
+    }
+
+    @Test func `a firing that arrived late is told when its time is over, though nothing else arrives`() async throws {
+        try await whileRunning(makeCorrelator()) {
+            log.contact(at: Scene.noon)
+            await time.waitForSleepers()
+            log.store([Scene.firing(since: -30)], sequence: 1, at: Scene.noon)
+            while people.taken.isEmpty {
+                await time.waitForSleepers()
+                time.advance(by: .milliseconds(100))
+            }
+        }
+        #expect(people.taken.map(\.reason) == ["fired_late"])
+        #expect(time.now() >= Scene.at(3))
+        #expect(time.now() <= Scene.at(5))
     }
 
     @Test func `a silent host is told by the aggregator, and its return too`() async throws {

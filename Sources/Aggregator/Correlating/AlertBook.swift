@@ -81,6 +81,7 @@ struct AlertBook: Sendable {
     private(set) var entries: [AlertKey: AlertEntry] = [:]
     /// Keys of entries that are not resolved.
     private(set) var live: Set<AlertKey> = []
+    private var held: Set<AlertKey> = []
     private var countByHost: [String: Int] = [:]
     private var drains: [String: Drain] = [:]
     /// Since the last `takeChanges()`.
@@ -92,7 +93,8 @@ struct AlertBook: Sendable {
     private struct Drain: Sendable {
         var updatedAt: Timestamp
         var readAt: Timestamp
-        var lastProgress: Timestamp
+        /// When it is taken as done, unless it goes on.
+        var doneAt: Timestamp
     }
 
     init(expireAfter: Duration, restoring stored: [AlertEntry] = []) {
@@ -110,7 +112,7 @@ struct AlertBook: Sendable {
             refusedOverLimit += 1
             return nil
         }
-        noteProgress(of: host, updatedAt: alert.updatedAt, now: now)
+        noteProgress(of: host, alert, now: now)
         let key = AlertKey(host: host, fingerprint: alert.fingerprint)
         guard var entry = entries[key] else {
             guard countByHost[host, default: 0] < CorrelatingLimits.alertsPerHostMax else {
@@ -192,7 +194,7 @@ struct AlertBook: Sendable {
             return AlertDecision(key: entry.key, alert: alert, previous: previous, reason: .fired)
         case .firing:
             entry.phase = .held
-            entry.heldUntil = now.advanced(by: CorrelatingLimits.settleFor)
+            entry.heldUntil = now.advanced(by: AlertBook.settle(for: alert, now: now))
             return nil
         }
     }
@@ -233,7 +235,11 @@ struct AlertBook: Sendable {
     }
 
     private func isFresh(_ alert: Alert, now: Timestamp) -> Bool {
-        now.duration(since: alert.updatedAt) <= CorrelatingLimits.lateAfter
+        now.duration(since: alert.updatedAt) <= CorrelatingLimits.freshFor
+    }
+
+    private static func settle(for alert: Alert, now: Timestamp) -> Duration {
+        min(max(now.duration(since: alert.updatedAt) / 10, CorrelatingLimits.settleMin), CorrelatingLimits.settleMax)
     }
 
     private func isLater(_ alert: Alert, at place: RowOrigin, than entry: AlertEntry, _ known: RowOrigin, now: Timestamp) -> Bool {
@@ -247,17 +253,18 @@ struct AlertBook: Sendable {
         return now.duration(since: entry.heardAt) >= expireAfter
     }
 
-    private mutating func noteProgress(of host: String, updatedAt: Timestamp, now: Timestamp) {
+    private mutating func noteProgress(of host: String, _ alert: Alert, now: Timestamp) {
         guard let drain = drains[host] else {
-            drains[host] = Drain(updatedAt: updatedAt, readAt: now, lastProgress: .distantPast)
+            drains[host] = Drain(updatedAt: alert.updatedAt, readAt: now, doneAt: .distantPast)
             return
         }
-        guard updatedAt > drain.updatedAt else { return }
+        guard alert.updatedAt > drain.updatedAt else { return }
         // While a host catches up, its rows' times advance much faster than ours; a host whose clock is wrong advances as we do.
-        let advanced = updatedAt.duration(since: drain.updatedAt)
+        let advanced = alert.updatedAt.duration(since: drain.updatedAt)
         let passed = now.duration(since: drain.readAt)
-        let isCatchingUp = now.duration(since: updatedAt) > CorrelatingLimits.lateAfter && advanced > passed * 2 + .seconds(10)
-        drains[host] = Drain(updatedAt: updatedAt, readAt: now, lastProgress: isCatchingUp ? now : drain.lastProgress)
+        let isCatchingUp = !isFresh(alert, now: now) && advanced > passed * 2 + .seconds(1)
+        let doneAt = isCatchingUp ? now.advanced(by: AlertBook.settle(for: alert, now: now)) : drain.doneAt
+        drains[host] = Drain(updatedAt: alert.updatedAt, readAt: now, doneAt: doneAt)
     }
 
     // MARK: Alerts of our own
@@ -345,16 +352,15 @@ struct AlertBook: Sendable {
     }
 
     private func releaseTime(of entry: AlertEntry) -> Timestamp {
-        let held = entry.heldUntil ?? .distantPast
-        guard let drain = drains[entry.host], drain.lastProgress > .distantPast else { return held }
-        return max(held, drain.lastProgress.advanced(by: CorrelatingLimits.settleFor))
+        max(entry.heldUntil ?? .distantPast, drains[entry.host]?.doneAt ?? .distantPast)
     }
+
+    /// When the next held alert is to be told; nil when none is held.
+    var nextRelease: Timestamp? { held.compactMap { entries[$0].map { releaseTime(of: $0) } }.min() }
 
     /// When `judge` should be called next; nil when nothing is open.
     func nextDeadline(now: Timestamp) -> Timestamp? {
-        guard !live.isEmpty else { return nil }
-        let held = live.compactMap { key in entries[key].flatMap { $0.phase == .held ? releaseTime(of: $0) : nil } }
-        return min(held.min() ?? .distantFuture, now.advanced(by: CorrelatingLimits.expiryCheckEvery))
+        live.isEmpty ? nil : min(nextRelease ?? .distantFuture, now.advanced(by: CorrelatingLimits.expiryCheckEvery))
     }
 
     // MARK: The book itself
@@ -369,12 +375,14 @@ struct AlertBook: Sendable {
         let key = entry.key
         if entries.updateValue(entry, forKey: key) == nil { countByHost[key.host, default: 0] += 1 }
         if entry.isLive { live.insert(key) } else { live.remove(key) }
+        if entry.phase == .held { held.insert(key) } else { held.remove(key) }
         changed.insert(key)
     }
 
     private mutating func remove(_ key: AlertKey) {
         guard entries.removeValue(forKey: key) != nil else { return }
         live.remove(key)
+        held.remove(key)
         let count = countByHost[key.host, default: 1] - 1
         countByHost[key.host] = count > 0 ? count : nil
         changed.insert(key)

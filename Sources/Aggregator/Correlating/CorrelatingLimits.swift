@@ -2,10 +2,12 @@
 enum CorrelatingLimits {
     /// Blocks read from the log at a time: with blocks of some 100 kB that is a few MB in memory.
     static let blocksPerRead = 64
-    /// Agents repeat firing alerts every minute: a row that is older than two of these when it is read was not sent live.
-    static let lateAfter = Duration.seconds(120)
-    /// How long a firing that arrived late waits for its own end, which may be in the next batch, before people are told.
-    static let settleFor = Duration.seconds(20)
+    /// A row that is older than this when it is read was not sent live: collecting and shipping take a second or two.
+    static let freshFor = Duration.seconds(5)
+    /// How long a firing that arrived late waits for its own end, which may be in the next batch, before people are told: a tenth of its
+    /// age, within these two. After a short outage everything arrives at once; after nine days it takes a while.
+    static let settleMin = Duration.seconds(1)
+    static let settleMax = Duration.seconds(20)
     /// Sample blocks of a host that must come after a repeat was missed before an alert may expire: an agent that collects every four
     /// minutes repeats its alerts no more often.
     static let collectionsBeforeExpiry: UInt64 = 5

@@ -55,6 +55,9 @@ struct Correlation: Sendable {
         min(leases.nextDeadline(now: now), alerts.nextDeadline(now: now) ?? .distantFuture)
     }
 
+    /// When the next held alert is to be told; nil when none is held.
+    var nextRelease: Timestamp? { alerts.nextRelease }
+
     // MARK: Hosts
 
     private mutating func decide(_ verdict: HostVerdict, now: Timestamp) -> [AlertDecision] {

@@ -136,6 +136,8 @@ package actor Correlator: Service, AlertDirectory {
         if isDue {
             transitions += state.judge(now: now, mayBlameHosts: mayBlameHosts)
             judged = (now, state.nextDeadline(now: now))
+        } else if let release = state.nextRelease, let known = judged {
+            judged = (known.at, min(known.next, release))
         }
         correlation = state
         if let last = blocks.last {
