@@ -157,7 +157,7 @@ package final class ConfigReader {
     package func optionalDuration(_ key: String, in range: ClosedRange<Duration> = .zero ... .seconds(10 * 365 * 86_400)) -> Duration? {
         guard let (text, place) = scalar(key) else { return nil }
         guard let duration = Quantity.duration(text) else {
-            let hint = Double(text) != nil ? "\"\(text)\" has no unit; write \"\(text)s\"" : nil
+            let hint = Double(text) != nil ? "\"\(text)\" has no unit; write \"\(text)s\", \"\(text)m\" or \"\(text)d\"" : nil
             problem(at: place, join(key), hint ?? "\"\(text)\" is not a duration; write one like \"10s\", \"5m\" or \"1h30m\"", "")
             return nil
         }
