@@ -118,14 +118,19 @@ let agent: [Target] = [
 
 let aggregator: [Target] = [
     library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", logging] + hummingbird),
+    library("Sealing", in: "Aggregator", ["Telemetry", "Blocks", "JSON", "CZstd"]),
     library(
         "Receiving",
         in: "Aggregator",
         ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird
     ),
     library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
-    library("Storing", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]),
-    library("Querying", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging, lifecycle]),
+    library(
+        "Storing",
+        in: "Aggregator",
+        ["Sealing", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]
+    ),
+    library("Querying", in: "Aggregator", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging, lifecycle]),
     library(
         "Correlating",
         in: "Aggregator",
@@ -176,8 +181,9 @@ let testTargets: [Target] = [
     ),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),
     tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
-    tests(of: "Storing", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
-    tests(of: "Querying", ["Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
+    tests(of: "Sealing", ["Telemetry", "Blocks", "JSON"]),
+    tests(of: "Storing", ["Sealing", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
+    tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),

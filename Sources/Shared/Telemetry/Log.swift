@@ -60,6 +60,28 @@ package protocol LogWriter: Sendable {
     func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement
 }
 
+/// What a reader is given at once.
+package struct LogPage: Sendable, Hashable {
+    /// In the order of commitment; only of the kinds asked for.
+    package var blocks: [StoredBlock]
+    /// Everything up to here was looked at: where the next page begins. Equal to the position asked for at the end of the log.
+    package var next: LogPosition
+    /// Retention has passed over the reader, or bytes were damaged: this lay between its position and the first block of the page, and is gone.
+    package var gap: Gap?
+
+    package init(blocks: [StoredBlock], next: LogPosition, gap: Gap? = nil) { (self.blocks, self.next, self.gap) = (blocks, next, gap) }
+}
+
+/// A named reader of the log. The reader commits its position in its own transaction, together with its effect; what the log keeps is a
+/// copy, written now and then: never ahead of the truth, and good enough to show the lag.
+package struct LogCursor: Sendable, Hashable {
+    /// `correlating`; not empty.
+    package var name: String
+    package var position: LogPosition
+
+    package init(name: String, position: LogPosition) { (self.name, self.position) = (name, position) }
+}
+
 /// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader.
 package protocol LogReader: Sendable {
     /// Blocks after `position` in the order of commitment, at most `limit`; empty at the end.

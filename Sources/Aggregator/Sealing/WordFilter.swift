@@ -1,0 +1,88 @@
+package import Telemetry
+
+/// A Bloom filter of the words of one sealed block of events: the words of its messages and string values of data (``Words``), and its correlation ids.
+package struct WordFilter: Sendable, Hashable {
+    /// Bits are looked up by this many hashes of a word.
+    package static let hashes = 6
+    /// About this many bits a distinct word.
+    package static let bitsPerWord = 16
+
+    /// A power of two from 1024 to 2^24.
+    package let bitCount: Int
+    /// `bitCount / 8` bytes, bit n of byte n / 8 least significant first.
+    package private(set) var bytes: [UInt8]
+
+    /// - Parameter hashes: of the distinct words (``Words``).
+    package init(of hashes: some Collection<UInt64>) {
+        var bits = 1024
+        while bits < min(1 << 24, hashes.count * Self.bitsPerWord) { bits *= 2 }
+        bitCount = bits
+        bytes = [UInt8](repeating: 0, count: bits / 8)
+        for hash in hashes {
+            for index in 0..<Self.hashes {
+                let bit = WordFilter.bit(index, of: hash, in: bits)
+                bytes[bit / 8] |= 1 << UInt8(bit % 8)
+            }
+        }
+    }
+
+    /// Which bit. Stored filters depend on it, so it never changes.
+    package static func bit(_ index: Int, of hash: UInt64, in bitCount: Int) -> Int {
+        let step = (hash >> 32 | hash << 32) | 1
+        return Int(truncatingIfNeeded: (hash &+ UInt64(index) &* step) >> 20) & (bitCount - 1)
+    }
+
+    package func mayHold(_ hash: UInt64) -> Bool {
+        (0..<Self.hashes).allSatisfy { index in
+            let bit = WordFilter.bit(index, of: hash, in: bitCount)
+            return bytes[bit / 8] & 1 << UInt8(bit % 8) != 0
+        }
+    }
+}
+
+/// Filters of up to 64 sealed blocks, cut into rows: row n holds bit n of each block, block k in bit k of an 8-byte little-endian number. So one word
+/// reads six short rows, not every block's filter.
+package final class WordGroup: Sendable {
+    package static let blocksMax = 64
+
+    /// Numbers of the sealed blocks, by bit.
+    package let blocks: [UInt64]
+    package let bitCount: Int
+    /// `bitCount × 8` bytes.
+    private let rows: any SealedBytes
+
+    package init(blocks: [UInt64], bitCount: Int, rows: any SealedBytes) {
+        precondition(blocks.count <= Self.blocksMax && bitCount.nonzeroBitCount == 1 && rows.count == bitCount * 8, "a group of words does not fit")
+        (self.blocks, self.bitCount, self.rows) = (blocks, bitCount, rows)
+    }
+
+    /// The rows of filters that all have `bitCount` bits.
+    package static func encode(_ filters: [WordFilter]) -> [UInt8] {
+        precondition(filters.count <= blocksMax, "a group holds at most \(blocksMax) blocks")
+        guard let bitCount = filters.first?.bitCount else { return [] }
+        precondition(filters.allSatisfy { $0.bitCount == bitCount }, "filters of one group have one size")
+        var rows = [UInt8](repeating: 0, count: bitCount * 8)
+        for (block, filter) in filters.enumerated() {
+            let (place, mask) = (block / 8, UInt8(1) << UInt8(block % 8))
+            for index in filter.bytes.indices where filter.bytes[index] != 0 {
+                for bit in 0..<8 where filter.bytes[index] & 1 << UInt8(bit) != 0 { rows[(index * 8 + bit) * 8 + place] |= mask }
+            }
+        }
+        return rows
+    }
+
+    /// The blocks that may hold all of these words; the others hold not all of them. Reads: from a thread that may block.
+    package func candidates(_ hashes: [UInt64]) throws(LogError) -> Set<UInt64> {
+        var mask = UInt64.max
+        for hash in hashes {
+            for index in 0..<WordFilter.hashes where mask != 0 {
+                let bit = WordFilter.bit(index, of: hash, in: bitCount)
+                let row = try rows.read(bit * 8..<bit * 8 + 8)
+                mask &= row.indices.reduce(0) { $0 | UInt64(row[$1]) << UInt64(8 * $1) }
+            }
+        }
+        var found = Set<UInt64>()
+        for (index, block) in blocks.enumerated() where mask & 1 << UInt64(index) != 0 { found.insert(block) }
+        return found
+    }
+}

@@ -1,0 +1,33 @@
+import Sealing
+import Telemetry
+import Testing
+
+@Suite struct WordFilterTests {
+    private func hash(_ number: UInt64) -> UInt64 { (number &+ 1) &* 0x9E37_79B9_7F4A_7C15 ^ (number << 17) }
+
+    @Test func `a filter never denies a word that it holds, and rarely claims one that it does not`() {
+        let held = (0..<5000).map { hash($0) }
+        let filter = WordFilter(of: held)
+        #expect(held.allSatisfy(filter.mayHold))
+        let claimed = (1_000_000..<1_010_000).count { filter.mayHold(hash($0)) }
+        #expect(claimed < 60)
+    }
+
+    @Test func `a group answers what its filters answer`() throws {
+        let filters = (0..<40).map { block in WordFilter(of: (0..<60).map { hash(UInt64(block * 1000 + $0)) }) }
+        let group = WordGroup(
+            blocks: (0..<40).map { UInt64(100 + $0) },
+            bitCount: filters[0].bitCount,
+            rows: MemoryBytes(WordGroup.encode(filters))
+        )
+        for block in 0..<40 {
+            for word in [0, 17, 59] {
+                let wanted = hash(UInt64(block * 1000 + word))
+                let found = try group.candidates([wanted])
+                #expect(found == Set(filters.indices.filter { filters[$0].mayHold(wanted) }.map { UInt64(100 + $0) }))
+                #expect(found.contains(UInt64(100 + block)))
+            }
+        }
+        #expect(try group.candidates([hash(3), hash(1003)]).count < 3)
+    }
+}
