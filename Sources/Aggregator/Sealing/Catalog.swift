@@ -1,4 +1,4 @@
-import Blocks
+package import Blocks
 import Synchronization
 package import Telemetry
 
