@@ -42,6 +42,13 @@ package struct ByteCursor: Sendable {
     package var isAtEnd: Bool { offset == end }
     package var remaining: Int { end - offset }
 
+    /// Passes over a byte that was looked at.
+    /// - Precondition: a byte is left.
+    mutating func advance() {
+        precondition(offset < end, "no byte is left")
+        offset += 1
+    }
+
     package mutating func byte(in bytes: Span<UInt8>) throws(BlockError) -> UInt8 {
         guard offset < end else { throw .malformed("it ends too early, at byte \(end)") }
         defer { offset += 1 }

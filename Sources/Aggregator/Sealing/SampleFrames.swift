@@ -1,0 +1,30 @@
+import CZstd
+
+/// Zstandard, for the heads of pages and for directories.
+enum Frames {
+    /// One frame; nil when the frame is not smaller than the bytes.
+    static func compress(_ bytes: [UInt8], level: Int32) -> [UInt8]? {
+        let bound = ZSTD_compressBound(bytes.count)
+        let frame = unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
+            let code = unsafe bytes.withUnsafeBytes { input in
+                unsafe ZSTD_compress(output.baseAddress, bound, input.baseAddress, input.count, level)
+            }
+            count = ZSTD_isError(code) == 0 ? code : 0
+        }
+        return frame.isEmpty || frame.count >= bytes.count ? nil : frame
+    }
+
+    /// Exactly `length` bytes, or nil: the frame is damaged.
+    static func decompress(_ frame: [UInt8], length: Int) -> [UInt8]? {
+        // The frame says how much is in it: a damaged length takes no memory.
+        let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
+        guard length >= 0, size == UInt64(length) else { return nil }
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { output, count in
+            let code = unsafe frame.withUnsafeBytes { input in
+                unsafe ZSTD_decompress(output.baseAddress, length, input.baseAddress, input.count)
+            }
+            count = ZSTD_isError(code) == 0 ? code : 0
+        }
+        return bytes.count == length ? bytes : nil
+    }
+}

@@ -1,0 +1,136 @@
+import Telemetry
+
+/// Several sealed blocks of samples into one, at the same resolution or rolled up to a coarser one. Each sample is in exactly one block of a log, so the
+/// output takes its inputs' place in one transaction.
+package enum SampleMerge {
+    /// Streams: memory is the inputs' directories, a page each, and the output. Nil when there is nothing in them.
+    /// - Parameters:
+    ///   - blocks: of one resolution, in the order of their positions: of two rows of a series at the same time the later one stays.
+    ///   - resolution: theirs or a coarser one.
+    package static func merge(_ blocks: [SealedSamples], to resolution: Resolution, level: Int32 = 3) throws(SealedError) -> SealedOutput? {
+        guard let first = blocks.map(\.header.first).min(), let last = blocks.map(\.header.last).max() else { return nil }
+        let source = blocks[0].resolution
+        precondition(
+            blocks.allSatisfy { $0.resolution == source } && source.rawValue <= resolution.rawValue,
+            "blocks of one resolution, not finer after"
+        )
+        let groups = MergedKeys(blocks.map(\.groups))
+        let rests = MergedKeys(blocks.map(\.rests))
+        var writer = SampleWriter(resolution: resolution, level: level)
+        let (inner, outer) = (SampleLimits.slice(of: source), SampleLimits.slice(of: resolution))
+        // Slices of the inputs, by the slice of the output that they belong to.
+        var runs = [Int64: [(block: Int, slice: Int64, chunks: Range<Int>)]]()
+        for (number, block) in blocks.enumerated() {
+            for slice in block.slices {
+                let (start, overflow) = slice.slice.multipliedReportingOverflow(by: inner)
+                let outerSlice = overflow ? slice.slice : start.flooredQuotient(outer)
+                runs[outerSlice, default: []].append((number, slice.slice, slice.chunks))
+            }
+        }
+        for slice in runs.keys.sorted() {
+            // Later blocks behind earlier ones, so that they win.
+            let ordered = runs[slice]!.sorted { $0.block != $1.block ? $0.block < $1.block : $0.slice < $1.slice }
+            try merge(
+                ordered.map { (ChunkRun(blocks[$0.block], $0.chunks), rests.ranks[$0.block], groups.ranks[$0.block]) },
+                slice: slice,
+                from: source,
+                to: resolution,
+                into: &writer
+            )
+        }
+        return writer.finish(
+            groups: groups.keys,
+            groupOrder: groups.order,
+            rests: rests.keys,
+            restOrder: rests.order,
+            first: first,
+            last: last
+        )
+    }
+
+    /// Which of these blocks to merge next; none when it would bring nothing. Give it those of one resolution whose retention ends together.
+    /// Short chunks are what merging mends: neighbours of one time, or many small ones.
+    package static func nextCompaction(of blocks: [SealedBlock]) -> [SealedBlock] {
+        let ordered = blocks.sorted { $0.first != $1.first ? $0.first < $1.first : $0.number < $1.number }
+        guard let resolution = ordered.first?.resolution else { return [] }
+        let slice = SampleLimits.slice(of: resolution)
+        var start = 0
+        while start < ordered.count {
+            var (end, count, greatest) = (start, 0, 0)
+            var (from, to) = (Int64.max, Int64.min)
+            while end < ordered.count, end - start < SampleLimits.mergeBlocksMax {
+                let next = ordered[end]
+                let span = max(to, next.to.nanoseconds).subtractingReportingOverflow(min(from, next.from.nanoseconds))
+                let isNear = !span.overflow && span.partialValue <= slice
+                let isSmall = count + next.count <= smallSamples
+                guard count + next.count <= SampleLimits.mergedSamplesMax, isNear || isSmall else { break }
+                (from, to) = (min(from, next.from.nanoseconds), max(to, next.to.nanoseconds))
+                count += next.count
+                greatest = max(greatest, next.count)
+                end += 1
+            }
+            // Each row is written again when its block grows by half at least, so some few times in all.
+            if end - start >= blocksMin, greatest <= count / 2 { return Array(ordered[start..<end]) }
+            start += 1
+        }
+        return []
+    }
+
+    private static let blocksMin = 4
+    /// Blocks of so few samples are worth bringing together wherever they lie in time.
+    private static let smallSamples = 256 * 1024
+
+    private static func merge(
+        _ runs: [(chunks: ChunkRun, rests: [UInt32], groups: [UInt32])],
+        slice: Int64,
+        from source: Resolution,
+        to resolution: Resolution,
+        into writer: inout SampleWriter
+    ) throws(SealedError) {
+        var runs = runs.filter { !$0.chunks.isAtEnd }
+        var ranks = runs.map { rank($0) }
+        var rows = MergedRows(source: source, resolution: resolution)
+        while let least = ranks.min(), least != .max {
+            rows.removeAll()
+            for index in runs.indices where ranks[index] == least {
+                let (times, columns) = try runs[index].chunks.next()
+                rows.append(times, columns)
+                ranks[index] = rank(runs[index])
+            }
+            let (rest, group) = (Int(least >> 32), Int(UInt32(truncatingIfNeeded: least)))
+            rows.finish()
+            let (times, columns) = (rows.times, rows.columns)
+            if resolution == .raw {
+                let values = columns[0]
+                writer.append(slice: slice, rest: rest, group: group, times: times.span, values: values.span)
+            } else {
+                writer.append(slice: slice, rest: rest, group: group, times: times.span, columns: columns)
+            }
+        }
+    }
+
+    private static func rank(_ run: (chunks: ChunkRun, rests: [UInt32], groups: [UInt32])) -> UInt64 {
+        run.chunks.isAtEnd ? .max : UInt64(run.rests[run.chunks.rest]) << 32 | UInt64(run.groups[run.chunks.group])
+    }
+}
+
+/// The keys of several blocks together, in order, and what each block's numbers are in it.
+private struct MergedKeys {
+    private(set) var keys = KeyTable()
+    let order: [UInt32]
+    /// By block, by its number: the rank among all.
+    let ranks: [[UInt32]]
+
+    init(_ tables: [KeyTable]) {
+        var numbers = [[UInt32]]()
+        for table in tables {
+            var mine = [UInt32]()
+            mine.reserveCapacity(table.count)
+            for number in 0..<table.count { mine.append(keys.number(of: table.key(number).span)) }
+            numbers.append(mine)
+        }
+        order = keys.sorted()
+        let byNumber = SampleSealer.ranks(order)
+        ranks = numbers.map { $0.map { byNumber[Int($0)] } }
+    }
+}

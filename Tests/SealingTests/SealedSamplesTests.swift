@@ -1,0 +1,100 @@
+import Blocks
+import Sealing
+import Telemetry
+import Testing
+
+struct SealedSamplesTests {
+    typealias F = SampleFixture
+
+    @Test(arguments: [(1, 300), (7, 40), (40, 3)])
+    func `what arrived is what is read, to the bit`(hosts: Int, collections: Int) throws {
+        let arrivals = F.mixed(hosts: hosts, collections: collections, seed: UInt64(hosts))
+        let output = try #require(try F.seal(arrivals))
+        let expected = try F.expected(arrivals)
+        #expect(output.count == expected.values.reduce(0) { $0 + $1.count })
+        #expect(output.from.nanoseconds == expected.values.compactMap(\.first?.time).min())
+        #expect(output.to.nanoseconds == expected.values.compactMap(\.last?.time).max())
+        #expect((output.first, output.last) == (1, LogPosition(arrivals.count)))
+        let samples = try F.open(output)
+        #expect(try F.rows(samples) == expected)
+        #expect(try samples.verify() == output.count)
+        let header = try SampleHeader(decoding: Array(output.bytes.prefix(SampleHeader.bytes)))
+        #expect((header.count, header.from, header.to, header.length) == (output.count, output.from, output.to, output.bytes.count))
+    }
+
+    @Test func `only the series and the time that are wanted are given`() throws {
+        let arrivals = F.mixed(hosts: 5, collections: 50, seed: 9)
+        let samples = try F.open(try #require(try F.seal(arrivals)))
+        let all = try F.expected(arrivals)
+        let one = try F.rows(samples, names: ["bytes"], group: { $0["host"] == "web-3" })
+        #expect(one == all.filter { $0.key.name == "bytes" && $0.key["host"] == "web-3" })
+        let named = try F.rows(samples, names: ["bytes", "byte", "bytesx", "constant", ""])
+        #expect(named == all.filter { ["bytes", "constant"].contains($0.key.name) })
+        let some = try F.rows(samples, rest: { $0.name?.hasPrefix("some_") ?? false })
+        #expect(some == all.filter { $0.key.name?.hasPrefix("some_") ?? false })
+        #expect(try F.rows(samples, names: ["bytes"], from: F.noon + 500_000_000_000_000).isEmpty)
+        // Chunks come whole; those that do not reach into the time do not come.
+        #expect(try F.rows(samples, names: ["late"], from: F.noon, to: .max).values.allSatisfy { $0.last!.time >= F.noon })
+    }
+
+    @Test func `labels may hold anything, in any order, and series without a name or a host have their place`() throws {
+        let time = Timestamp(nanoseconds: F.noon)
+        let series: [Labels] = [
+            .empty, ["host": "a"], ["__name__": "x"], ["__name__": "x", "Zone": "é\u{0}", "a": "\u{10FFFF}"],
+            ["job": "j", "instance": "i", "host": "h"],
+            ["__name__": "x", "hos": "t", "hosts": "t"], ["__name__": "xy"],
+        ]
+        let arrivals = [F.arrival(series.enumerated().map { Sample(series: $1, timestamp: time, value: Double($0)) }, at: 3)]
+        let rows = try F.rows(F.open(try #require(try F.seal(arrivals))))
+        #expect(rows == (try F.expected(arrivals)))
+        #expect(Set(rows.keys) == Set(series))
+    }
+
+    @Test func `a sealer without samples gives nothing, and a damaged arrival is left out whole`() throws {
+        #expect(try F.seal([])?.count == nil)
+        var sealer = SampleSealer()
+        let good = F.arrival([F.sample("a", 1, at: 0)], at: 1)
+        var block = good.block
+        block.bytes[block.bytes.count - 1] ^= 1
+        block.position = 2
+        try sealer.append(good)
+        #expect(throws: SealedError.self) { try sealer.append(Arrival(block)) }
+        #expect(sealer.count == 1)
+        let output = try #require(sealer.finish())
+        #expect((output.count, output.last) == (1, 1))
+    }
+
+    @Test func `a reader behind the sealing is given the same samples as one wire block`() throws {
+        let arrivals = F.mixed(hosts: 3, collections: 30, seed: 5)
+        let samples = try F.open(try #require(try F.seal(arrivals)))
+        let again = F.arrival(try SampleBlock(decoding: samples.wireBlock()).samples(), at: 1)
+        #expect(try F.expected([again]) == (try F.expected(arrivals)))
+    }
+
+    @Test func `a changed byte is found, wherever it is, and nothing traps`() throws {
+        let output = try #require(try F.seal(F.mixed(hosts: 2, collections: 20, seed: 6)))
+        for place in output.bytes.indices {
+            var bytes = output.bytes
+            bytes[place] ^= 1 << UInt8(place % 8)
+            #expect(throws: SealedError.self, "byte \(place)") { try F.open(output, bytes: bytes).verify() }
+        }
+        for length in stride(from: 0, to: output.bytes.count, by: 7) {
+            #expect(throws: SealedError.self) { try F.open(output, bytes: Array(output.bytes.prefix(length))).verify() }
+        }
+    }
+
+    @Test func `node metrics at 10 s take less than 0.8 bytes a sample`() throws {
+        // Counters that grow by chance, gauges, and constants, as in a host's thousand series; docs/performance.md has real ones.
+        var random = F.Random(state: 1)
+        var values = (0..<200).map { Double($0 * 1000) }
+        let arrivals = (0..<360).map { collection in
+            for series in values.indices where series % 5 < 3 {
+                values[series] += Double(random.next() % [64, 4, 2][series % 5])
+            }
+            let time = Double(collection) * 10 + Double(random.next() % 1_000_000) / 1e9
+            return F.arrival(values.enumerated().map { F.sample("m\($0)", $0 % 7 == 0 ? $1 / 100 : $1, at: time) }, at: LogPosition(collection + 1))
+        }
+        let output = try #require(try F.seal(arrivals))
+        #expect(Double(output.bytes.count) / Double(output.count) < 0.5)
+    }
+}
