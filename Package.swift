@@ -91,6 +91,7 @@ let shared: [Target] = [
     system("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
     system("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
     system("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
+    system("CDeflate", pkgConfig: "libdeflate", debian: "libdeflate-dev"),
     system("CZstd", pkgConfig: "libzstd", debian: "libzstd-dev"),
     system("CYaml", pkgConfig: "yaml-0.1", debian: "libyaml-dev"),
     system("CPCRE2", pkgConfig: "libpcre2-8", debian: "libpcre2-dev"),
@@ -122,7 +123,7 @@ let aggregator: [Target] = [
     library(
         "Receiving",
         in: "Aggregator",
-        ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CZlib", "CZstd", logging] + hummingbird
+        ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", "CDeflate", "CZlib", "CZstd", logging] + hummingbird
     ),
     library("Admitting", in: "Aggregator", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring", crypto, logging]),
     library(

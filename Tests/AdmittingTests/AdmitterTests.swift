@@ -55,7 +55,20 @@ struct AdmitterTests {
     }
 
     private func request(_ events: [Event], as principal: Principal = .loopback) -> Submission {
-        Submission(principal: principal, receivedAt: time.now(), content: .events(ClientEvents(events: events)), bodyBytes: 1, inflatedBytes: 1)
+        var encoder = EventBlockEncoder()
+        for event in events { encoder.append(event) }
+        let (from, to) = encoder.bounds
+        let block = AdmittedBlock(
+            kind: .events,
+            bytes: encoder.finish(),
+            count: encoder.count,
+            from: from,
+            to: to,
+            ids: encoder.ownIDs,
+            timestamps: encoder.timestamps
+        )
+        let content = ClientEvents(blocks: [block], sources: encoder.sourceCounts, hosts: Set(encoder.hostNames))
+        return Submission(principal: principal, receivedAt: time.now(), content: .events(content), bodyBytes: 1, inflatedBytes: 1)
     }
 
     private func batch(_ sequence: UInt64, lane: Lane = .logs, host: String = "web-1", blocks: [[UInt8]]? = nil, checksum: UInt64 = 1)
@@ -77,7 +90,7 @@ struct AdmitterTests {
 
     // MARK: JSON clients
 
-    @Test func `events become one block that holds them and their own ids`() async throws {
+    @Test func `events are stored as the blocks that they came in, with their own ids`() async throws {
         var own = event()
         own.id = UUID(high: 3, low: 3)
         let receipt = try await admitter().admit(request([event(), own]))
@@ -113,9 +126,10 @@ struct AdmitterTests {
 
     @Test func `an agent's token speaks for its host in JSON too`() async throws {
         let principal = Principal(name: "web-1", role: .agent, host: "web-1")
-        _ = try await admitter().admit(request([event()], as: principal))
-        #expect(try EventBlock(decoding: try #require(log.batches.first?.blocks.first?.bytes)).hosts[0] == "web-1")
-        await #expect(throws: Refusal.self) { try await admitter().admit(request([event(host: "db-1")], as: principal)) }
+        _ = try await admitter().admit(request([event(host: "web-1")], as: principal))
+        for stranger in [event(host: "db-1"), event()] {
+            await #expect(throws: Refusal.self) { try await admitter().admit(request([event(host: "web-1"), stranger], as: principal)) }
+        }
         #expect(log.batches.count == 1)
     }
 

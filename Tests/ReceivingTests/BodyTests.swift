@@ -13,6 +13,10 @@ struct BodyTests {
         let bench = Bench()
         #expect(try await bench.post("/events", Gzip.compress(Array(good.utf8)), [.contentEncoding: "gzip"]).status == 201)
         #expect(bench.admission.submissions.first?.inflatedBytes == good.utf8.count)
+        #expect(try await bench.post("/events", zstd, [.contentEncoding: "zstd"]).status == 201)
+        #expect(bench.admission.submissions.last?.inflatedBytes == good.utf8.count)
+        #expect(try await bench.post("/events", Array(zstd.dropLast(3)), [.contentEncoding: "zstd"]).status == 400)
+        #expect(try await bench.post("/events", good, [.contentEncoding: "zstd"]).status == 400)
         #expect(try await bench.post("/events", good, [.contentEncoding: "br"]).status == 415)
         #expect(try await bench.post("/events", good, [.contentEncoding: "gzip"]).status == 400)
     }
@@ -43,6 +47,24 @@ struct BodyTests {
         let answer = try await Bench(limits: limits).post("/events", [UInt8](repeating: 0x20, count: 4_000_000))
         #expect(answer.status == 413)
         #expect(answer.headers[.connection] == "close")
+    }
+
+    @Test func `a zstd bomb is refused at the limit`() async throws {
+        // Blocks of one byte repeated 128 KiB times (RFC 8878 §3.1.1.2): 64 MiB in 2 KiB.
+        var bomb: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68]
+        for block in 0..<512 { bomb += [0x02 | (block == 511 ? 1 : 0), 0x00, 0x10, 0x20] }
+        let bench = Bench(limits: ReceivingLimits(inflatedBytesMax: 1 << 20))
+        #expect(try await bench.post("/events/batch", bomb, [.contentEncoding: "zstd"]).status == 413)
+        #expect(bench.budget.bytesHeld == 0)
+        #expect(try await Bench().post("/events/batch", bomb, [.contentEncoding: "zstd"]).status == 400)
+    }
+
+    @Test func `several gzip members are one text, whatever their sizes`() async throws {
+        let bench = Bench()
+        let lines = (0..<50).map { Array((good + String(repeating: " ", count: $0 * 1000) + "\n").utf8) }
+        let body = lines.flatMap { Gzip.compress($0) }
+        #expect(try await bench.post("/events/batch", body, [.contentEncoding: "gzip"]).json["collected"]?.integer == 50)
+        #expect(bench.admission.submissions.first?.inflatedBytes == lines.reduce(0) { $0 + $1.count })
     }
 
     @Test func `a gzip bomb is refused at the limit, told by its trailer or not`() async throws {
@@ -107,3 +129,11 @@ struct BodyTests {
         #expect(bench.budget.bytesHeld == 0)
     }
 }
+
+/// ``good`` as the zstd program packs it.
+private let zstd: [UInt8] = [
+    0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x58, 0xC9, 0x01, 0x00, 0x7B, 0x22, 0x73, 0x6F, 0x75, 0x72, 0x63, 0x65, 0x22, 0x3A, 0x22, 0x73,
+    0x68, 0x6F, 0x70, 0x22, 0x2C, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3A, 0x22, 0x6F, 0x72, 0x64, 0x65, 0x72, 0x2E, 0x70, 0x6C,
+    0x61, 0x63, 0x65, 0x64, 0x22, 0x2C, 0x22, 0x73, 0x65, 0x76, 0x65, 0x72, 0x69, 0x74, 0x79, 0x22, 0x3A, 0x22, 0x69, 0x6E, 0x66,
+    0x6F, 0x22, 0x7D, 0x8E, 0x15, 0xEB, 0xF1,
+]

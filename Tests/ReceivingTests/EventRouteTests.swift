@@ -41,6 +41,13 @@ struct EventRouteTests {
         #expect(bench.admission.events == [Event(timestamp: ManualTime().now(), source: "shop", type: "order.placed", severity: .info)])
     }
 
+    @Test func `an agent's token gives its host to events that name none`() async throws {
+        let bench = Bench(as: .known(Principal(name: "web-1", role: .agent, host: "web-1")))
+        #expect(try await bench.post("/events", good).status == 201)
+        #expect(try await bench.post("/events", #"{"source":"s","type":"t","severity":"info","host":"","x":1}"#).status == 201)
+        #expect(bench.admission.events.map(\.host) == ["web-1", "web-1"])
+    }
+
     @Test func `members without a place of their own are kept in data`() async throws {
         let bench = Bench()
         let body = #"{"source":"s","type":"t","severity":"info","user":{"id": 7},"data":{"a":1},"n":null}"#

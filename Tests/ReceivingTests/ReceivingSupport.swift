@@ -1,4 +1,5 @@
 import Answering
+import Blocks
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
@@ -25,7 +26,7 @@ final class FakeAdmission: SubmissionAdmitting {
     var events: [Event] {
         submissions.flatMap { submission -> [Event] in
             guard case .events(let client) = submission.content else { return [] }
-            return client.events
+            return client.blocks.flatMap { (try? EventBlock(decoding: $0.bytes))?.events() ?? [] }
         }
     }
 
@@ -41,7 +42,8 @@ final class FakeAdmission: SubmissionAdmitting {
         if let receipt { return receipt }
         switch submission.content {
         case .events(let client):
-            return .events(ids: client.events.enumerated().map { $1.id ?? UUID(high: 7, low: UInt64($0)) }, isRepeat: false)
+            let ids = client.blocks.flatMap { block in (0..<block.count).map { block.ids[UInt32($0)] ?? UUID(high: 7, low: UInt64($0)) } }
+            return .events(ids: ids, isRepeat: false)
         case .native(let batches):
             var lanes: [Lane: UInt64] = [:]
             for received in batches { lanes[received.batch.lane] = received.batch.sequence }

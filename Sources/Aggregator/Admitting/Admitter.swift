@@ -1,4 +1,3 @@
-import Blocks
 import Logging
 package import Operating
 package import Telemetry
@@ -37,18 +36,13 @@ package struct Admitter: SubmissionAdmitting {
     // MARK: JSON clients
 
     private func admit(_ request: ClientEvents, _ submission: Submission) async throws(Refusal) -> Receipt {
-        var events = request.events
         if submission.principal.role == .agent, let host = submission.principal.host {
-            for index in events.indices {
-                if events[index].host.isEmpty { events[index].host = host }
-                guard events[index].host == host else {
-                    throw .forbidden("the token \"\(submission.principal.name)\" speaks for the host \(host), not for \(events[index].host)")
-                }
+            // Receiving has given the token's host to events that name none.
+            if let other = request.hosts.first(where: { $0 != host }) {
+                throw .forbidden("the token \"\(submission.principal.name)\" speaks for the host \(host), not for \(other)")
             }
         }
-        var perSource: [String: Int] = [:]
-        for event in events { perSource[event.source, default: 0] += 1 }
-        if case .refused(let source, let wait) = sources.take(perSource, at: time.monotonic()) {
+        if case .refused(let source, let wait) = sources.take(request.sources, at: time.monotonic()) {
             let detail =
                 "the source \"\(source)\" sends more than \(Int(sources.rate)) events a second (limits.events_per_second, burst \(Int(sources.burst))): "
                 + "nothing was stored; send it again after Retry-After"
@@ -57,7 +51,7 @@ package struct Admitter: SubmissionAdmitting {
         let batch = AdmittedBatch(
             origin: .client(name: submission.principal.name, key: request.idempotencyKey),
             receivedAt: submission.receivedAt,
-            blocks: blocks(of: events)
+            blocks: request.blocks
         )
         switch try await append(batch) {
         case .stored(let ids):
@@ -70,21 +64,6 @@ package struct Admitter: SubmissionAdmitting {
             throw .unacceptable("this Idempotency-Key was used for another request: take a new key for each request")
         case .outOfOrder:
             throw .unavailable(retryAfter: .seconds(1), "the log took the events for an agent's batch: send them again")
-        }
-    }
-
-    private func blocks(of events: [Event]) -> [AdmittedBlock] {
-        stride(from: 0, to: events.count, by: AdmittingLimits.rowsPerBlockMax).map { start in
-            let part = events[start..<min(start + AdmittingLimits.rowsPerBlockMax, events.count)]
-            var encoder = EventBlockEncoder()
-            var ids: [UInt32: UUID] = [:]
-            var (from, to) = (Timestamp.distantFuture, Timestamp.distantPast)
-            for (row, event) in part.enumerated() {
-                encoder.append(event)
-                if let id = event.id { ids[UInt32(row)] = id }
-                (from, to) = (min(from, event.timestamp), max(to, event.timestamp))
-            }
-            return AdmittedBlock(kind: .events, bytes: encoder.finish(), count: part.count, from: from, to: to, ids: ids)
         }
     }
 

@@ -29,6 +29,4 @@ package struct AdmittingLimits: Sendable, Hashable {
     static let bucketsMax = 20_000
     /// Agents whose series are counted; those beyond are not limited by series.
     static let censusAgentsMax = 10_000
-    /// Rows of one block made from a JSON request.
-    static let rowsPerBlockMax = 65_536
 }

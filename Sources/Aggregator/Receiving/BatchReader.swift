@@ -1,76 +1,124 @@
 import Answering
-import JSON
+import Glibc
 import Telemetry
 
-/// Many events in one body: a JSON array or NDJSON. A bad element is reported and the others are read: elements are found first, by
-/// brackets and quotes or by lines, and each is then parsed by itself.
-struct BatchReader: Sendable {
+/// Many events in one body: a JSON array or NDJSON. A bad element is reported and the others are read: what the fast scanner does not take is
+/// found by brackets and quotes, or by its line, and parsed by itself.
+struct BatchReader: ~Copyable {
+    private let text: BodyText
     private let limits: ReceivingLimits
-    private let reader: EventReader
+    private var collector: EventCollector
+    /// At most ``ReceivingLimits/errorsListedMax``.
+    private(set) var errors: [Problem.Item] = []
+    private(set) var failed = 0
+    /// Whether no failed element was JSON.
+    private(set) var failedBySyntaxOnly = true
 
-    init(limits: ReceivingLimits, receivedAt: Timestamp) {
-        (self.limits, reader) = (limits, EventReader(limits: limits, receivedAt: receivedAt))
+    init(_ text: BodyText, limits: ReceivingLimits, receivedAt: Timestamp, hostOfNone: String) {
+        (self.text, self.limits) = (text, limits)
+        collector = EventCollector(text, limits: limits, receivedAt: receivedAt, hostOfNone: hostOfNone)
     }
 
-    struct Outcome: Sendable {
-        var events: [Event] = []
-        /// At most ``ReceivingLimits/errorsListedMax``.
-        var errors: [Problem.Item] = []
-        var failed = 0
-        /// Whether no failed element was JSON.
-        var failedBySyntaxOnly = true
-    }
+    /// Events taken.
+    var collected: Int { collector.count }
 
     /// Throws 400 when the array as a whole cannot be read, 413 when it holds too many events.
-    func read(_ body: [UInt8]) throws(Problem) -> Outcome {
-        let bytes = body.span
-        let start = firstByte(of: bytes)
-        guard start < bytes.count else { throw .malformed("the body is empty; send a JSON array of events, or one event a line") }
-        var outcome = Outcome()
-        if bytes[start] == UInt8(ascii: "[") {
-            try readArray(bytes, from: start + 1, into: &outcome)
-        } else {
-            try readLines(bytes, from: start, into: &outcome)
-        }
-        return outcome
+    mutating func read() throws(Problem) {
+        let start = firstByte
+        guard start < text.count else { throw .malformed("the body is empty; send a JSON array of events, or one event a line") }
+        if text.padded[start] == UInt8(ascii: "[") { try readArray(from: start + 1) } else { try readLines(from: start) }
     }
 
-    private func readElement(_ element: Span<UInt8>, into outcome: inout Outcome) throws(Problem) {
-        let index = outcome.events.count + outcome.failed
-        guard index < limits.eventsMax else {
+    consuming func finish(key: String?) -> ClientEvents { collector.finish(key: key) }
+
+    private func makeRoom() throws(Problem) {
+        guard collector.count + failed < limits.eventsMax else {
             throw .tooLarge("the batch holds more than \(limits.eventsMax) events: split it into several requests; nothing was stored")
         }
+    }
+
+    private mutating func readElement(_ element: Range<Int>) throws(Problem) {
+        let index = collector.count + failed
         do {
-            outcome.events.append(try reader.event(in: element))
+            try collector.read(element)
         } catch {
-            outcome.failed += 1
+            failed += 1
             for fault in error.faults {
-                if !fault.isSyntax { outcome.failedBySyntaxOnly = false }
-                guard outcome.errors.count < ReceivingLimits.errorsListedMax else { break }
-                outcome.errors.append(Problem.Item(index: index, pointer: fault.pointer, detail: fault.detail))
+                if !fault.isSyntax { failedBySyntaxOnly = false }
+                guard errors.count < ReceivingLimits.errorsListedMax else { break }
+                errors.append(Problem.Item(index: index, pointer: fault.pointer, detail: fault.detail))
             }
         }
     }
 
-    private func readLines(_ bytes: Span<UInt8>, from start: Int, into outcome: inout Outcome) throws(Problem) {
+    private mutating func readLines(from start: Int) throws(Problem) {
         var lineStart = start
-        while lineStart < bytes.count {
-            var lineEnd = lineStart
-            var isBlank = true
-            while lineEnd < bytes.count, bytes[lineEnd] != UInt8(ascii: "\n") {
-                if bytes[lineEnd] > 0x20 { isBlank = false }
-                lineEnd += 1
+        while lineStart < text.count {
+            // Most lines are one event from their first byte on; blank ones are passed over.
+            if text.padded[lineStart] == UInt8(ascii: "{") {
+                try makeRoom()
+                if let end = collector.scan(at: lineStart, ending: .line) {
+                    lineStart = end + 1
+                    continue
+                }
             }
-            if !isBlank { try readElement(bytes.extracting(lineStart..<lineEnd), into: &outcome) }
+            let lineEnd = endOfLine(from: lineStart)
+            if !isBlank(lineStart..<lineEnd) {
+                try makeRoom()
+                try readElement(lineStart..<lineEnd)
+            }
             lineStart = lineEnd + 1
         }
     }
 
-    private func readArray(_ bytes: Span<UInt8>, from start: Int, into outcome: inout Outcome) throws(Problem) {
-        var (elementStart, index, depth, isInString) = (start, start, 0, false)
-        var isClosed = false
-        scan: while index < bytes.count {
-            let byte = bytes[index]
+    private func endOfLine(from start: Int) -> Int {
+        let length = text.count - start
+        return unsafe text.padded.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, let found = unsafe memchr(base + start, 0x0A, length) else { return text.count }
+            return unsafe UnsafeRawPointer(found) - base
+        }
+    }
+
+    private mutating func readArray(from start: Int) throws(Problem) {
+        var elementStart = start
+        while true {
+            let first = skipBlanks(from: elementStart)
+            var end: Int?
+            if first < text.count, text.padded[first] == UInt8(ascii: "{") {
+                try makeRoom()
+                end = collector.scan(at: first, ending: .element)
+            }
+            if end == nil {
+                let (close, isInString) = endOfElement(from: elementStart)
+                guard let close else {
+                    throw .malformed(
+                        "the array of events is not closed: the body ends \(isInString ? "inside a string" : "before its last ]"); nothing was stored"
+                    )
+                }
+                let isEmptyArray =
+                    text.padded[close] == UInt8(ascii: "]") && collector.count == 0 && failed == 0 && isBlank(elementStart..<close)
+                if !isEmptyArray {
+                    try makeRoom()
+                    try readElement(elementStart..<close)
+                }
+                end = close
+            }
+            guard let end else { return }
+            guard text.padded[end] == UInt8(ascii: ",") else {
+                guard isBlank(end + 1..<text.count) else {
+                    throw .malformed("more text follows after the array of events (byte \(end + 1)); nothing was stored")
+                }
+                return
+            }
+            elementStart = end + 1
+        }
+    }
+
+    /// The comma or bracket behind an element that begins at `start`, counted by brackets and quotes; nil when the body ends before it.
+    private func endOfElement(from start: Int) -> (close: Int?, isInString: Bool) {
+        var (index, depth, isInString) = (start, 0, false)
+        while index < text.count {
+            let byte = text.padded[index]
             if isInString {
                 if byte == UInt8(ascii: "\\") { index += 1 } else if byte == UInt8(ascii: "\"") { isInString = false }
             } else {
@@ -79,38 +127,24 @@ struct BatchReader: Sendable {
                 case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
                 case UInt8(ascii: "}") where depth > 0: depth -= 1
                 case UInt8(ascii: "]") where depth > 0: depth -= 1
-                case UInt8(ascii: "]"):
-                    isClosed = true
-                    break scan
-                case UInt8(ascii: ",") where depth == 0:
-                    try readElement(bytes.extracting(elementStart..<index), into: &outcome)
-                    elementStart = index + 1
+                case UInt8(ascii: "]"): return (index, false)
+                case UInt8(ascii: ",") where depth == 0: return (index, false)
                 default: break
                 }
             }
             index += 1
         }
-        guard isClosed else {
-            throw .malformed(
-                "the array of events is not closed: the body ends \(isInString ? "inside a string" : "before its last ]"); nothing was stored"
-            )
-        }
-        let isEmpty = outcome.events.isEmpty && outcome.failed == 0 && isBlank(bytes.extracting(elementStart..<index))
-        if !isEmpty { try readElement(bytes.extracting(elementStart..<index), into: &outcome) }
-        guard isBlank(bytes.extracting(index + 1..<bytes.count)) else {
-            throw .malformed("more text follows after the array of events (byte \(index + 1)); nothing was stored")
-        }
+        return (nil, isInString)
     }
 
-    /// Behind white space and a byte order mark, which RFC 8259 §8.1 lets a reader pass over.
-    private func firstByte(of bytes: Span<UInt8>) -> Int {
-        var index = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
-        while index < bytes.count, bytes[index] <= 0x20 { index += 1 }
+    /// Behind white space and a byte order mark.
+    private var firstByte: Int { skipBlanks(from: text.start) }
+
+    private func skipBlanks(from start: Int) -> Int {
+        var index = start
+        while index < text.count, text.padded[index] <= 0x20 { index += 1 }
         return index
     }
 
-    private func isBlank(_ bytes: Span<UInt8>) -> Bool {
-        for index in 0..<bytes.count where bytes[index] > 0x20 { return false }
-        return true
-    }
+    private func isBlank(_ range: Range<Int>) -> Bool { skipBlanks(from: range.lowerBound) >= range.upperBound }
 }

@@ -1,37 +1,42 @@
 import Answering
+import CDeflate
 import CZlib
+import CZstd
 import Wire
 
 /// A body's `Content-Encoding`, undone within the limit on inflated bytes.
 ///
-/// Memory grows with what is inflated, in pieces that count against the budget of all requests. A stream that inflates beyond all reason is first
-/// only counted: a bomb is refused without ever being held.
+/// What is good and reasonable is inflated whole by libdeflate, into exactly the room that its trailer names. All else goes piece by piece through
+/// zlib: memory grows with what is inflated, in pieces that count against the budget of all requests, and a stream that inflates beyond all
+/// reason is first only counted, so that a bomb is refused without ever being held.
 enum Inflation {
     /// Throws 415 for an encoding not known here, 413 when more than `bytesMax` would come out, 503 when all requests hold too much, 400 when
     /// the bytes are damaged.
-    static func inflate(_ body: [UInt8], encoding: String?, bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> [UInt8] {
+    static func inflate(_ body: [UInt8], encoding: String?, bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> BodyText {
         switch encoding?.lowercased() {
-        case nil, "", "identity": return body
+        case nil, "", "identity": return BodyText(body)
         case "gzip", "x-gzip": return try gunzip(body, bytesMax: bytesMax, share: share)
-        case let other?: throw .unsupportedMediaType("Content-Encoding \(other) is not read here; send gzip, or leave it out")
+        case "zstd": return try ZstdBody.inflate(body, bytesMax: bytesMax, share: share)
+        case let other?: throw .unsupportedMediaType("Content-Encoding \(other) is not read here; send gzip or zstd, or leave it out")
         }
     }
 
     /// All members of a gzip stream as one text.
-    static func gunzip(_ body: [UInt8], bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> [UInt8] {
+    static func gunzip(_ body: [UInt8], bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> BodyText {
         try refuseBomb(body, bytesMax: bytesMax)
-        if let bytes = try run(body, mode: .keepingWhileReasonable, bytesMax, share) { return bytes }
+        if let text = GzipBody.inflate(body, bytesMax: bytesMax, share: share) { return text }
+        if let bytes = try run(body, mode: .keepingWhileReasonable, bytesMax, share) { return BodyText(bytes) }
         _ = try run(body, mode: .counting, bytesMax, share)
-        return try run(body, mode: .keeping, bytesMax, share) ?? []
+        return BodyText(try run(body, mode: .keeping, bytesMax, share) ?? [])
     }
 
     private enum Mode { case keepingWhileReasonable, counting, keeping }
 
     /// One piece of output; also what a body may inflate to before its ratio is looked at.
     private static let pieceBytes = 1 << 20
-    private static let ratioFreeBytes = 16 << 20
+    static let ratioFreeBytes = 16 << 20
     /// Logs and JSON shrink 5 to 50 times; deflate's limit is 1032.
-    private static let ratioReasonable = 100
+    static let ratioReasonable = 100
 
     /// Nil when `mode` is counting, and when the stream stopped being reasonable.
     private static func run(_ body: [UInt8], mode: Mode, _ bytesMax: Int, _ share: BodyBudget.Share) throws(Problem) -> [UInt8]? {
@@ -101,12 +106,12 @@ enum Inflation {
 
     private static func problem(of error: GzipError) -> Problem { .malformed(error.description) }
 
-    private static let crowded = Problem.unavailable(
+    static let crowded = Problem.unavailable(
         "all requests together hold as many bytes as this aggregator allows: try again; nothing was stored",
         retryAfter: .seconds(1)
     )
 
-    private static func tooLarge(_ bytesMax: Int) -> Problem {
+    static func tooLarge(_ bytesMax: Int) -> Problem {
         .tooLarge("the body inflates to more than \(bytesMax) bytes (limits.inflated_body): split it into several requests; nothing was stored")
     }
 }

@@ -49,7 +49,7 @@ package struct Receiver: Sendable {
         let inflated = try Inflation.gunzip(body, bytesMax: limits.inflatedBytesMax, share: share)
         let batches: [ReceivedBatch]
         do {
-            batches = try Wire.open(frames: inflated)
+            batches = try Wire.open(frames: inflated.padded, count: inflated.count)
         } catch {
             switch error {
             // Nothing is wrong with the data: it waits until this program is upgraded.
@@ -72,17 +72,20 @@ package struct Receiver: Sendable {
 
     private func one(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let key = try idempotencyKey(request)
-        let (body, inflated, share) = try await text(request, context)
-        let event: Event
-        do {
-            event = try EventReader(limits: limits, receivedAt: time.now()).event(in: withoutMark(inflated).span)
-        } catch {
-            failed.increment()
-            let items = error.faults.map { Problem.Item(pointer: $0.pointer, detail: $0.detail) }
-            let detail = items.count == 1 ? items[0].detail : "the event has \(items.count) faults"
-            throw error.faults.contains { $0.isSyntax } ? .malformed(detail, errors: items) : .unacceptable(detail, errors: items)
+        let (body, text, share) = try await text(request, context)
+        let start = text.start
+        var collector = EventCollector(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: context.principal))
+        if collector.scan(at: start, ending: .text) == nil {
+            do {
+                try collector.read(start..<text.count)
+            } catch {
+                failed.increment()
+                let items = error.faults.map { Problem.Item(pointer: $0.pointer, detail: $0.detail) }
+                let detail = items.count == 1 ? items[0].detail : "the event has \(items.count) faults"
+                throw error.faults.contains { $0.isSyntax } ? .malformed(detail, errors: items) : .unacceptable(detail, errors: items)
+            }
         }
-        let ids = try await store([event], key: key, body, inflated.count, context)
+        let ids = try await store(collector.finish(key: key), body, text.count, context)
         withExtendedLifetime(share) {}
         return .json(.created, headers: [.location: "/api/v1/events/\(ids[0])"]) { json in
             json.beginObject()
@@ -94,45 +97,49 @@ package struct Receiver: Sendable {
 
     private func many(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let key = try idempotencyKey(request)
-        let (body, inflated, share) = try await text(request, context)
-        let outcome = try BatchReader(limits: limits, receivedAt: time.now()).read(inflated)
-        failed.increment(by: outcome.failed)
-        guard !outcome.events.isEmpty else { throw nothingCollected(outcome) }
-        let ids = try await store(outcome.events, key: key, body, inflated.count, context)
+        let (body, text, share) = try await text(request, context)
+        var batch = BatchReader(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: context.principal))
+        try batch.read()
+        let (failures, errors) = (batch.failed, batch.errors)
+        failed.increment(by: failures)
+        guard batch.collected > 0 else { throw nothingCollected(failures, errors, bySyntaxOnly: batch.failedBySyntaxOnly) }
+        let ids = try await store(batch.finish(key: key), body, text.count, context)
         withExtendedLifetime(share) {}
         return .json(.created) { json in
             json.beginObject()
             json.member("collected", ids.count)
-            json.member("failed", outcome.failed)
+            json.member("failed", failures)
             json.key("errors")
-            json.array(of: outcome.errors)
+            json.array(of: errors)
             json.endObject()
         }
     }
 
     /// 400 when nothing of the body was JSON, else 422; with the counts of a batch in the document.
-    private func nothingCollected(_ outcome: BatchReader.Outcome) -> Problem {
-        guard outcome.failed > 0 else { return .unacceptable("the batch holds no event") }
-        let detail = "none of the \(outcome.failed) events could be collected; errors lists why"
-        var problem: Problem =
-            outcome.failedBySyntaxOnly ? .malformed(detail, errors: outcome.errors) : .unacceptable(detail, errors: outcome.errors)
-        problem.counts = ["collected": 0, "failed": outcome.failed]
+    private func nothingCollected(_ failures: Int, _ errors: [Problem.Item], bySyntaxOnly: Bool) -> Problem {
+        guard failures > 0 else { return .unacceptable("the batch holds no event") }
+        let detail = "none of the \(failures) events could be collected; errors lists why"
+        var problem: Problem = bySyntaxOnly ? .malformed(detail, errors: errors) : .unacceptable(detail, errors: errors)
+        problem.counts = ["collected": 0, "failed": failures]
         return problem
     }
 
+    /// What stands in for a host that an event does not name: an agent's token speaks for its own.
+    private func host(of principal: Principal) -> String { principal.role == .agent ? principal.host ?? "" : "" }
+
     private func store(
-        _ events: [Event],
-        key: String?,
+        _ events: ClientEvents,
         _ bodyBytes: Int,
         _ inflatedBytes: Int,
         _ context: DoorContext
     ) async throws(Problem) -> [UUID] {
-        let receipt = try await admit(.events(ClientEvents(events: events, idempotencyKey: key)), bodyBytes, inflatedBytes, context)
+        let count = events.count
+        let receipt = try await admit(.events(events), bodyBytes, inflatedBytes, context)
         guard case .events(let ids, let isRepeat) = receipt else { throw .failed("the events were answered as if they were batches") }
-        guard ids.count == events.count else {
+        guard ids.count == count else {
             throw isRepeat
                 ? .unacceptable("this Idempotency-Key was used for another request, of \(ids.count) events: take a new key for each request")
-                : .failed("\(ids.count) identifiers came back for \(events.count) events")
+                : .failed("\(ids.count) identifiers came back for \(count) events")
         }
         collected.increment(by: ids.count)
         return ids
@@ -168,7 +175,7 @@ package struct Receiver: Sendable {
     private func text(
         _ request: Request,
         _ context: DoorContext
-    ) async throws(Problem) -> (bodyBytes: Int, inflated: [UInt8], share: BodyBudget.Share) {
+    ) async throws(Problem) -> (bodyBytes: Int, text: BodyText, share: BodyBudget.Share) {
         try checkContentType(request)
         let (body, share) = try await reader.read(request, context)
         bytesReceived.increment(by: body.count)
@@ -204,10 +211,5 @@ package struct Receiver: Sendable {
             throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
         }
         return key
-    }
-
-    /// RFC 8259 §8.1 lets a reader pass over a byte order mark.
-    private func withoutMark(_ body: [UInt8]) -> [UInt8] {
-        body.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(body.dropFirst(3)) : body
     }
 }

@@ -33,4 +33,6 @@ package struct ReceivingLimits: Sendable, Hashable {
     /// Bytes of a message, and of `data` as compact text: what one row may weigh in a block.
     static let textBytesMax = 1 << 20
     static let tagsMax = 64
+    /// Rows of one block made from a JSON request.
+    static let rowsPerBlockMax = 65_536
 }

@@ -64,7 +64,21 @@ package enum BlockFormat {
 
     /// Puts header, directory and columns together and signs them with the checksum.
     static func assemble(_ kind: BlockKind, rows: Int, from: Int64, to: Int64, columns: [(id: UInt8, bytes: [UInt8])]) -> [UInt8] {
-        let length = columns.reduce(headerBytes + columns.count * 5) { $0 + $1.bytes.count }
+        var bytes = ColumnBuffer<UInt8>()
+        for column in columns { unsafe column.bytes.withUnsafeBufferPointer { unsafe bytes.append($0) } }
+        return assemble(kind, rows: rows, from: from, to: to, columns: columns.map { ($0.id, $0.bytes.count) }, bytes: bytes)
+    }
+
+    /// The same where the columns lie one after the other already.
+    static func assemble(
+        _ kind: BlockKind,
+        rows: Int,
+        from: Int64,
+        to: Int64,
+        columns: [(id: UInt8, length: Int)],
+        bytes: borrowing ColumnBuffer<UInt8>
+    ) -> [UInt8] {
+        let length = headerBytes + columns.count * 5 + bytes.count
         precondition(rows <= rowsMax && length <= Int(UInt32.max), "a block holds at most \(rowsMax) rows and 4 GiB")
         var block = [UInt8]()
         block.reserveCapacity(length)
@@ -79,9 +93,9 @@ package enum BlockFormat {
         block.appendLittleEndian(UInt64(bitPattern: rows == 0 ? 0 : to))
         for column in columns {
             block.append(column.id)
-            block.appendLittleEndian(UInt32(column.bytes.count))
+            block.appendLittleEndian(UInt32(column.length))
         }
-        for column in columns { block += column.bytes }
+        unsafe bytes.withElements { unsafe block.append(contentsOf: $0) }
         let sum = checksum(of: block.span)
         for index in 0..<8 { block[8 + index] = UInt8(truncatingIfNeeded: sum >> UInt64(8 * index)) }
         return block

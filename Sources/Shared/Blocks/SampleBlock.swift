@@ -92,20 +92,20 @@ package struct SampleBlock: Sendable {
 }
 
 /// Writes samples into the columns of a block, row by row.
-package struct SampleBlockEncoder: Sendable {
+package struct SampleBlockEncoder: ~Copyable, Sendable {
     package private(set) var count = 0
     private var strings = StringTable()
-    private var seriesBytes: [UInt8] = []
+    private var seriesBytes = ColumnBuffer<UInt8>()
     private var seriesCodes: [Labels: Int] = [:]
     private var lastBits: [UInt64] = []
-    private var rows: [UInt8] = []
+    private var rows = ColumnBuffer<UInt8>()
     private var previousSeries = 0
     private var first: Int64 = 0
     private var previous: Int64 = 0
     private var earliest = Int64.max
     private var latest = Int64.min
-    private var times: [UInt8] = []
-    private var values: [UInt8] = []
+    private var times = ColumnBuffer<UInt8>()
+    private var values = ColumnBuffer<UInt8>()
 
     package init() {}
 
@@ -130,8 +130,8 @@ package struct SampleBlockEncoder: Sendable {
         lastBits.append(0)
         seriesBytes.appendVarint(UInt64(labels.pairs.count))
         for pair in labels.pairs {
-            seriesBytes.appendVarint(UInt64(strings.code(of: pair.name.utf8Span.span)))
-            seriesBytes.appendVarint(UInt64(strings.code(of: pair.value.utf8Span.span)))
+            seriesBytes.appendVarint(UInt64(strings.code(of: pair.name)))
+            seriesBytes.appendVarint(UInt64(strings.code(of: pair.value)))
         }
         return code
     }
@@ -146,19 +146,19 @@ package struct SampleBlockEncoder: Sendable {
     /// The block's bytes. The encoder can be appended to further and finished again.
     package func finish() -> [UInt8] {
         typealias Column = BlockFormat.SampleColumn
-        var (stringColumn, seriesColumn, timestamps) = ([UInt8](), [UInt8](), [UInt8]())
-        strings.encode(into: &stringColumn)
-        seriesColumn.appendVarint(UInt64(lastBits.count))
-        if count > 0 { timestamps.appendZigzag(first &- earliest) }
-        return BlockFormat.assemble(
-            .samples,
-            rows: count,
-            from: earliest,
-            to: latest,
-            columns: [
-                (Column.strings.rawValue, stringColumn), (Column.series.rawValue, seriesColumn + seriesBytes), (Column.rows.rawValue, rows),
-                (Column.timestamps.rawValue, timestamps + times), (Column.values.rawValue, values),
-            ]
-        )
+        var writer = BlockWriter(bytes: strings.bytes + seriesBytes.count + rows.count + times.count + values.count + 40)
+        strings.encode(into: &writer.bytes)
+        writer.close(Column.strings.rawValue)
+        writer.bytes.appendVarint(UInt64(lastBits.count))
+        writer.bytes.append(seriesBytes)
+        writer.close(Column.series.rawValue)
+        writer.bytes.append(rows)
+        writer.close(Column.rows.rawValue)
+        if count > 0 { writer.bytes.appendZigzag(first &- earliest) }
+        writer.bytes.append(times)
+        writer.close(Column.timestamps.rawValue)
+        writer.bytes.append(values)
+        writer.close(Column.values.rawValue)
+        return writer.finish(.samples, rows: count, from: earliest, to: latest)
     }
 }

@@ -45,13 +45,22 @@ package struct ReceivedBatch: Sendable, Hashable {
     package init(batch: Batch, checksum: UInt64) { (self.batch, self.checksum) = (batch, checksum) }
 }
 
-/// The good events of a JSON request, as they were sent.
+/// The good events of a JSON request: encoded as they were read, and what must be known to admit them.
 package struct ClientEvents: Sendable {
-    package var events: [Event]
+    /// In the order of the request.
+    package var blocks: [AdmittedBlock]
+    /// How many events have each source.
+    package var sources: [String: Int]
+    /// The different hosts; empty stands for events that name none.
+    package var hosts: Set<String>
     /// The `Idempotency-Key` header.
     package var idempotencyKey: String?
 
-    package init(events: [Event], idempotencyKey: String? = nil) { (self.events, self.idempotencyKey) = (events, idempotencyKey) }
+    package init(blocks: [AdmittedBlock], sources: [String: Int], hosts: Set<String>, idempotencyKey: String? = nil) {
+        (self.blocks, self.sources, self.hosts, self.idempotencyKey) = (blocks, sources, hosts, idempotencyKey)
+    }
+
+    package var count: Int { blocks.reduce(0) { $0 + $1.count } }
 }
 
 /// What passed every check and may be stored.
@@ -83,8 +92,19 @@ package struct AdmittedBlock: Sendable, Hashable {
     package var to: Timestamp
     /// The clients' own event ids in it, by row; empty when there are none. The store keeps them unique.
     package var ids: [UInt32: UUID]
+    /// Nanoseconds by row, where whoever encoded the block kept them: identifiers are derived from them without decoding it. Empty where not.
+    package var timestamps: [Int64]
 
-    package init(kind: BlockKind, bytes: [UInt8], count: Int, from: Timestamp, to: Timestamp, ids: [UInt32: UUID] = [:]) {
-        (self.kind, self.bytes, self.count, self.from, self.to, self.ids) = (kind, bytes, count, from, to, ids)
+    package init(
+        kind: BlockKind,
+        bytes: [UInt8],
+        count: Int,
+        from: Timestamp,
+        to: Timestamp,
+        ids: [UInt32: UUID] = [:],
+        timestamps: [Int64] = []
+    ) {
+        (self.kind, self.bytes, self.count, self.from, self.to) = (kind, bytes, count, from, to)
+        (self.ids, self.timestamps) = (ids, timestamps)
     }
 }

@@ -49,12 +49,14 @@ package enum Wire {
     }
 
     /// The same for a body that is inflated already.
-    package static func open(frames bytes: [UInt8]) throws(WireError) -> [ReceivedBatch] {
-        guard !bytes.isEmpty else { throw .malformed("there is no batch in it") }
+    /// - Parameter count: how many of the bytes are meant; nil: all of them.
+    package static func open(frames bytes: [UInt8], count: Int? = nil) throws(WireError) -> [ReceivedBatch] {
+        let count = count ?? bytes.count
+        guard count > 0 else { throw .malformed("there is no batch in it") }
         var batches = [ReceivedBatch]()
         var start = 0
-        while start < bytes.count {
-            let (batch, end) = try batch(in: bytes, at: start)
+        while start < count {
+            let (batch, end) = try batch(in: bytes, at: start, through: count)
             batches.append(batch)
             start = end
         }
@@ -98,18 +100,18 @@ package enum Wire {
         return Checksum.xxh64(bytes.extracting(start + 16..<end), seed: seed)
     }
 
-    private static func batch(in bytes: [UInt8], at start: Int) throws(WireError) -> (ReceivedBatch, end: Int) {
-        guard bytes.count - start >= headerBytes, bytes[start...].starts(with: magic) else { throw .notABatch(offset: start) }
+    private static func batch(in bytes: [UInt8], at start: Int, through last: Int) throws(WireError) -> (ReceivedBatch, end: Int) {
+        guard last - start >= headerBytes, bytes[start..<last].starts(with: magic) else { throw .notABatch(offset: start) }
         let version = bytes[start + 4]
         guard version <= Self.version else { throw .newer(version: version) }
         guard version == 1 else { throw .malformed("version \(version) was never written") }
         do throws(BlockError) {
             let span = bytes.span
-            var cursor = ByteCursor(start + 8..<bytes.count)
+            var cursor = ByteCursor(start + 8..<last)
             let checksum = try cursor.littleEndian64(in: span)
             let length = Int(try cursor.littleEndian32(in: span))
-            guard length >= headerBytes, length <= bytes.count - start else {
-                throw .malformed("a batch says \(length) bytes where \(bytes.count - start) are left")
+            guard length >= headerBytes, length <= last - start else {
+                throw .malformed("a batch says \(length) bytes where \(last - start) are left")
             }
             guard Wire.checksum(of: span, at: start, end: start + length) == checksum else { throw .checksum }
             guard let lane = Lane(rawValue: bytes[start + 5]) else { throw .malformed("lane \(bytes[start + 5]) is unknown") }
