@@ -2,6 +2,7 @@ import Answering
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import JSON
 import NIOCore
 import Receiving
 import Telemetry

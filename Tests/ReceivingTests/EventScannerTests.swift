@@ -14,7 +14,8 @@ struct EventScannerTests {
 
     /// What the scanner makes of a text; nil when it leaves it alone.
     private func scanned(_ bytes: [UInt8], _ ending: EventScanner.Ending = .text, limits: ReceivingLimits = ReceivingLimits()) throws -> Event? {
-        var (scanner, encoder) = (EventScanner(limits: limits, receivedAt: now), EventBlockEncoder())
+        var scanner = EventScanner(limits: limits, receivedAt: now)
+        var encoder = EventBlockEncoder()
         guard scanner.append(BodyText(bytes), at: 0, ending: ending, to: &encoder) != nil else {
             #expect(encoder.count == 0)
             return nil
@@ -122,7 +123,9 @@ struct EventScannerTests {
             "2025-11-01T12:34:56.1Z", "2025-11-01T12:34:00Z", "2025-11-01T12:35:59.999999999Z", "2025-10-01T12:35:01Z", "1970-01-01T00:00:01Z",
         ]
         let body = BodyText(Array(times.map { "{\(base),\"timestamp\":\"\($0)\"}\n" }.joined().utf8))
-        var (scanner, encoder, offset) = (EventScanner(limits: ReceivingLimits(), receivedAt: now), EventBlockEncoder(), 0)
+        var scanner = EventScanner(limits: ReceivingLimits(), receivedAt: now)
+        var encoder = EventBlockEncoder()
+        var offset = 0
         while offset < body.count { offset = try #require(scanner.append(body, at: offset, ending: .line, to: &encoder)) + 1 }
         #expect(encoder.timestamps == (try times.map { try #require(Timestamp(rfc3339: $0)).nanoseconds }))
     }
