@@ -52,7 +52,11 @@ extension Evaluator {
             return .vector(try vector(argument, over: frame).droppingNames().mapped { CalendarFunctions.value(function, at: $0) })
         default:
             if let compute = RangeFunctions.function(function) {
-                return .vector(try windowed(arguments[0], over: frame, keepingName: function == .lastOverTime) { window, _ in compute(window) })
+                return .vector(
+                    try windowed(arguments[0], over: frame, keepingName: function == .lastOverTime, aspect: function.aspect) { window, _ in
+                        compute(window)
+                    }
+                )
             }
             guard let compute = ElementFunctions.function(function) else { throw .invalid("\(function.rawValue) is not known") }
             return .vector(try vector(arguments[0], over: frame).droppingNames().mapped(compute))

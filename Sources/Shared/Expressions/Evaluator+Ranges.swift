@@ -10,8 +10,12 @@ struct Window {
     let end: Int64
     /// The moment of the evaluation; later or earlier than `end` by the selector's shift.
     let evaluatedAt: Int64
+    /// As in ``SeriesSamples/counts``.
+    var counts: [Double]?
 
     var count: Int { upper - lower }
+    /// How many samples the points stand for.
+    var samples: Double { counts.map { $0[lower..<upper].reduce(0, +) } ?? Double(count) }
     var slice: ArraySlice<Point> { points[lower..<upper] }
     var first: Point { points[lower] }
     var last: Point { points[upper - 1] }
@@ -25,15 +29,18 @@ extension Evaluator {
         let inner: Frame
     }
 
-    private mutating func ranges(of node: Node, over frame: Frame) throws(EvaluationError) -> Ranges {
+    private mutating func ranges(of node: Node, over frame: Frame, aspect: SampleAspect) throws(EvaluationError) -> Ranges {
         switch node {
         case .range(let selector, let range):
             let inner = frame.shifted(by: selector.shift, in: outer)
-            let read = Reads.read(of: selector, window: range, over: inner)
-            var loaded = try source.select(selector.matchers, from: read.from, to: read.to)
+            let read = Reads.read(of: selector, window: range, over: inner, aspect: aspect)
+            var loaded = try source.select(selector.matchers, from: read.from, to: read.to, aspect: aspect)
             try checkSeries(loaded.count)
             try spend(loaded.reduce(0) { $0 + $1.points.count })
             for index in loaded.indices where loaded[index].points.contains(where: { Staleness.isMarker($0.value) }) {
+                if let counts = loaded[index].counts {
+                    loaded[index].counts = zip(loaded[index].points, counts).compactMap { Staleness.isMarker($0.value) ? nil : $1 }
+                }
                 loaded[index].points.removeAll { Staleness.isMarker($0.value) }
             }
             return Ranges(series: loaded, range: range, inner: inner)
@@ -62,9 +69,10 @@ extension Evaluator {
         _ node: Node,
         over frame: Frame,
         keepingName: Bool = false,
+        aspect: SampleAspect = .last,
         _ compute: (Window, _ step: Int) -> Double?
     ) throws(EvaluationError) -> Grid {
-        let ranges = try ranges(of: node, over: frame)
+        let ranges = try ranges(of: node, over: frame, aspect: aspect)
         try spend(ranges.series.count * frame.count)
         var grid = Grid(width: frame.count)
         for series in ranges.series {
@@ -81,7 +89,8 @@ extension Evaluator {
                     upper: upper,
                     start: start,
                     end: end,
-                    evaluatedAt: frame.time(step)
+                    evaluatedAt: frame.time(step),
+                    counts: series.counts
                 )
                 guard let value = compute(window, step) else { continue }
                 if row < 0 { row = grid.appendAbsent(series.series) }
@@ -93,7 +102,7 @@ extension Evaluator {
 
     /// The points of a range vector at one moment: what an expression that is nothing but a range is worth.
     mutating func matrix(_ node: Node, over frame: Frame) throws(EvaluationError) -> [SeriesSamples] {
-        let ranges = try ranges(of: node, over: frame)
+        let ranges = try ranges(of: node, over: frame, aspect: .last)
         let end = ranges.inner.last
         let start = end.saturatingSubtract(ranges.range)
         return ranges.series.compactMap { series in

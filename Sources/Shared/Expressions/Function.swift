@@ -26,6 +26,16 @@ enum Function: String, Sendable, CaseIterable {
     case stdvarOverTime = "stdvar_over_time"
     case sumOverTime = "sum_over_time"
 
+    /// Which number it wants of points that stand for several samples.
+    var aspect: SampleAspect {
+        switch self {
+        case .rate, .increase, .irate, .resets, .maxOverTime: .maximum
+        case .minOverTime: .minimum
+        case .sumOverTime, .avgOverTime, .countOverTime: .sum
+        default: .last
+        }
+    }
+
     struct Signature {
         let arguments: [ExpressionType]
         /// How many of the arguments must be given.

@@ -16,7 +16,7 @@ enum RangeFunctions {
         case .sumOverTime: { sum($0) }
         case .minOverTime: { window in window.slice.reduce(Double.nan) { $1.value < $0 || $0.isNaN ? $1.value : $0 } }
         case .maxOverTime: { window in window.slice.reduce(Double.nan) { $1.value > $0 || $0.isNaN ? $1.value : $0 } }
-        case .countOverTime: { Double($0.count) }
+        case .countOverTime: { $0.samples }
         case .lastOverTime: { $0.last.value }
         case .presentOverTime: { _ in 1 }
         case .stdvarOverTime: { variance($0) }
@@ -92,6 +92,7 @@ enum RangeFunctions {
     }
 
     private static func average(_ window: Window) -> Double {
+        if window.counts != nil { return sum(window) / window.samples }
         var (mean, count) = (CompensatedSum(), 0.0)
         for index in window.lower..<window.upper {
             let value = window.points[index].value

@@ -2,11 +2,12 @@ import Telemetry
 
 /// What the selectors of a tree read over a frame: the same arithmetic lists it beforehand and reads it during the evaluation.
 enum Reads {
-    static func read(of selector: Selector, window: Int64, over inner: Frame) -> SelectorRead {
+    static func read(of selector: Selector, window: Int64, over inner: Frame, aspect: SampleAspect = .last) -> SelectorRead {
         SelectorRead(
             matchers: selector.matchers,
             from: Timestamp(nanoseconds: inner.first.saturatingSubtract(window)),
-            to: Timestamp(nanoseconds: inner.last)
+            to: Timestamp(nanoseconds: inner.last),
+            aspect: aspect
         )
     }
 
@@ -29,6 +30,7 @@ enum Reads {
         over frame: Frame,
         outer: Frame,
         options: EvaluationOptions,
+        aspect: SampleAspect = .last,
         into reads: inout [SelectorRead]
     ) throws(EvaluationError) {
         switch node {
@@ -36,12 +38,15 @@ enum Reads {
         case .selector(let selector):
             reads.append(read(of: selector, window: options.lookback.wholeNanoseconds, over: frame.shifted(by: selector.shift, in: outer)))
         case .range(let selector, let range):
-            reads.append(read(of: selector, window: range, over: frame.shifted(by: selector.shift, in: outer)))
+            reads.append(read(of: selector, window: range, over: frame.shifted(by: selector.shift, in: outer), aspect: aspect))
         case .subquery(let subquery):
             let steps = try steps(of: subquery, over: frame.shifted(by: subquery.shift, in: outer), options: options)
             if steps.count > 0 { try collect(subquery.inner, over: steps, outer: outer, options: options, into: &reads) }
         case .negated(let inner): try collect(inner, over: frame, outer: outer, options: options, into: &reads)
-        case .call(_, let arguments): for argument in arguments { try collect(argument, over: frame, outer: outer, options: options, into: &reads) }
+        case .call(let function, let arguments):
+            for argument in arguments {
+                try collect(argument, over: frame, outer: outer, options: options, aspect: function.aspect, into: &reads)
+            }
         case .aggregate(let aggregate):
             if let parameter = aggregate.parameter { try collect(parameter, over: frame, outer: outer, options: options, into: &reads) }
             try collect(aggregate.argument, over: frame, outer: outer, options: options, into: &reads)
