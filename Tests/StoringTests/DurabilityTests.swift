@@ -158,7 +158,7 @@ struct DurabilityTests {
         let log = try await fixture.open()
         for sequence in 1...3 as ClosedRange<UInt64> { _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")])) }
         await log.close()
-        try Connection(path: fixture.config.databasePath).execute("UPDATE blocks SET bytes = zeroblob(100) WHERE position = 2")
+        try Connection(path: fixture.config.databasePath).execute("UPDATE arrivals SET bytes = zeroblob(100) WHERE position = 2")
         let again = try await fixture.open()
         #expect(try await F.messages(again) == ["1", "3"])
         #expect(await again.status().setAside == 1)

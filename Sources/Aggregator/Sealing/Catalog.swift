@@ -9,13 +9,29 @@ package struct Catalog: Sendable {
     package var arrivals: [Arrival]
     /// In no order; of all kinds and resolutions.
     package var sealed: [SealedBlock]
-    /// Which sealed blocks of events may hold a word; blocks that are in none of them are looked into.
+    /// Which sealed blocks of events may hold a word.
     package var words: [WordGroup]
+    /// The same for blocks that wait for a group, by number. A block that is in neither is looked into.
+    package var filters: [UInt64: WordFilter]
     /// The last position that is on disk.
     package var end: LogPosition
 
-    package init(arrivals: [Arrival] = [], sealed: [SealedBlock] = [], words: [WordGroup] = [], end: LogPosition = 0) {
-        (self.arrivals, self.sealed, self.words, self.end) = (arrivals, sealed, words, end)
+    package init(
+        arrivals: [Arrival] = [],
+        sealed: [SealedBlock] = [],
+        words: [WordGroup] = [],
+        filters: [UInt64: WordFilter] = [:],
+        end: LogPosition = 0
+    ) {
+        (self.arrivals, self.sealed, self.words, self.filters, self.end) = (arrivals, sealed, words, filters, end)
+    }
+
+    /// Numbers of the sealed blocks that certainly do not hold all of these words (``Words``). Reads: from a thread that may block.
+    package func blocks(withoutAll hashes: [UInt64]) throws(LogError) -> Set<UInt64> {
+        var without = Set<UInt64>()
+        for group in words { without.formUnion(Set(group.blocks).subtracting(try group.candidates(hashes))) }
+        for (number, filter) in filters where !hashes.allSatisfy(filter.mayHold) { without.insert(number) }
+        return without
     }
 }
 

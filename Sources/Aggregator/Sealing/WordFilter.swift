@@ -26,6 +26,13 @@ package struct WordFilter: Sendable, Hashable {
         }
     }
 
+    /// A filter that was stored; nil when the bytes are not of one.
+    package init?(stored bytes: [UInt8]) {
+        let bits = bytes.count * 8
+        guard bits.nonzeroBitCount == 1, (1024...1 << 24).contains(bits) else { return nil }
+        (bitCount, self.bytes) = (bits, bytes)
+    }
+
     /// Which bit. Stored filters depend on it, so it never changes.
     package static func bit(_ index: Int, of hash: UInt64, in bitCount: Int) -> Int {
         let step = (hash >> 32 | hash << 32) | 1
@@ -40,32 +47,41 @@ package struct WordFilter: Sendable, Hashable {
     }
 }
 
-/// Filters of up to 64 sealed blocks, cut into rows: row n holds bit n of each block, block k in bit k of an 8-byte little-endian number. So one word
-/// reads six short rows, not every block's filter.
+/// Filters of up to 64 sealed blocks, cut into rows: row n holds bit n of each block, block k in bit k of a little-endian number of 1, 2, 4 or 8 bytes, as
+/// many as the blocks need. So one word reads six short rows, not every block's filter.
 package final class WordGroup: Sendable {
     package static let blocksMax = 64
 
     /// Numbers of the sealed blocks, by bit.
     package let blocks: [UInt64]
     package let bitCount: Int
-    /// `bitCount × 8` bytes.
+    /// `bitCount` rows.
     private let rows: any SealedBytes
+    private let rowBytes: Int
 
     package init(blocks: [UInt64], bitCount: Int, rows: any SealedBytes) {
-        precondition(blocks.count <= Self.blocksMax && bitCount.nonzeroBitCount == 1 && rows.count == bitCount * 8, "a group of words does not fit")
+        rowBytes = WordGroup.rowBytes(blocks.count)
+        precondition(
+            blocks.count <= Self.blocksMax && bitCount.nonzeroBitCount == 1 && rows.count == bitCount * rowBytes,
+            "a group of words does not fit"
+        )
         (self.blocks, self.bitCount, self.rows) = (blocks, bitCount, rows)
     }
+
+    /// Bytes of a row for so many blocks.
+    package static func rowBytes(_ blocks: Int) -> Int { blocks <= 8 ? 1 : blocks <= 16 ? 2 : blocks <= 32 ? 4 : 8 }
 
     /// The rows of filters that all have `bitCount` bits.
     package static func encode(_ filters: [WordFilter]) -> [UInt8] {
         precondition(filters.count <= blocksMax, "a group holds at most \(blocksMax) blocks")
         guard let bitCount = filters.first?.bitCount else { return [] }
         precondition(filters.allSatisfy { $0.bitCount == bitCount }, "filters of one group have one size")
-        var rows = [UInt8](repeating: 0, count: bitCount * 8)
+        let rowBytes = rowBytes(filters.count)
+        var rows = [UInt8](repeating: 0, count: bitCount * rowBytes)
         for (block, filter) in filters.enumerated() {
             let (place, mask) = (block / 8, UInt8(1) << UInt8(block % 8))
             for index in filter.bytes.indices where filter.bytes[index] != 0 {
-                for bit in 0..<8 where filter.bytes[index] & 1 << UInt8(bit) != 0 { rows[(index * 8 + bit) * 8 + place] |= mask }
+                for bit in 0..<8 where filter.bytes[index] & 1 << UInt8(bit) != 0 { rows[(index * 8 + bit) * rowBytes + place] |= mask }
             }
         }
         return rows
@@ -77,7 +93,7 @@ package final class WordGroup: Sendable {
         for hash in hashes {
             for index in 0..<WordFilter.hashes where mask != 0 {
                 let bit = WordFilter.bit(index, of: hash, in: bitCount)
-                let row = try rows.read(bit * 8..<bit * 8 + 8)
+                let row = try rows.read(bit * rowBytes..<(bit + 1) * rowBytes)
                 mask &= row.indices.reduce(0) { $0 | UInt64(row[$1]) << UInt64(8 * $1) }
             }
         }

@@ -23,7 +23,7 @@ enum BlockRow {
         b.position, b.kind, b.rows, b.from_ns, b.to_ns, b.received_ns, b.lane, b.sequence, b.block, b.length, b.encoding, b.repeated, b.bytes, \
         o.agent, o.host, o.tags
         """
-    static let tables = "blocks b LEFT JOIN origins o ON o.id = b.origin"
+    static let tables = "arrivals b LEFT JOIN origins o ON o.id = b.origin"
 
     /// Bytes that a block may take after decompression: a damaged length must not take all memory.
     private static let lengthMax: Int64 = 1 << 30

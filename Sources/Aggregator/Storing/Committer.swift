@@ -1,6 +1,7 @@
 import Logging
 import Operating
 import SQLite
+import Sealing
 import Telemetry
 
 /// The one writer. Whoever has put a ticket into the queue calls ``commit()``; the first call takes all that is queued and commits it once,
@@ -15,13 +16,26 @@ actor Committer {
         var beforeCommit: (@Sendable (String) throws(SQLiteError) -> Void)?
     }
 
+    /// What the journal says at the start.
+    struct Opened: Sendable {
+        var id: UUID
+        var opens: UInt64
+        var end: LogPosition
+        /// Damaged blocks that are no longer read.
+        var setAside: Int
+        /// Where a file that was no database any more has gone.
+        var moved: String?
+        var segments: [SegmentRow]
+        var sealed: [SealedRow]
+        var filters: [(number: UInt64, segment: UInt64, filter: WordFilter)]
+        var groups: [WordGroupRow]
+        var lastNumber: UInt64
+        var watermarks: [UUID: Acknowledgement]
+        var purged: [BlockKind: CatalogBook.Purged]
+    }
+
     /// WAL bytes after which it is checkpointed between two rounds.
     private static let checkpointBytes = 4 << 20
-    /// WAL bytes after which the committer waits for readers, so that the WAL cannot grow for ever under them.
-    private static let restartBytes = 64 << 20
-    /// Blocks at the end that are read again after the file was reopened.
-    private static let verifiedMax = 64
-    static let deletedPerStep = 256
 
     private let executor = BlockingExecutor(label: "log.commit")
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -30,13 +44,15 @@ actor Committer {
     private let newID: UUID
     private let queue: AppendQueue
     private let feed: LogFeed
-    private let disk: Disk
-    private let time: any TimeSource
+    let book: CatalogBook
+    private let clientSequence: @Sendable () -> UInt64
+    let disk: Disk
+    let time: any TimeSource
     let counters: LogCounters
     let logger: Logger
     private var tables: LogTables?
     private var isClosed = false
-    private var walBytes = 0
+    var walBytes = 0
     /// The last failure of the disk, until a commit succeeds; for the status.
     private(set) var problem: String?
 
@@ -45,18 +61,21 @@ actor Committer {
         newID: UUID,
         queue: AppendQueue,
         feed: LogFeed,
+        book: CatalogBook,
+        clientSequence: @escaping @Sendable () -> UInt64,
         disk: Disk,
         time: any TimeSource,
         counters: LogCounters,
         logger: Logger
     ) {
         (self.config, self.newID, self.queue, self.feed, self.disk) = (config, newID, queue, feed, disk)
+        (self.book, self.clientSequence) = (book, clientSequence)
         (self.time, self.counters, self.logger) = (time, counters, logger)
     }
 
     /// Opens the file for the first time. SQLite takes back by itself what a killed process left in the WAL. A file that is no database any
     /// more is moved out of the way, and a new one begun; agents go on where they are.
-    func open() throws(LogError) -> (id: UUID, opens: UInt64, setAside: [LogPosition], moved: String?) {
+    func open() throws(LogError) -> Opened {
         do throws(SQLiteError) {
             do throws(SQLiteError) { return try openFile(moved: nil) } catch {
                 guard error.isCorrupt else { throw error }
@@ -72,17 +91,30 @@ actor Committer {
         }
     }
 
-    private func openFile(moved: String?) throws(SQLiteError) -> (id: UUID, opens: UInt64, setAside: [LogPosition], moved: String?) {
+    private func openFile(moved: String?) throws(SQLiteError) -> Opened {
         let tables = try LogTables(
             Connection(path: config.databasePath, options: LogSchema.connectionOptions()),
             config: config,
             newID: newID,
             countsOpen: true
         )
-        let setAside = try tables.connection.query("SELECT position FROM set_aside") { (row) throws(SQLiteError) in row.unsigned(0) }
+        let setAside = try tables.connection.first("SELECT count(*) FROM set_aside") { (row) throws(SQLiteError) in Int(row.integer(0)) }
         self.tables = tables
-        publish(tables)
-        return (tables.id, tables.opens, setAside, moved)
+        let opened = Opened(
+            id: tables.id,
+            opens: tables.opens,
+            end: tables.end,
+            setAside: setAside ?? 0,
+            moved: moved,
+            segments: try tables.segments(),
+            sealed: try tables.sealedRows(),
+            filters: try tables.wordFilters(),
+            groups: try tables.wordGroups(),
+            lastNumber: try tables.lastNumber(),
+            watermarks: try tables.allWatermarks(),
+            purged: try tables.allPurged()
+        )
+        return opened
     }
 
     /// One round, if there is anything to do.
@@ -119,25 +151,37 @@ actor Committer {
         let before = tables.end
         do throws(SQLiteError) {
             let results = try tables.connection.transaction { () throws(SQLiteError) in
-                var results = [Result<AppendOutcome, LogError>]()
-                for ticket in tickets {
-                    do throws(SQLiteError) { results.append(.success(try tables.append(ticket.request, at: now))) } catch {
-                        // What the disk refused concerns the whole transaction; all else only this request.
-                        if error.isFull || error.isInputOutput || error.isCorrupt || !tables.connection.isInTransaction { throw error }
-                        results.append(.failure(.failed("the log refused one request: \(error)")))
-                    }
-                }
+                let results = try append(tickets, to: tables, at: now)
                 try disk.beforeCommit?("commit")
                 return results
             }
-            // Each commit writes whole pages: some of the tables and of their indices, besides the bytes.
-            walBytes += bytes + 65_536
+            // Each commit writes whole pages: some of the tables, besides the bytes.
+            walBytes += bytes / 2 + 32_768
             publish(tables)
             return results
         } catch {
             tables.rollBack(to: before)
             throw failure(error)
         }
+    }
+
+    /// Small requests come last, put together; the outcomes are in the order of the tickets.
+    private func append(_ tickets: [Ticket], to tables: LogTables, at now: Timestamp) throws(SQLiteError) -> [Result<AppendOutcome, LogError>] {
+        var results = [Result<AppendOutcome, LogError>?](repeating: nil, count: tickets.count)
+        for (index, ticket) in tickets.enumerated() {
+            if case .small = ticket.request.origin { continue }
+            do throws(SQLiteError) { results[index] = .success(try tables.append(ticket.request, at: now)) } catch {
+                // What the disk refused concerns the whole transaction; all else only this request.
+                if error.isFull || error.isInputOutput || error.isCorrupt || !tables.connection.isInTransaction { throw error }
+                results[index] = .failure(.failed("the log refused one request: \(error)"))
+            }
+        }
+        if results.contains(where: { $0 == nil }) {
+            var small = SmallRequests(tables, sequence: clientSequence(), at: now)
+            for (index, ticket) in tickets.enumerated() where results[index] == nil { results[index] = .success(try small.append(ticket.request)) }
+            try small.finish()
+        }
+        return results.compactMap { $0 }
     }
 
     /// Runs one transaction that is not a request's.
@@ -162,21 +206,6 @@ actor Committer {
         do { return try body(tables.connection) } catch { throw failure(error) }
     }
 
-    /// A block was found damaged: it is not read again, and its bytes stay for whoever wants to look.
-    func setAside(_ position: LogPosition, detail: String) {
-        let now = time.now()
-        do throws(LogError) {
-            try maintain("set aside") { (tables) throws(SQLiteError) in
-                try tables.connection.execute(
-                    "INSERT OR IGNORE INTO set_aside VALUES (?, ?, ?)",
-                    [.unsigned(position), .text(detail), .integer(now.nanoseconds)]
-                )
-            }
-        } catch {
-            logger.error("a damaged block could not be marked", metadata: ["position": "\(position)", "error": "\(error)"])
-        }
-    }
-
     func close() {
         commit()
         isClosed = true
@@ -190,7 +219,7 @@ actor Committer {
 
     /// The open tables. After the disk failed a write the connection is never used again (what the kernel dropped is not written by trying
     /// again): the file is opened anew, what the WAL holds is written once more, and the last blocks are read back.
-    private func openTables() throws(LogError) -> LogTables {
+    func openTables() throws(LogError) -> LogTables {
         if isClosed { throw .closed }
         if let tables { return tables }
         do throws(SQLiteError) {
@@ -201,12 +230,20 @@ actor Committer {
                 countsOpen: false
             )
             try tables.connection.checkpoint(.truncate)
-            let damaged = try tables.connection.query(
-                "SELECT \(BlockRow.columns) FROM \(BlockRow.tables) ORDER BY b.position DESC LIMIT \(Self.verifiedMax)"
-            ) { (row) throws(SQLiteError) in BlockRow.decode(row) }
-            for case .damaged(let damage) in damaged {
-                logger.error("a block is damaged after the disk failed", metadata: ["position": "\(damage.position)", "detail": "\(damage.detail)"])
+            // A commit that was answered as failed may be on disk all the same: then it counts, and repeats of it are recognised.
+            var found = [Arrival]()
+            for row in try tables.loadArrivals(after: book.end, bytesMax: .max) {
+                switch row {
+                case .block(let block): found.append(Arrival(block))
+                case .damaged(let damage):
+                    logger.error(
+                        "a block is damaged after the disk failed",
+                        metadata: ["position": "\(damage.position)", "detail": "\(damage.detail)"]
+                    )
+                }
             }
+            let watermarks = try tables.allWatermarks().flatMap { agent, known in known.lanes.map { (agent, $0.key, $0.value) } }
+            book.add(found, end: tables.end, watermarks: watermarks)
             counters.poisoned.increment()
             logger.notice("the log was reopened and its end read back", metadata: ["position": "\(tables.end)"])
             self.tables = tables
@@ -218,13 +255,16 @@ actor Committer {
         }
     }
 
-    private func failure(_ error: SQLiteError) -> LogError {
+    func failure(_ error: SQLiteError) -> LogError {
         if error.isFull { return .full("the log's disk is full: \(error); senders keep their data until then") }
         if error.isInputOutput || error.isCorrupt { tables = nil }
         return .failed("the log could not be written: \(error)")
     }
 
+    /// The catalog first: who is woken finds there what woke it.
     private func publish(_ tables: LogTables) {
+        let (arrivals, watermarks) = tables.takeNews()
+        book.add(arrivals, end: tables.end, watermarks: watermarks)
         feed.publish(tables.end)
         counters.position.set(Double(tables.end))
     }
@@ -232,8 +272,8 @@ actor Committer {
     private func checkpointIfDue() {
         guard walBytes > Self.checkpointBytes, let tables else { return }
         do throws(SQLiteError) {
-            // Passive never waits for readers. Only a WAL that has grown far is worth waiting for.
-            if try tables.connection.checkpoint(walBytes > Self.restartBytes ? .restart : .passive) { walBytes = 0 }
+            // Nobody else has the file open but a backup: the WAL begins again and is written over, which is a third of appending.
+            if try tables.connection.checkpoint(.restart) { walBytes = 0 }
         } catch {
             if !error.isBusy { _ = failure(error) }
         }

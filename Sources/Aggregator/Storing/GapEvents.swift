@@ -4,7 +4,7 @@ import Telemetry
 
 /// A loss of the log's own, as the event that every gap is.
 enum GapEvents {
-    static func batch(for damage: BlockRow.Damage, at now: Timestamp) -> AdmittedBatch {
+    static func batch(for damage: Damage, at now: Timestamp) -> AdmittedBatch {
         let gap = Gap(
             source: "log",
             reason: .corrupt,
@@ -12,9 +12,10 @@ enum GapEvents {
             to: damage.to,
             count: UInt64(damage.count),
             bytes: UInt64(damage.bytes),
-            detail: "block \(damage.position) of the log is damaged: \(damage.detail)"
+            detail: damage.detail
         )
-        return batch(for: gap, host: damage.host, key: "damaged-block-\(damage.position)", at: now)
+        let key = damage.position.map { "damaged-block-\($0)" } ?? "damaged-sealed-block-\(damage.number ?? 0)"
+        return batch(for: gap, host: damage.host, key: key, at: now)
     }
 
     /// The whole log was moved aside: how much is missing cannot be known.

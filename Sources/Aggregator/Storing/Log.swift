@@ -1,31 +1,37 @@
 package import Logging
 package import Operating
+package import Sealing
 import ServiceLifecycle
 import Synchronization
 package import Telemetry
 
 /// The aggregator's log: blocks in the order of their commitment, with the agents' watermarks and the clients' ids in the same
 /// transaction. `append` returns when the data is on disk. Everything behind the log reads it with a cursor of its own.
-package final class Log: LogWriter, LogCatalog {
+///
+/// What arrives is committed to the journal (``Committer``) and kept in memory until the ``Sealer`` has moved it into a segment; readers see both as
+/// one (``CatalogBook``).
+package final class Log: LogWriter, LogBrowsing {
     /// Gives ids to clients' events; made with the log and kept in it.
     package let id: UUID
 
-    private let config: StorageConfig
+    let config: StorageConfig
     private let queue: AppendQueue
-    private let feed: LogFeed
-    private let committer: Committer
-    private let readers: [LogReading]
-    private let nextReader = Atomic<Int>(0)
+    let feed: LogFeed
+    /// Counts steps of the sealer, for requests that wait for room.
+    private let sealed = LogFeed()
+    let committer: Committer
+    let sealer: Sealer
+    let book: CatalogBook
     /// Counts clients' requests since the log was opened; with the number of openings before it, it never comes twice.
-    private let clientRequests: Atomic<UInt64>
-    private let damaged: Mutex<Set<LogPosition>>
-    /// Locked until the log is closed.
-    private let folder: DataFolder
-    private let time: any TimeSource
-    private let counters: LogCounters
-    private let logger: Logger
+    private let clientRequests: ClientSequence
+    private let setAsideCount: Atomic<Int>
+    /// Locked until the log is closed; nil in memory.
+    private let folder: DataFolder?
+    let time: any TimeSource
+    let counters: LogCounters
+    let logger: Logger
 
-    /// Opens or makes the log. After a kill it is as quick: SQLite reads the WAL, which is some megabytes.
+    /// Opens or makes the log. After a kill it is as quick: SQLite reads the WAL, which is some megabytes, and the directory of segments.
     /// - Parameter newID: what a new log is called; one that exists keeps its own.
     /// - Throws: when the folder cannot be used, another process has it, or the file was written by a newer version.
     package static func open(
@@ -35,48 +41,59 @@ package final class Log: LogWriter, LogCatalog {
         metrics: MetricsRegistry,
         logger: Logger
     ) async throws(LogError) -> Log {
-        let disk = Committer.Disk(freeBytes: { DataFolder.freeBytes($0) }, beforeCommit: nil)
+        let disk = Committer.Disk(freeBytes: { config.isInMemory ? nil : DataFolder.freeBytes($0) }, beforeCommit: nil)
         return try await Log(config, newID: newID, disk: disk, time: time, metrics: metrics, logger: logger)
     }
 
+    /// - Parameter files: where segments lie; nil: where the configuration says.
     init(
         _ config: StorageConfig,
         newID: UUID,
         disk: Committer.Disk,
+        files: (any SegmentFiles)? = nil,
         time: any TimeSource,
         metrics: MetricsRegistry,
         logger: Logger
     ) async throws(LogError) {
-        folder = try DataFolder(config.path)
-        let (queue, feed) = (AppendQueue(requestsMax: config.queueRequestsMax, bytesMax: config.queueBytesMax), LogFeed())
+        folder = config.isInMemory ? nil : try DataFolder(config.path)
+        let (queue, feed, book) = (AppendQueue(requestsMax: config.queueRequestsMax, bytesMax: config.queueBytesMax), LogFeed(), CatalogBook())
         let counters = LogCounters(metrics)
+        let clientRequests = ClientSequence()
         let committer = Committer(
             config,
             newID: newID,
             queue: queue,
             feed: feed,
+            book: book,
+            clientSequence: { clientRequests.next() },
             disk: disk,
             time: time,
             counters: counters,
             logger: logger
         )
         let opened = try await committer.open()
+        clientRequests.begin(opened.opens << 40)
+        let segments: any SegmentFiles
+        if let files { segments = files } else { segments = config.isInMemory ? MemorySegments() : try SegmentFolder(config.segmentsPath) }
+        sealer = Sealer(config, files: segments, committer: committer, book: book, time: time, counters: counters, logger: logger)
         id = opened.id
-        clientRequests = Atomic(opened.opens << 40)
-        damaged = Mutex(Set(opened.setAside))
-        readers = (0..<max(1, config.readers)).map { LogReading(path: config.databasePath, number: $0) }
-        (self.config, self.queue, self.feed, self.committer) = (config, queue, feed, committer)
-        (self.time, self.counters, self.logger) = (time, counters, logger)
+        (self.config, self.queue, self.feed, self.book, self.committer) = (config, queue, feed, book, committer)
+        (self.time, self.counters, self.logger, self.clientRequests) = (time, counters, logger, clientRequests)
+        setAsideCount = Atomic(opened.setAside)
+        let damages = try await sealer.open(opened)
+        feed.publish(opened.end)
         if let moved = opened.moved { _ = try await append(GapEvents.batch(forMoved: moved, at: time.now())) }
+        for damage in damages { await setAside(damage) }
+        await sealer.setDamageHandler { [weak self] in await self?.setAside($0) }
     }
 
-    /// Commits what waits and closes the file. What comes later is refused.
+    /// Commits what waits and closes the files. What comes later is refused.
     package func close() async {
         queue.close()
         await committer.close()
-        for reader in readers { await reader.close() }
         feed.close()
-        folder.unlock()
+        sealed.close()
+        folder?.unlock()
     }
 
     // MARK: Writing
@@ -88,6 +105,7 @@ package final class Log: LogWriter, LogCatalog {
     /// Several, in their order, in one commit. Throws when one of them could not be stored: those before it may be.
     package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
         guard !batches.isEmpty else { return [] }
+        if config.seals, book.arrivalBytes > config.arrivalBytesMax { try await waitForRoom() }
         let tickets = try await prepare(batches)
         do throws(LogError) { try queue.push(tickets) } catch {
             counters.refused.increment(by: tickets.count)
@@ -106,154 +124,148 @@ package final class Log: LogWriter, LogCatalog {
     private func prepare(_ batches: [AdmittedBatch]) async throws(LogError) -> [Ticket] {
         var tickets = [Ticket]()
         tickets.reserveCapacity(batches.count)
-        for batch in batches {
-            let request = try PreparedAppend(batch, log: id) { clientRequests.wrappingAdd(1, ordering: .relaxed).newValue }
-            tickets.append(Ticket(request))
-        }
+        for batch in batches { tickets.append(Ticket(try PreparedAppend(batch, log: id) { clientRequests.next() })) }
         return tickets
     }
 
-    package func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement {
-        try await reader.watermarks(of: agent)
-    }
-
-    // MARK: Reading
-
-    package func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
-        guard limit > 0, !kinds.isEmpty else { return [] }
-        while true {
-            let rows = try await reader.blocks(after: position, kinds: kinds, limit: limit, skipping: skipped)
-            let good = await sort(rows)
-            // Empty means the end to a reader: not when all that was read was damaged.
-            if !good.isEmpty || rows.isEmpty { return good }
+    /// The sealer is behind: memory may not grow, so whoever brings more waits for it a while.
+    private func waitForRoom() async throws(LogError) {
+        let deadline = time.monotonic() + config.sealerPatience
+        while book.arrivalBytes > config.arrivalBytesMax {
+            guard time.monotonic() < deadline, !Task.isCancelled else {
+                counters.refused.increment()
+                throw .busy(
+                    "\(book.arrivalBytes) bytes of arrivals wait to be sealed (at most \(config.arrivalBytesMax)): send again later; "
+                        + "check that the disk keeps up"
+                )
+            }
+            let (sealed, time, end) = (sealed, time, sealed.end)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await sealed.wait(after: end) }
+                group.addTask { try? await time.sleep(for: .milliseconds(250)) }
+                await group.next()
+                group.cancelAll()
+            }
         }
     }
 
-    package func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] {
-        let entries = try await entries(overlapping: start, end, kinds: kinds, newestFirst: newestFirst, behind: nil, limit: offset + limit)
-        return try await blocks(at: entries.dropFirst(offset).map(\.position))
-    }
+    package func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement { book.watermarks(of: agent) }
 
-    package func entries(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        behind last: BlockEntry?,
-        limit: Int
-    ) async throws(LogError) -> [BlockEntry] {
-        try await reader.entries(
-            overlapping: start,
-            end,
-            kinds: kinds,
-            newestFirst: newestFirst,
-            behind: last,
-            limit: limit,
-            skipping: skipped
-        )
-    }
+    // MARK: Reading
 
-    package func blocks(at positions: [LogPosition]) async throws(LogError) -> [StoredBlock] {
-        guard !positions.isEmpty else { return [] }
-        return await sort(try await reader.blocks(at: positions, skipping: skipped))
-    }
-
-    package func block(at position: LogPosition) async throws(LogError) -> StoredBlock? { try await blocks(at: [position]).first }
+    package func catalog() -> Catalog { book.snapshot }
 
     package func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? {
-        try await reader.place(ofClientID: id)
+        try await committer.place(ofClientID: id)
     }
 
     package func end() async throws(LogError) -> LogPosition { feed.end }
 
     package func waitForBlocks(after position: LogPosition) async { await feed.wait(after: position) }
 
-    // MARK: State
+    // MARK: Upkeep
 
-    package func status() async -> LogStatus {
-        let pages = try? await reader.pageCounts()
-        return LogStatus(
-            end: feed.end,
-            usedBytes: pages?.used ?? 0,
-            fileBytes: pages?.file ?? 0,
-            maxBytes: config.maxSize,
-            freeDiskBytes: DataFolder.freeBytes(config.path),
-            waiting: queue.count,
-            setAside: damaged.withLock(\.count),
-            problem: await committer.problem
-        )
-    }
-
-    /// Retention: a step a second while there is something to delete, then one a minute. Ends at shutdown; the log stays open.
+    /// Seals, keeps retention, and ends at shutdown; the log stays open.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                var hasMore = false
-                do { hasMore = try await self.committer.retain(at: self.time.now()) } catch {
-                    self.logger.error("retention failed; it is tried again in a minute", metadata: ["error": "\(error)"])
-                }
-                do { try await self.time.sleep(for: hasMore ? .milliseconds(100) : .seconds(60)) } catch { return }
+            await withTaskGroup(of: Void.self) { group in
+                if self.config.seals { group.addTask { await self.keepSealing() } }
+                group.addTask { await self.keepRetention() }
+                await group.waitForAll()
             }
         }
+    }
+
+    private func keepSealing() async {
+        while !Task.isCancelled {
+            do throws(LogError) {
+                while try await sealer.sealOnce(), !Task.isCancelled { stepped() }
+                stepped()
+                // Woken by what arrives; looks at the ages now and then.
+                let (feed, time, end) = (feed, time, feed.end)
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await feed.wait(after: end) }
+                    group.addTask { try? await time.sleep(for: .seconds(10)) }
+                    await group.next()
+                    group.cancelAll()
+                }
+                try? await time.sleep(for: .milliseconds(20))
+            } catch {
+                if error == .closed { return }
+                logger.error("sealing failed; nothing is lost, it is tried again", metadata: ["error": "\(error)"])
+                try? await time.sleep(for: .seconds(5))
+            }
+        }
+    }
+
+    private func stepped() {
+        counters.arrivalBytes.set(Double(book.arrivalBytes))
+        sealed.publish(sealed.end + 1)
+    }
+
+    private func keepRetention() async {
+        while !Task.isCancelled {
+            var hasMore = false
+            do { hasMore = try await retain() } catch {
+                logger.error("retention failed; it is tried again in a minute", metadata: ["error": "\(error)"])
+            }
+            do { try await time.sleep(for: hasMore ? .milliseconds(100) : .seconds(60)) } catch { return }
+        }
+    }
+
+    /// Seals all there is; for tests, and before a backup.
+    func sealAll() async throws(LogError) {
+        while try await sealer.sealOnce(isForced: true) {}
     }
 
     /// One step of retention; whether there is more to do.
-    func retain() async throws(LogError) -> Bool { try await committer.retain(at: time.now()) }
+    func retain() async throws(LogError) -> Bool { try await sealer.retain(at: time.now()) }
 
-    private var reader: LogReading {
-        readers[Int(UInt(bitPattern: nextReader.wrappingAdd(1, ordering: .relaxed).oldValue) % UInt(readers.count))]
+    // MARK: Damage
+
+    package func setAside(_ block: SealedBlock, detail: String) async {
+        await setAside(Damage(sealed: block, detail: detail))
     }
 
-    private var skipped: Set<LogPosition> { damaged.withLock { $0 } }
-
-    /// Gives the good blocks; what is damaged is set aside, recorded as a gap, and never read again.
-    private func sort(_ rows: [BlockRow]) async -> [StoredBlock] {
-        var blocks = [StoredBlock]()
-        for row in rows {
-            switch row {
-            case .block(let block): blocks.append(block)
-            case .damaged(let damage): await setAside(damage)
-            }
+    /// What is damaged is recorded as a gap and never read again; its bytes stay.
+    private func setAside(_ damage: Damage) async {
+        do throws(LogError) { guard try await committer.setAside(damage) else { return } } catch {
+            logger.error("a damaged block could not be marked", metadata: ["detail": "\(damage.detail)", "error": "\(error)"])
         }
-        return blocks
-    }
-
-    private func setAside(_ damage: BlockRow.Damage) async {
-        guard damaged.withLock({ $0.insert(damage.position).inserted }) else { return }
+        setAsideCount.wrappingAdd(1, ordering: .relaxed)
         counters.setAside.increment()
         logger.error(
             "a block of the log is damaged and was set aside; the others stay readable: check the disk and the kernel's log",
-            metadata: ["position": "\(damage.position)", "rows": "\(damage.count)", "detail": "\(damage.detail)"]
+            metadata: ["rows": "\(damage.count)", "detail": "\(damage.detail)"]
         )
-        await committer.setAside(damage.position, detail: damage.detail)
         do { _ = try await append(GapEvents.batch(for: damage, at: time.now())) } catch {
-            logger.error("the gap of a damaged block could not be recorded", metadata: ["position": "\(damage.position)", "error": "\(error)"])
+            logger.error("the gap of a damaged block could not be recorded", metadata: ["detail": "\(damage.detail)", "error": "\(error)"])
         }
+    }
+
+    /// How the log is.
+    package func status() async -> LogStatus {
+        let journal = try? await committer.pageBytes()
+        let segments = await sealer.store.segments.values.reduce(0) { $0 + UInt64($1.bytes) }
+        return LogStatus(
+            end: feed.end,
+            usedBytes: (journal?.used ?? 0) + segments,
+            fileBytes: (journal?.file ?? 0) + segments,
+            maxBytes: config.maxSize,
+            freeDiskBytes: config.isInMemory ? nil : DataFolder.freeBytes(config.path),
+            waiting: queue.count,
+            setAside: setAsideCount.load(ordering: .relaxed),
+            problem: await committer.problem
+        )
     }
 }
 
 extension Log: Service {}
 
-/// How the log is.
-package struct LogStatus: Sendable, Hashable {
-    package var end: LogPosition
-    /// Bytes in use, and bytes of the file with what is free in it.
-    package var usedBytes: UInt64
-    package var fileBytes: UInt64
-    package var maxBytes: UInt64
-    /// Nil: the file system cannot be asked.
-    package var freeDiskBytes: UInt64?
-    /// Requests that wait for the next commit.
-    package var waiting: Int
-    /// Damaged blocks that are no longer read.
-    package var setAside: Int
-    /// Why the last commit failed; nil when it did not.
-    package var problem: String?
+/// Numbers for clients' requests.
+final class ClientSequence: Sendable {
+    private let last = Atomic<UInt64>(0)
+
+    func begin(_ number: UInt64) { last.store(number, ordering: .relaxed) }
+    func next() -> UInt64 { last.wrappingAdd(1, ordering: .relaxed).newValue }
 }

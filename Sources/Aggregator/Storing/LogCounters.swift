@@ -16,6 +16,9 @@ struct LogCounters: Sendable {
     let expired: Counter
     let overSize: Counter
     let poisoned: Counter
+    let sealed: Counter
+    let sealedBytes: Counter
+    let arrivalBytes: Gauge
     let position: Gauge
     let fileBytes: Gauge
 
@@ -35,6 +38,9 @@ struct LogCounters: Sendable {
         (expired, overSize) = (deleted("age"), deleted("size"))
         setAside = registry.counter("tocsin_log_blocks_set_aside_total", help: "Blocks that were damaged and are no longer read.")
         poisoned = registry.counter("tocsin_log_reopened_total", help: "Times the log was reopened after the disk failed a write or a sync.")
+        sealed = registry.counter("tocsin_log_sealed_rows_total", help: "Events, samples and alerts moved into sealed blocks.")
+        sealedBytes = registry.counter("tocsin_log_sealed_bytes_total", help: "Bytes of sealed blocks written.")
+        arrivalBytes = registry.gauge("tocsin_log_arrival_bytes", help: "Bytes of arrivals in memory that are not sealed yet.")
         position = registry.gauge("tocsin_log_position", help: "The last position stored.")
         fileBytes = registry.gauge("tocsin_log_file_bytes", help: "Bytes of the log's file in use.")
     }

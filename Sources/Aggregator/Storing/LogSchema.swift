@@ -1,6 +1,6 @@
 import SQLite
 
-/// The tables of `log.db`. Times are nanoseconds, UUIDs 16 bytes, unsigned numbers stored by their bits.
+/// The tables of the journal, `log.db`. Times are nanoseconds, UUIDs 16 bytes, unsigned numbers stored by their bits.
 enum LogSchema {
     /// "TcLg".
     static let applicationID: Int32 = 0x5463_4C67
@@ -16,7 +16,6 @@ enum LogSchema {
             CREATE TABLE origins (
                 id INTEGER PRIMARY KEY, agent BLOB NOT NULL, host TEXT NOT NULL, tags TEXT NOT NULL, UNIQUE (agent, host, tags));
 
-            -- bytes stand last: a scan over the other columns does not read them. span: see LogSchema.spans.
             CREATE TABLE blocks (
                 position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, rows INTEGER NOT NULL, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL,
                 span INTEGER NOT NULL, received_ns INTEGER NOT NULL, origin INTEGER NOT NULL, lane INTEGER NOT NULL, sequence INTEGER NOT NULL,
@@ -38,18 +37,38 @@ enum LogSchema {
             CREATE INDEX keys_by_expiry ON keys (expires_ns);
 
             CREATE TABLE set_aside (position INTEGER PRIMARY KEY, detail TEXT NOT NULL, noticed_ns INTEGER NOT NULL);
+            """,
             """
+            -- The first version kept all blocks here; now they stay until they are sealed. What it stored is sealed at the next start.
+            DROP INDEX blocks_by_arrival;
+            DROP INDEX blocks_by_latest;
+            DROP INDEX blocks_by_earliest;
+            DROP INDEX client_ids_by_position;
+            ALTER TABLE blocks DROP COLUMN span;
+            ALTER TABLE blocks DROP COLUMN summary;
+            ALTER TABLE blocks RENAME TO arrivals;
+
+            -- bytes: how far the file is written; what lies behind is the rest of a crash. day: of arrival. class: '' or a source with a retention of its own.
+            CREATE TABLE segments (
+                id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, resolution INTEGER NOT NULL, class TEXT NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL,
+                received_ns INTEGER NOT NULL);
+            -- first, last: positions of the arrivals whose rows are in it.
+            CREATE TABLE sealed (
+                number INTEGER PRIMARY KEY, segment INTEGER NOT NULL, start INTEGER NOT NULL, length INTEGER NOT NULL, kind INTEGER NOT NULL,
+                resolution INTEGER NOT NULL, rows INTEGER NOT NULL, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, first INTEGER NOT NULL,
+                last INTEGER NOT NULL, set_aside TEXT);
+            CREATE INDEX sealed_by_segment ON sealed (segment);
+            -- Filters that wait for a group of their size, and where the groups lie. blocks: 8 bytes a number.
+            CREATE TABLE word_filters (number INTEGER PRIMARY KEY, segment INTEGER NOT NULL, bytes BLOB NOT NULL);
+            CREATE TABLE word_groups (
+                id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, start INTEGER NOT NULL, bits INTEGER NOT NULL, blocks BLOB NOT NULL);
+            -- What retention has deleted: a reader that stands before it is told.
+            CREATE TABLE purged (kind INTEGER PRIMARY KEY, position INTEGER NOT NULL, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, rows INTEGER NOT NULL);
+            -- Copies of readers' positions, for the lag.
+            CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+            """,
         ]
     )
-
-    /// Blocks are classed by how long a time they cover, at most so many nanoseconds a class: a search in one class needs to look only so far
-    /// beyond the range asked for, and one block that covers a year does not slow the others.
-    static let spans: [Int64] = [60_000_000_000, 3_600_000_000_000, 86_400_000_000_000, .max]
-
-    static func span(from: Int64, to: Int64) -> Int {
-        let (length, overflow) = to.subtractingReportingOverflow(from)
-        return overflow ? spans.count - 1 : spans.firstIndex { length <= $0 } ?? spans.count - 1
-    }
 
     static func connectionOptions() -> ConnectionOptions {
         var options = ConnectionOptions()
@@ -59,12 +78,6 @@ enum LogSchema {
         options.autoVacuum = .incremental
         options.pageBytes = 8192
         options.cacheKiB = 16 * 1024
-        return options
-    }
-
-    static func readerOptions() -> ConnectionOptions {
-        var options = ConnectionOptions.readOnly
-        options.cacheKiB = 8 * 1024
         return options
     }
 }

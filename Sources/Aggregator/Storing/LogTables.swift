@@ -1,5 +1,6 @@
 import JSON
 import SQLite
+import Sealing
 import Telemetry
 
 /// What is written, statement by statement. Always inside a transaction of the committer's; holds no truth of its own but the next position.
@@ -13,6 +14,9 @@ final class LogTables {
     /// The last position given.
     private(set) var end: LogPosition
     private var origins: [HostIdentity: Int64] = [:]
+    /// What the transaction that is open has brought, for the catalog.
+    private(set) var arrivals: [Arrival] = []
+    private(set) var watermarks: [(agent: UUID, lane: Lane, sequence: UInt64)] = []
 
     private static let originsCachedMax = 10_000
 
@@ -26,16 +30,19 @@ final class LogTables {
             guard let id = UUID(bytes: bytes ?? []) else { throw connection.corruption("meta.log_id is not a UUID") }
             let opens = try connection.first("SELECT value FROM meta WHERE key = 'opens'") { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0
             let end = try connection.first(
-                "SELECT max(coalesce((SELECT max(position) FROM blocks), 0), (SELECT value FROM meta WHERE key = 'position'))"
+                """
+                SELECT max(coalesce((SELECT max(position) FROM arrivals), 0), coalesce((SELECT max(last) FROM sealed), 0),
+                (SELECT value FROM meta WHERE key = 'position'))
+                """
             ) { (row) throws(SQLiteError) in row.unsigned(0) }
             return (id, opens, end ?? 0)
         }
         (self.connection, self.config, self.id, self.opens, self.end) = (connection, config, id, opens, end)
     }
 
-    /// One request, in a savepoint of its own: on an error nothing of it stays, and the others go on.
+    /// One request, in a savepoint of its own: on an error nothing of it stays, and the others go on. Small requests go to ``SmallRequests``.
     func append(_ request: PreparedAppend, at now: Timestamp) throws(SQLiteError) -> AppendOutcome {
-        let before = end
+        let before = (end, arrivals.count, watermarks.count)
         do {
             return try connection.savepoint { () throws(SQLiteError) in
                 switch request.origin {
@@ -43,16 +50,25 @@ final class LogTables {
                     try append(request, of: identity, lane, sequence, checksum)
                 case .client(let name, let key, let sequence, let ids):
                     try append(request, ofClient: name, key, sequence, ids, now)
+                case .small: preconditionFailure("small requests are put together first")
                 }
             }
         } catch {
-            rollBack(to: before)
+            (end, origins) = (before.0, [:])
+            arrivals.removeSubrange(before.1...)
+            watermarks.removeSubrange(before.2...)
             throw error
         }
     }
 
     /// Forgets what a transaction that was undone had brought.
-    func rollBack(to end: LogPosition) { (self.end, origins) = (end, [:]) }
+    func rollBack(to end: LogPosition) { (self.end, origins, arrivals, watermarks) = (end, [:], [], []) }
+
+    /// The transaction is on disk: what it has brought.
+    func takeNews() -> (arrivals: [Arrival], watermarks: [(UUID, Lane, UInt64)]) {
+        defer { (arrivals, watermarks) = ([], []) }
+        return (arrivals, watermarks.map { ($0.agent, $0.lane, $0.sequence) })
+    }
 
     private func append(
         _ request: PreparedAppend,
@@ -79,8 +95,9 @@ final class LogTables {
         }
         let origin = try origin(of: identity)
         for (index, block) in request.blocks.enumerated() {
-            try insert(block, origin: origin, lane: lane, sequence: sequence, block: index, receivedAt: request.receivedAt)
+            try insert(block, identity, origin: origin, lane: lane, sequence: sequence, block: index, receivedAt: request.receivedAt)
         }
+        watermarks.append((identity.agent, lane, sequence))
         try connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", [agent, laneCode, .unsigned(sequence)])
         try connection.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", [agent, laneCode, .unsigned(sequence), .unsigned(checksum)])
         if sequence > config.sequencesKept {
@@ -100,68 +117,89 @@ final class LogTables {
         _ ids: [UUID],
         _ now: Timestamp
     ) throws(SQLiteError) -> AppendOutcome {
-        if let key {
-            let known = try connection.first(
-                "SELECT ids FROM keys WHERE client = ? AND key = ? AND expires_ns > ?",
-                [.text(name), .text(key), .integer(now.nanoseconds)]
-            ) { (row) throws(SQLiteError) in row.blob(0) }
-            if let known { return .repeated(ids: LogTables.ids(known)) }
-        }
-        let origin = try origin(of: HostIdentity(agent: id, host: ""))
+        if let key, let known = try known(key, of: name, now) { return .repeated(ids: known) }
+        let identity = HostIdentity(agent: id, host: "")
+        let origin = try origin(of: identity)
         var (rows, repeats) = (0, 0)
         for (index, block) in request.blocks.enumerated() {
-            repeats += try insert(block, origin: origin, lane: .logs, sequence: sequence, block: index, receivedAt: request.receivedAt)
+            repeats += try insert(block, identity, origin: origin, lane: .logs, sequence: sequence, block: index, receivedAt: request.receivedAt)
             rows += block.count
         }
-        if let key {
-            let expiry = now.advanced(by: config.keyRetention)
-            try connection.execute(
-                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
-                [.text(name), .text(key), .integer(expiry.nanoseconds), .blob(ids.flatMap(\.bytes))]
-            )
-        }
+        if let key { try remember(key, of: name, ids, now) }
         return rows > 0 && repeats == rows ? .repeated(ids: ids) : .stored(ids: ids)
+    }
+
+    /// What a key that is known was answered with.
+    func known(_ key: String, of client: String, _ now: Timestamp) throws(SQLiteError) -> [UUID]? {
+        try connection.first(
+            "SELECT ids FROM keys WHERE client = ? AND key = ? AND expires_ns > ?",
+            [.text(client), .text(key), .integer(now.nanoseconds)]
+        ) { (row) throws(SQLiteError) in LogTables.ids(row.blob(0)) }
+    }
+
+    func remember(_ key: String, of client: String, _ ids: [UUID], _ now: Timestamp) throws(SQLiteError) {
+        let expiry = now.advanced(by: config.keyRetention)
+        try connection.execute(
+            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
+            [.text(client), .text(key), .integer(expiry.nanoseconds), .blob(ids.flatMap(\.bytes))]
+        )
+    }
+
+    /// Takes a client's own id; false when it is taken already.
+    func claim(_ id: UUID, position: LogPosition, row: Int) throws(SQLiteError) -> Bool {
+        try connection.execute("INSERT OR IGNORE INTO client_ids VALUES (?, ?, ?)", [.blob(id.bytes), .unsigned(position), .integer(Int64(row))])
+        return connection.changes > 0
     }
 
     /// Inserts a block, unless all of its rows are repeats. Returns how many are.
     @discardableResult
     private func insert(
         _ block: PreparedBlock,
+        _ identity: HostIdentity,
         origin: Int64,
         lane: Lane,
         sequence: UInt64,
         block index: Int,
         receivedAt: Timestamp
     ) throws(SQLiteError) -> Int {
-        let position = end + 1
-        var repeated = [UInt8]()
-        var repeats = 0
-        for (row, id) in block.ids {
-            try connection.execute(
-                "INSERT OR IGNORE INTO client_ids VALUES (?, ?, ?)",
-                [.blob(id.bytes), .unsigned(position), .integer(Int64(row))]
-            )
-            if connection.changes == 0 {
-                repeats += 1
-                for shift: UInt32 in [0, 8, 16, 24] { repeated.append(UInt8(truncatingIfNeeded: row >> shift)) }
-            }
-        }
-        if block.count > 0, repeats == block.count { return repeats }
-        try connection.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                .unsigned(position), .integer(Int64(block.kind.rawValue)), .integer(Int64(block.count)), .integer(block.from.nanoseconds),
-                .integer(block.to.nanoseconds), .integer(Int64(LogSchema.span(from: block.from.nanoseconds, to: block.to.nanoseconds))),
-                .integer(receivedAt.nanoseconds), .integer(origin), .integer(Int64(lane.rawValue)), .unsigned(sequence), .integer(Int64(index)),
-                .integer(Int64(block.length)), .integer(block.encoding.rawValue), repeated.isEmpty ? .null : .blob(repeated),
-                block.summary.map { .blob($0) } ?? .null, .blob(block.stored),
-            ]
+        var repeated = [UInt32]()
+        for (row, id) in block.ids where try !claim(id, position: end + 1, row: Int(row)) { repeated.append(row) }
+        if block.count > 0, repeated.count == block.count { return repeated.count }
+        let stored = StoredBlock(
+            position: end + 1,
+            kind: block.kind,
+            bytes: block.bytes,
+            count: block.count,
+            from: block.from,
+            to: block.to,
+            receivedAt: receivedAt,
+            origin: RowOrigin(agent: identity.agent, lane: lane, sequence: sequence, block: UInt32(index), row: 0),
+            host: identity.host,
+            tags: identity.tags,
+            repeatedRows: repeated
         )
-        end = position
-        return repeats
+        try insert(stored, origin: origin, encoding: block.encoding, frame: block.stored)
+        return repeated.count
     }
 
-    private func origin(of identity: HostIdentity) throws(SQLiteError) -> Int64 {
+    /// Inserts a block that is complete.
+    func insert(_ block: StoredBlock, origin: Int64, encoding: PreparedBlock.Encoding, frame: [UInt8]) throws(SQLiteError) {
+        var repeated = [UInt8]()
+        for row in block.repeatedRows { for shift: UInt32 in [0, 8, 16, 24] { repeated.append(UInt8(truncatingIfNeeded: row >> shift)) } }
+        try connection.execute(
+            "INSERT INTO arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                .unsigned(block.position), .integer(Int64(block.kind.rawValue)), .integer(Int64(block.count)), .integer(block.from.nanoseconds),
+                .integer(block.to.nanoseconds), .integer(block.receivedAt.nanoseconds), .integer(origin),
+                .integer(Int64(block.origin.lane.rawValue)), .unsigned(block.origin.sequence), .integer(Int64(block.origin.block)),
+                .integer(Int64(block.bytes.count)), .integer(encoding.rawValue), repeated.isEmpty ? .null : .blob(repeated), .blob(frame),
+            ]
+        )
+        end = block.position
+        arrivals.append(Arrival(block))
+    }
+
+    func origin(of identity: HostIdentity) throws(SQLiteError) -> Int64 {
         if let known = origins[identity] { return known }
         var writer = JSONWriter()
         writer.beginArray()

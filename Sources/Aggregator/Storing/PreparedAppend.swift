@@ -2,12 +2,18 @@ import Blocks
 import Synchronization
 import Telemetry
 
-/// A batch made ready on the task of whoever brought it: compressed, summed up, its events' ids known. The committer only inserts.
+/// A batch made ready on the task of whoever brought it: compressed, its events' ids known. The committer only inserts.
 struct PreparedAppend: Sendable {
+    /// Rows up to which clients' requests that wait for the same commit are put together into one arrival: a block, a row and a frame each would cost
+    /// more than all the rest of a request of one event.
+    static let smallRowsMax = 64
+
     enum Origin: Sendable {
         case agent(HostIdentity, lane: Lane, sequence: UInt64, checksum: UInt64)
         /// `sequence` was never used before; `ids` are those of the events in order.
         case client(name: String, key: String?, sequence: UInt64, ids: [UUID])
+        /// Few events; the committer puts them together with others.
+        case small(name: String, key: String?)
     }
 
     let origin: Origin
@@ -22,28 +28,22 @@ struct PreparedAppend: Sendable {
         var ids = [UUID]()
         switch batch.origin {
         case .agent(let identity, let lane, let sequence, let checksum):
-            for block in batch.blocks { blocks.append(try PreparedBlock(block, ids: nil)) }
+            for block in batch.blocks { blocks.append(PreparedBlock(block)) }
             origin = .agent(identity, lane: lane, sequence: sequence, checksum: checksum)
+        case .client(let name, let key)
+        where batch.blocks.count == 1 && batch.blocks[0].kind == .events && batch.blocks[0].count <= Self.smallRowsMax:
+            blocks = [try PreparedBlock(small: batch.blocks[0])]
+            origin = .small(name: name, key: key)
         case .client(let name, let key):
             let sequence = clientSequence()
             for (index, block) in batch.blocks.enumerated() {
                 let origin = RowOrigin(agent: log, lane: .logs, sequence: sequence, block: UInt32(index), row: 0)
-                blocks.append(try PreparedBlock(block) { ids.append($0.id(of: $1, from: origin)) })
+                blocks.append(try PreparedBlock(block, idsFrom: origin, into: &ids))
             }
             origin = .client(name: name, key: key, sequence: sequence, ids: ids)
         }
         (self.blocks, receivedAt) = (blocks, batch.receivedAt)
-        bytes = blocks.reduce(256 + 16 * ids.count) { $0 + $1.stored.count + 24 * $1.ids.count + 128 }
-    }
-}
-
-extension EventBlock {
-    /// The row's id: the client's own, or the one derived from where it stands.
-    fileprivate func id(of row: Int, from origin: RowOrigin) -> UUID {
-        if let id = ids[UInt32(row)] { return id }
-        var origin = origin
-        origin.row = UInt32(row)
-        return .derived(at: Timestamp(nanoseconds: timestamps[row]), from: origin)
+        bytes = blocks.reduce(256 + 16 * ids.count) { $0 + $1.bytes.count + 24 * $1.ids.count + 128 }
     }
 }
 
@@ -54,30 +54,50 @@ struct PreparedBlock: Sendable {
     let count: Int
     let from: Timestamp
     let to: Timestamp
-    /// Bytes before compression.
-    let length: Int
+    /// As it came.
+    let bytes: [UInt8]
     let encoding: Encoding
+    /// As the journal keeps it.
     let stored: [UInt8]
-    let summary: [UInt8]?
     /// The clients' own ids, by row.
     let ids: [(row: UInt32, id: UUID)]
+    /// Of a small request only: it is encoded again with others.
+    let events: EventBlock?
 
-    /// - Parameter visit: called for each row of a block of events.
-    init(_ block: AdmittedBlock, ids visit: ((EventBlock, Int) -> Void)?) throws(LogError) {
-        if block.kind == .events {
-            let decoded: EventBlock
-            do { decoded = try EventBlock(decoding: block.bytes) } catch {
-                throw .failed("a block that was to be stored cannot be read (\(error)): nothing of its batch was stored")
-            }
-            summary = SummaryCoding.encode(decoded)
-            if let visit { for row in 0..<decoded.count { visit(decoded, row) } }
-        } else {
-            summary = nil
-        }
+    init(_ block: AdmittedBlock) {
         let frame = Zstd.compress(block.bytes)
-        (kind, count, from, to, length) = (block.kind, block.count, block.from, block.to, block.bytes.count)
+        (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
         (encoding, stored) = frame.map { (.zstd, $0) } ?? (.plain, block.bytes)
-        ids = block.ids.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        ids = block.ids.isEmpty ? [] : block.ids.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        events = nil
+    }
+
+    /// Appends the events' identifiers: the clients' own, or those derived from where they stand.
+    init(_ block: AdmittedBlock, idsFrom origin: RowOrigin, into all: inout [UUID]) throws(LogError) {
+        // Whoever encoded the block just now has told its times.
+        let timestamps = block.timestamps.count == block.count ? block.timestamps : try PreparedBlock.decode(block).timestamps
+        var origin = origin
+        for row in 0..<block.count {
+            if !block.ids.isEmpty, let id = block.ids[UInt32(row)] {
+                all.append(id)
+            } else {
+                origin.row = UInt32(row)
+                all.append(.derived(at: Timestamp(nanoseconds: timestamps[row]), from: origin))
+            }
+        }
+        self.init(block)
+    }
+
+    init(small block: AdmittedBlock) throws(LogError) {
+        events = try PreparedBlock.decode(block)
+        (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
+        (encoding, stored, ids) = (.plain, [], [])
+    }
+
+    private static func decode(_ block: AdmittedBlock) throws(LogError) -> EventBlock {
+        do { return try EventBlock(decoding: block.bytes) } catch {
+            throw .failed("a block that was to be stored cannot be read (\(error)): nothing of its batch was stored")
+        }
     }
 }
 

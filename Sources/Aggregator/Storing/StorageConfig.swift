@@ -1,6 +1,8 @@
+import Sealing
+
 /// What `storage:` of aggregator.yaml says.
 package struct StorageConfig: Sendable, Hashable {
-    /// The folder; the log is `log.db` in it.
+    /// The folder: the journal is `log.db` in it, sealed blocks lie in `segments/`. `:memory:` is a log that is gone with the process.
     package var path: String
     /// How long events and alerts are kept, counted from their arrival.
     package var eventRetention: Duration
@@ -18,8 +20,18 @@ package struct StorageConfig: Sendable, Hashable {
     package var sequencesKept: UInt64
     /// How long an idempotency key is remembered.
     package var keyRetention: Duration
-    /// Connections that read side by side.
-    package var readers: Int
+    /// How long events of some sources are kept, other than the others.
+    package var sourceRetention: [String: Duration]
+    /// Bytes of arrivals in memory; beyond it a request waits for the sealer, and after ``sealerPatience`` it is refused as busy.
+    package var arrivalBytesMax: Int
+    package var sealerPatience: Duration
+    /// Arrivals older than this are sealed however few they are.
+    package var sealEventsAfter: Duration
+    package var sealSamplesAfter: Duration
+    /// Samples that are sealed at once.
+    package var sealSamplesMax: Int
+    /// Whether arrivals are sealed at all.
+    package var seals: Bool
 
     package init(
         path: String,
@@ -31,13 +43,31 @@ package struct StorageConfig: Sendable, Hashable {
         queueBytesMax: Int = 128 << 20,
         sequencesKept: UInt64 = 4096,
         keyRetention: Duration = .seconds(86_400),
-        readers: Int = 2
+        sourceRetention: [String: Duration] = [:],
+        arrivalBytesMax: Int = 96 << 20,
+        sealerPatience: Duration = .seconds(5),
+        sealEventsAfter: Duration = .seconds(600),
+        sealSamplesAfter: Duration = SampleLimits.sealAfter,
+        sealSamplesMax: Int = SampleLimits.sealedSamplesMax,
+        seals: Bool = false
     ) {
         (self.path, self.eventRetention, self.metricRetention) = (path, eventRetention, metricRetention)
         (self.maxSize, self.diskReserve) = (maxSize, diskReserve)
         (self.queueRequestsMax, self.queueBytesMax) = (queueRequestsMax, queueBytesMax)
-        (self.sequencesKept, self.keyRetention, self.readers) = (sequencesKept, keyRetention, readers)
+        (self.sequencesKept, self.keyRetention, self.sourceRetention) = (sequencesKept, keyRetention, sourceRetention)
+        (self.arrivalBytesMax, self.sealerPatience) = (arrivalBytesMax, sealerPatience)
+        (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax, self.seals) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax, seals)
     }
 
-    var databasePath: String { path + "/log.db" }
+    /// The path that stands for a log in memory.
+    package static let memoryPath = ":memory:"
+
+    var isInMemory: Bool { path == Self.memoryPath }
+    /// The journal.
+    var databasePath: String { isInMemory ? path : path + "/log.db" }
+    /// Bytes beyond which a segment gets no more blocks: retention by size deletes whole segments, so they are small where little is kept.
+    var segmentBytesMax: Int { Int(min(1 << 30, maxSize / 16)) }
+    /// Bytes of arrivals in one sealed block.
+    var sealBytesMax: Int { min(EventSealer.textBytesMax, segmentBytesMax) }
+    var segmentsPath: String { path + "/segments" }
 }

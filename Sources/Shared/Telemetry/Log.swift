@@ -98,10 +98,27 @@ package protocol LogReader: Sendable {
     /// The block and row under which a client's own id is stored.
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
     func block(at position: LogPosition) async throws(LogError) -> StoredBlock?
+    /// What lies behind `position`, in the order of commitment; at most `limit` blocks. An empty page whose `next` is the position asked for, or
+    /// the end, is the end of the log.
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage
+    /// Keeps a copy of a reader's position, for its lag; may be behind, never ahead of what the reader has committed.
+    func report(_ cursor: LogCursor) async
+    /// The copies, by name.
+    func cursors() async throws(LogError) -> [LogCursor]
     /// The last position stored; 0 when empty.
     func end() async throws(LogError) -> LogPosition
     /// Suspends until `end() > position`, or until the task is cancelled.
     func waitForBlocks(after position: LogPosition) async
+}
+
+extension LogReader {
+    package func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        let blocks = try await blocks(after: position, kinds: kinds, limit: limit)
+        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
+    }
+
+    package func report(_ cursor: LogCursor) async {}
+    package func cursors() async throws(LogError) -> [LogCursor] { [] }
 }
 
 extension LogWriter {

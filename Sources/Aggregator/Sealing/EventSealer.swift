@@ -1,0 +1,124 @@
+import Blocks
+import Telemetry
+
+/// Rows of arrivals, in the order of the log, into one sealed block of events (the layout is the first comment of SealedEventFormat.swift).
+package struct EventSealer {
+    /// Rows beyond which a block is finished: a page of a newest-first list reads some columns of one or two blocks whole.
+    package static let rowsMax = 65_536
+    /// Bytes of text beyond which it is finished.
+    package static let textBytesMax = 16 << 20
+
+    package private(set) var count = 0
+    package private(set) var textBytes = 0
+    private var first: LogPosition = 0
+    private var last: LogPosition = 0
+    private var timestamps: [Int64] = []
+    private var severities: [UInt8] = []
+    private var severityCounts = [Int](repeating: 0, count: Severity.allCases.count)
+    private var sources = CodeColumn()
+    private var types = CodeColumn()
+    private var hosts = CodeColumn()
+    private var tags = TagCodes()
+    private var runs = RunList()
+    private var rows: [UInt32] = []
+    private var ids: [(row: Int, id: UUID)] = []
+    private var correlations = CorrelationColumn()
+    private var messages = TextPages()
+    private var data = TextPages()
+    private var words = HashSet()
+
+    package init() {}
+
+    package var isFull: Bool { count >= Self.rowsMax || textBytes >= Self.textBytesMax }
+
+    /// Takes the rows of an arrival that are wanted; repeats are left out. Throws when it cannot be read: nothing of it was taken.
+    package mutating func append(_ arrival: Arrival, rows isWanted: (Int) -> Bool = { _ in true }) throws(SealedError) {
+        let block = arrival.block
+        let events: EventBlock
+        do { events = try arrival.events() } catch { throw .damaged("arrival \(block.position): \(error)") }
+        let repeated = Set(block.repeatedRows)
+        var maps = (
+            sources: CodeMap(events.sources.values), types: CodeMap(events.types.values), hosts: CodeMap(events.hosts.values),
+            correlations: [Int](repeating: -1, count: events.correlations.values.count), tags: [Int](repeating: -1, count: events.tags.lists.count)
+        )
+        let before = count
+        let bytes = events.bytes
+        for row in 0..<events.count where isWanted(row) && (repeated.isEmpty || !repeated.contains(UInt32(row))) {
+            timestamps.append(events.timestamps[row])
+            let severity = events.severity(at: row).rawValue
+            severities.append(severity)
+            severityCounts[Int(severity)] += 1
+            sources.append(events.sources.code(at: row), &maps.sources)
+            types.append(events.types.code(at: row), &maps.types)
+            hosts.append(events.hosts.code(at: row), &maps.hosts)
+            tags.append(events.tags, row, &maps.tags)
+            correlations.append(events.correlations, row, &maps.correlations, &words)
+            if let range = events.messages.range(at: row) {
+                let text = bytes.span.extracting(range)
+                textBytes += text.count
+                Words.visit(text: text) { words.insert($0) }
+                messages.append(text, row: count)
+            }
+            if let range = events.data.range(at: row) {
+                let text = bytes.span.extracting(range)
+                textBytes += text.count
+                Words.visit(data: text) { words.insert($0) }
+                data.append(text, row: count)
+            }
+            if !events.ids.isEmpty, let id = events.ids[UInt32(row)] { ids.append((count, id)) }
+            rows.append(UInt32(row))
+            count += 1
+        }
+        guard count > before else { return }
+        if before == 0 { first = block.position }
+        last = block.position
+        runs.append(block, rows: count - before)
+    }
+
+    /// Nil when no row was taken.
+    package consuming func finish(level: Int32 = 1) -> SealedOutput? {
+        guard count > 0 else { return nil }
+        var frames = FrameWriter(level: level)
+        let (from, to) = (timestamps.min() ?? 0, timestamps.max() ?? 0)
+        frames.append(TimeColumn.encode(timestamps, earliest: from), .timestamps)
+        for (column, codes, distinct) in [
+            (SealedEventFormat.Column.sources, sources.codes, sources.texts.texts.count), (.types, types.codes, types.texts.texts.count),
+            (.hosts, hosts.codes, hosts.texts.texts.count), (.tags, tags.codes, tags.lists.count),
+        ] where distinct > 1 { frames.append(Payload(compressible: Codes16.encode(codes, distinct: distinct)), column) }
+        frames.append(Payload(compressible: severities), .severities)
+        if let places = runs.encodeRows(rows) { frames.append(Payload(compressible: places), .rows) }
+        if !ids.isEmpty { frames.append(Payload(compressible: idBits, packed: ids.flatMap(\.id.bytes)), .ids) }
+        if !correlations.isEmpty {
+            frames.append(correlations.encodeTexts(), .correlations)
+            frames.append(Payload(compressible: correlations.codeBytes), .correlationCodes)
+        }
+        messages.finish(rows: count)
+        data.finish(rows: count)
+        for (page, payload) in messages.pages { frames.append(payload, .messages, page: page) }
+        for (page, payload) in data.pages { frames.append(payload, .data, page: page) }
+
+        var directory = [UInt8]()
+        for severity in severityCounts { directory.appendVarint(UInt64(severity)) }
+        for column in [sources, types, hosts] { column.encode(into: &directory) }
+        tags.encode(into: &directory)
+        runs.encode(into: &directory)
+        directory.appendVarint(UInt64(frames.count))
+        directory += frames.list
+        return SealedOutput(
+            kind: .events,
+            count: count,
+            from: Timestamp(nanoseconds: from),
+            to: Timestamp(nanoseconds: to),
+            first: first,
+            last: last,
+            bytes: SealedEventHeader.assemble(directory: directory, frames: frames.bytes, rows: count, from: from, to: to, first: first, last: last),
+            words: WordFilter(of: words.hashes)
+        )
+    }
+
+    private var idBits: [UInt8] {
+        var bits = [UInt8](repeating: 0, count: (count + 7) / 8)
+        for (row, _) in ids { bits[row / 8] |= 1 << UInt8(row % 8) }
+        return bits
+    }
+}

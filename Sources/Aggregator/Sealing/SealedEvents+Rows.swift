@@ -1,0 +1,159 @@
+import Blocks
+package import Telemetry
+
+/// Whole rows.
+extension SealedEvents {
+    /// Where rows stood when they arrived: what a cursor names, and what ids are derived from. Make one for several rows of a block.
+    package struct Places: Sendable {
+        let events: SealedEvents
+        let rows: [UInt32]
+        let ids: [UInt32: UUID]
+
+        /// The position of the row's arrival and its row there.
+        package func place(of row: Int) -> (position: LogPosition, row: UInt32) { (events.run(of: row).position, rows[row]) }
+
+        /// The client's own id, or the derived one.
+        package func id(of row: Int, at timestamp: Int64) -> UUID {
+            if !ids.isEmpty, let id = ids[UInt32(row)] { return id }
+            var origin = events.run(of: row).origin
+            origin.row = rows[row]
+            return .derived(at: Timestamp(nanoseconds: timestamp), from: origin)
+        }
+    }
+
+    package func places() throws(SealedError) -> Places { Places(events: self, rows: try arrivalRows(), ids: try ids()) }
+
+    /// Whole events with their ids and their agents' tags, in the order of `rows` (ascending).
+    package func events(at rows: [Int]) throws(SealedError) -> [Event] {
+        guard !rows.isEmpty else { return [] }
+        let (times, severities) = (try timestamps(), try severities())
+        let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources), try codes(.types), try codes(.hosts))
+        let tagCodes = tagLists.isEmpty ? [] : try codes(.tags)
+        let correlations = try correlations()
+        let places = try places()
+        var events = [Event]()
+        events.reserveCapacity(rows.count)
+        var next = 0
+        while next < rows.count {
+            let page = rows[next] / Self.rowsPerPage
+            let end = rows[next...].firstIndex { $0 / Self.rowsPerPage != page } ?? rows.count
+            let wanted = rows[next..<end].map { $0 - page * Self.rowsPerPage }
+            let (messages, data) = (try texts(.messages, page: page, wanted: wanted), try texts(.data, page: page, wanted: wanted))
+            for row in rows[next..<end] {
+                let inPage = row - page * Self.rowsPerPage
+                let run = run(of: row)
+                var tags = tagLists.isEmpty ? [] : tagLists[Int(tagCodes[row])]
+                if !run.tags.isEmpty { tags += run.tags.filter { !tags.contains($0) } }
+                let correlation = Int(correlations.codes[row])
+                events.append(
+                    Event(
+                        id: places.id(of: row, at: times[row]),
+                        timestamp: Timestamp(nanoseconds: times[row]),
+                        source: sources.texts[Int(sourceCodes[row])],
+                        type: types.texts[Int(typeCodes[row])],
+                        severity: Severity(rawValue: severities[row]) ?? .critical,
+                        host: hosts.texts[Int(hostCodes[row])],
+                        correlationID: correlation == 0 ? nil : correlations.ids[correlation - 1],
+                        tags: tags,
+                        message: messages.ranges[inPage].map { String(decoding: messages.bytes[$0], as: UTF8.self) },
+                        data: data.ranges[inPage].map { String(decoding: data.bytes[$0], as: UTF8.self) } ?? "{}"
+                    )
+                )
+            }
+            next = end
+        }
+        return events
+    }
+
+    /// Reads and decodes everything; throws what is damaged.
+    package func verify() throws(SealedError) {
+        _ = try events(at: Array(0..<count))
+    }
+
+    /// The rows as the arrivals they came in: wire blocks for readers of the log that are behind what was sealed. Where rows of an arrival are not here
+    /// (repeats, or another class of retention), the others carry their ids, for their places have moved.
+    package func arrivals() throws(SealedError) -> [StoredBlock] {
+        let (ids, numbers) = (try ids(), try arrivalRows())
+        var blocks = [StoredBlock]()
+        for run in runs {
+            var encoder = EventBlockEncoder()
+            for (row, event) in zip(run.rows, try events(at: Array(run.rows))) {
+                var event = event
+                if Int(numbers[row]) == row - run.rows.lowerBound { event.id = ids[UInt32(row)] }
+                event.tags.removeAll { run.tags.contains($0) }
+                encoder.append(event)
+            }
+            let bytes = encoder.finish()
+            let header: BlockHeader
+            do { header = try BlockHeader(decoding: bytes) } catch { throw .damaged(error.description) }
+            blocks.append(
+                StoredBlock(
+                    position: run.position,
+                    kind: .events,
+                    bytes: bytes,
+                    count: run.rows.count,
+                    from: header.from,
+                    to: header.to,
+                    receivedAt: run.receivedAt,
+                    origin: run.origin,
+                    host: run.host,
+                    tags: run.tags
+                )
+            )
+        }
+        return blocks
+    }
+}
+
+extension CorrelationColumn {
+    static func decode(_ texts: Payload, _ codeBytes: [UInt8], count: Int) throws(BlockError) -> (ids: [String], codes: [UInt32]) {
+        let bytes = texts.compressible
+        var cursor = ByteCursor(bytes.indices)
+        let size = try cursor.count(in: bytes.span)
+        let isPacked = try cursor.byte(in: bytes.span) == 1
+        var ids = [String]()
+        ids.reserveCapacity(size)
+        var offset = 0
+        for _ in 0..<size {
+            if isPacked {
+                let length = try cursor.varint(in: bytes.span)
+                guard length <= UInt64(texts.packed.count - offset) else { throw .malformed("a correlation id is missing") }
+                ids.append(hexadecimal(texts.packed[offset..<offset + Int(length)]))
+                offset += Int(length)
+            } else {
+                ids.append(try cursor.string(in: bytes))
+            }
+        }
+        var codes = [UInt32]()
+        codes.reserveCapacity(count)
+        cursor = ByteCursor(codeBytes.indices)
+        var newest = 0
+        for _ in 0..<count {
+            let code = try cursor.varint(in: codeBytes.span)
+            if code == 0 {
+                codes.append(0)
+            } else if code == 1 {
+                newest += 1
+                codes.append(UInt32(newest))
+            } else {
+                guard code - 2 < UInt64(newest) else { throw .malformed("a correlation id before the first") }
+                codes.append(UInt32(newest) - UInt32(code - 2))
+            }
+        }
+        guard newest == ids.count else { throw .malformed("\(newest) of \(ids.count) correlation ids are used") }
+        return (ids, codes)
+    }
+
+    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
+        unsafe String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+            var index = 0
+            for byte in bytes {
+                for digit in [byte >> 4, byte & 15] {
+                    unsafe text[index] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                    index += 1
+                }
+            }
+            return index
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Sealing
+import Synchronization
+import Telemetry
+
+/// What the log holds, in memory: the arrivals that are not sealed, the directory of what is. The committer changes it after each commit, in one step,
+/// so that each row is in exactly one place; readers take snapshots.
+final class CatalogBook: Sendable {
+    /// What retention has deleted of one kind.
+    struct Purged: Sendable {
+        var position: LogPosition = 0
+        var from = Timestamp.distantFuture
+        var to = Timestamp.distantPast
+        var rows = 0
+    }
+
+    /// What waits to be sealed.
+    struct Waiting: Sendable {
+        var rows = 0
+        var bytes = 0
+        var oldest: Timestamp?
+    }
+
+    fileprivate struct State {
+        var catalog = Catalog()
+        var waiting: [BlockKind: Waiting] = [:]
+        var purged: [BlockKind: Purged] = [:]
+        var watermarks: [UUID: Acknowledgement] = [:]
+
+        mutating func count(_ arrivals: [Arrival]) {
+            for arrival in arrivals {
+                let block = arrival.block
+                var waiting = waiting[block.kind] ?? Waiting()
+                waiting.rows += block.count
+                waiting.bytes += block.bytes.count
+                waiting.oldest = min(waiting.oldest ?? block.receivedAt, block.receivedAt)
+                self.waiting[block.kind] = waiting
+            }
+        }
+    }
+
+    private let state: Mutex<State>
+
+    init() { state = Mutex(State()) }
+
+    var snapshot: Catalog { state.withLock { $0.catalog } }
+    var end: LogPosition { state.withLock { $0.catalog.end } }
+    /// Bytes of arrivals in memory.
+    var arrivalBytes: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.bytes } } }
+    func waiting(_ kind: BlockKind) -> Waiting { state.withLock { $0.waiting[kind] ?? Waiting() } }
+    func purged(_ kind: BlockKind) -> Purged { state.withLock { $0.purged[kind] ?? Purged() } }
+    func watermarks(of agent: UUID) -> Acknowledgement { state.withLock { $0.watermarks[agent] ?? Acknowledgement(lanes: [:]) } }
+
+    /// What the journal says at the start.
+    func begin(_ catalog: Catalog, watermarks: [UUID: Acknowledgement], purged: [BlockKind: Purged]) {
+        state.withLock { state in
+            state = State(catalog: catalog, purged: purged, watermarks: watermarks)
+            state.count(catalog.arrivals)
+        }
+    }
+
+    func add(_ arrivals: [Arrival], end: LogPosition, watermarks: [(UUID, Lane, UInt64)] = []) {
+        state.withLock { state in
+            state.catalog.arrivals += arrivals
+            state.catalog.end = max(end, state.catalog.end)
+            state.count(arrivals)
+            for (agent, lane, sequence) in watermarks { state.watermarks[agent, default: Acknowledgement(lanes: [:])].lanes[lane] = sequence }
+        }
+    }
+
+    /// Arrivals became sealed blocks, or sealed blocks others.
+    func replace(_ change: CatalogChange) {
+        state.withLock { state in
+            if !change.arrivals.isEmpty {
+                state.catalog.arrivals.removeAll { change.arrivals.contains($0.position) }
+                state.waiting = [:]
+                state.count(state.catalog.arrivals)
+            }
+            if !change.sealedGone.isEmpty {
+                state.catalog.sealed.removeAll { change.sealedGone.contains($0.number) }
+                state.catalog.words.removeAll { $0.blocks.allSatisfy(change.sealedGone.contains) }
+                for number in change.sealedGone { state.catalog.filters[number] = nil }
+            }
+            state.catalog.sealed += change.sealed
+            for (number, filter) in change.filters { state.catalog.filters[number] = filter }
+            for group in change.words {
+                for number in group.blocks { state.catalog.filters[number] = nil }
+                state.catalog.words.append(group)
+            }
+            for (kind, purged) in change.purged { state.purged[kind] = purged }
+        }
+    }
+}
+
+/// One step of sealing, compaction or retention, as the catalog sees it.
+struct CatalogChange: Sendable {
+    /// Positions that are arrivals no more.
+    var arrivals: Set<LogPosition> = []
+    var sealed: [SealedBlock] = []
+    /// Numbers of sealed blocks that are gone.
+    var sealedGone: Set<UInt64> = []
+    var filters: [UInt64: WordFilter] = [:]
+    var words: [WordGroup] = []
+    var purged: [BlockKind: CatalogBook.Purged] = [:]
+}

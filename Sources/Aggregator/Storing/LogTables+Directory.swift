@@ -1,0 +1,263 @@
+import SQLite
+import Sealing
+import Telemetry
+
+/// A segment as the journal knows it.
+struct SegmentRow: Sendable, Hashable {
+    var id: UInt64
+    var kind: BlockKind
+    var resolution: Resolution
+    /// Empty, or the source whose events have a retention of their own.
+    var retentionClass: String
+    /// Days since the epoch, of arrival.
+    var day: Int64
+    /// How far it is written.
+    var bytes: Int
+    /// When the last of it arrived.
+    var receivedAt: Timestamp
+
+    var name: String {
+        let digits = String(id)
+        return String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".blocks"
+    }
+}
+
+/// A sealed block as the journal knows it.
+struct SealedRow: Sendable {
+    var number: UInt64
+    var segment: UInt64
+    var range: Range<Int>
+    var kind: BlockKind
+    var resolution: Resolution
+    var count: Int
+    var from: Timestamp
+    var to: Timestamp
+    var first: LogPosition
+    var last: LogPosition
+
+    init(number: UInt64, segment: UInt64, range: Range<Int>, of output: SealedOutput) {
+        (self.number, self.segment, self.range) = (number, segment, range)
+        (kind, resolution, count, from, to) = (output.kind, output.resolution, output.count, output.from, output.to)
+        (first, last) = (output.first, output.last)
+    }
+
+    /// Nil for a row that makes no sense.
+    init?(_ row: Row) {
+        guard let kind = BlockKind(rawValue: UInt8(clamping: row.integer(4))), let resolution = Resolution(rawValue: UInt8(clamping: row.integer(5))),
+            row.integer(2) >= 0, row.integer(3) >= 0
+        else { return nil }
+        (number, segment) = (row.unsigned(0), row.unsigned(1))
+        range = Int(row.integer(2))..<Int(row.integer(2) + row.integer(3))
+        (self.kind, self.resolution, count) = (kind, resolution, Int(clamping: row.integer(6)))
+        (from, to) = (Timestamp(nanoseconds: row.integer(7)), Timestamp(nanoseconds: row.integer(8)))
+        (first, last) = (row.unsigned(9), row.unsigned(10))
+    }
+
+    func block(in file: any SegmentFile) -> SealedBlock {
+        SealedBlock(
+            number: number,
+            kind: kind,
+            resolution: resolution,
+            count: count,
+            from: from,
+            to: to,
+            first: first,
+            last: last,
+            bytes: SegmentSlice(file: file, range: range)
+        )
+    }
+}
+
+/// A group of words as the journal knows it.
+struct WordGroupRow: Sendable {
+    var segment: UInt64
+    var range: Range<Int>
+    var bitCount: Int
+    var blocks: [UInt64]
+}
+
+/// What one step of sealing, compaction or retention writes into the journal, in one transaction. The bytes that it names are on disk before.
+struct DirectoryChange: Sendable {
+    /// Arrivals that are sealed now: those of one kind in a range of positions.
+    var arrivals: (kind: BlockKind, positions: ClosedRange<LogPosition>)?
+    var segments: [SegmentRow] = []
+    var sealed: [SealedRow] = []
+    var sealedGone: [UInt64] = []
+    var segmentsGone: [UInt64] = []
+    var filters: [(number: UInt64, segment: UInt64, filter: WordFilter)] = []
+    var groups: [WordGroupRow] = []
+    /// Clients' own ids that are forgotten with their events.
+    var idsGone: [UUID] = []
+    var purged: [BlockKind: CatalogBook.Purged] = [:]
+}
+
+/// The directory of segments.
+extension LogTables {
+    func apply(_ change: DirectoryChange) throws(SQLiteError) {
+        if let (kind, positions) = change.arrivals {
+            // Bytes that were damaged stay for whoever wants to look.
+            try connection.execute(
+                "DELETE FROM arrivals WHERE position BETWEEN ? AND ? AND kind = ? AND position NOT IN (SELECT position FROM set_aside)",
+                [.unsigned(positions.lowerBound), .unsigned(positions.upperBound), .integer(Int64(kind.rawValue))]
+            )
+        }
+        for segment in change.segments {
+            try connection.execute(
+                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    .unsigned(segment.id), .integer(Int64(segment.kind.rawValue)), .integer(Int64(segment.resolution.rawValue)),
+                    .text(segment.retentionClass), .integer(segment.day), .integer(Int64(segment.bytes)), .integer(segment.receivedAt.nanoseconds),
+                ]
+            )
+        }
+        for row in change.sealed {
+            try connection.execute(
+                "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                [
+                    .unsigned(row.number), .unsigned(row.segment), .integer(Int64(row.range.lowerBound)), .integer(Int64(row.range.count)),
+                    .integer(Int64(row.kind.rawValue)), .integer(Int64(row.resolution.rawValue)), .integer(Int64(row.count)),
+                    .integer(row.from.nanoseconds), .integer(row.to.nanoseconds), .unsigned(row.first), .unsigned(row.last),
+                ]
+            )
+        }
+        for number in change.sealedGone {
+            try connection.execute("DELETE FROM sealed WHERE number = ?", [.unsigned(number)])
+            try connection.execute("DELETE FROM word_filters WHERE number = ?", [.unsigned(number)])
+        }
+        for segment in change.segmentsGone {
+            for table in ["sealed", "word_filters", "word_groups"] {
+                try connection.execute("DELETE FROM \(table) WHERE segment = ?", [.unsigned(segment)])
+            }
+            try connection.execute("DELETE FROM segments WHERE id = ?", [.unsigned(segment)])
+        }
+        for (number, segment, filter) in change.filters {
+            try connection.execute("INSERT INTO word_filters VALUES (?, ?, ?)", [.unsigned(number), .unsigned(segment), .blob(filter.bytes)])
+        }
+        for group in change.groups {
+            try connection.execute(
+                "INSERT INTO word_groups (segment, start, bits, blocks) VALUES (?, ?, ?, ?)",
+                [
+                    .unsigned(group.segment), .integer(Int64(group.range.lowerBound)), .integer(Int64(group.bitCount)),
+                    .blob(group.blocks.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) } }),
+                ]
+            )
+            for number in group.blocks { try connection.execute("DELETE FROM word_filters WHERE number = ?", [.unsigned(number)]) }
+        }
+        for id in change.idsGone { try connection.execute("DELETE FROM client_ids WHERE id = ?", [.blob(id.bytes)]) }
+        for (kind, purged) in change.purged {
+            try connection.execute(
+                "INSERT OR REPLACE INTO purged VALUES (?, ?, ?, ?, ?)",
+                [
+                    .integer(Int64(kind.rawValue)), .unsigned(purged.position), .integer(purged.from.nanoseconds), .integer(purged.to.nanoseconds),
+                    .integer(Int64(purged.rows)),
+                ]
+            )
+        }
+        // Positions and numbers are never given twice, even when nothing is left.
+        try connection.execute("UPDATE meta SET value = max(value, ?) WHERE key = 'position'", [.unsigned(end)])
+        if let number = change.sealed.map(\.number).max() {
+            try connection.execute(
+                "INSERT INTO meta VALUES ('number', ?1) ON CONFLICT (key) DO UPDATE SET value = max(value, ?1)",
+                [.unsigned(number)]
+            )
+        }
+    }
+
+    func segments() throws(SQLiteError) -> [SegmentRow] {
+        try connection.query("SELECT id, kind, resolution, class, day, bytes, received_ns FROM segments ORDER BY id") {
+            (row) throws(SQLiteError) -> SegmentRow? in
+            guard let kind = BlockKind(rawValue: UInt8(clamping: row.integer(1))),
+                let resolution = Resolution(rawValue: UInt8(clamping: row.integer(2)))
+            else { return nil }
+            return SegmentRow(
+                id: row.unsigned(0),
+                kind: kind,
+                resolution: resolution,
+                retentionClass: row.text(3),
+                day: row.integer(4),
+                bytes: Int(row.integer(5)),
+                receivedAt: Timestamp(nanoseconds: row.integer(6))
+            )
+        }.compactMap { $0 }
+    }
+
+    /// Sealed blocks that were not set aside.
+    func sealedRows() throws(SQLiteError) -> [SealedRow] {
+        try connection.query(
+            "SELECT number, segment, start, length, kind, resolution, rows, from_ns, to_ns, first, last FROM sealed WHERE set_aside IS NULL ORDER BY number"
+        ) { (row) throws(SQLiteError) in SealedRow(row) }.compactMap { $0 }
+    }
+
+    func wordFilters() throws(SQLiteError) -> [(number: UInt64, segment: UInt64, filter: WordFilter)] {
+        try connection.query("SELECT number, segment, bytes FROM word_filters ORDER BY number") { (row) throws(SQLiteError) in
+            WordFilter(stored: row.blob(2)).map { (row.unsigned(0), row.unsigned(1), $0) }
+        }.compactMap { $0 }
+    }
+
+    func wordGroups() throws(SQLiteError) -> [WordGroupRow] {
+        try connection.query("SELECT segment, start, bits, blocks FROM word_groups ORDER BY id") { (row) throws(SQLiteError) in
+            let bytes = row.blob(3)
+            let blocks = stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).map { start in
+                (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }
+            }
+            let (start, bits) = (Int(row.integer(1)), Int(row.integer(2)))
+            return WordGroupRow(
+                segment: row.unsigned(0),
+                range: start..<start + bits * WordGroup.rowBytes(blocks.count),
+                bitCount: bits,
+                blocks: blocks
+            )
+        }
+    }
+
+    /// The highest number ever given to a sealed block.
+    func lastNumber() throws(SQLiteError) -> UInt64 {
+        try connection.first("SELECT value FROM meta WHERE key = 'number'") { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0
+    }
+
+    func allWatermarks() throws(SQLiteError) -> [UUID: Acknowledgement] {
+        var all: [UUID: Acknowledgement] = [:]
+        try connection.forEach("SELECT agent, lane, sequence FROM watermarks") { (row) throws(SQLiteError) in
+            if let agent = UUID(bytes: row.blob(0)), let lane = Lane(rawValue: UInt8(clamping: row.integer(1))) {
+                all[agent, default: Acknowledgement(lanes: [:])].lanes[lane] = row.unsigned(2)
+            }
+            return true
+        }
+        return all
+    }
+
+    func allPurged() throws(SQLiteError) -> [BlockKind: CatalogBook.Purged] {
+        var all: [BlockKind: CatalogBook.Purged] = [:]
+        try connection.forEach("SELECT kind, position, from_ns, to_ns, rows FROM purged") { (row) throws(SQLiteError) in
+            if let kind = BlockKind(rawValue: UInt8(clamping: row.integer(0))) {
+                all[kind] = CatalogBook.Purged(
+                    position: row.unsigned(1),
+                    from: Timestamp(nanoseconds: row.integer(2)),
+                    to: Timestamp(nanoseconds: row.integer(3)),
+                    rows: Int(row.integer(4))
+                )
+            }
+            return true
+        }
+        return all
+    }
+
+    /// Arrivals behind `position`, until their bytes are more than `bytesMax`.
+    func loadArrivals(after position: LogPosition, bytesMax: Int) throws(SQLiteError) -> [BlockRow] {
+        var rows = [BlockRow]()
+        var bytes = 0
+        try connection.forEach(
+            """
+            SELECT \(BlockRow.columns) FROM \(BlockRow.tables) WHERE b.position > ? AND b.position NOT IN (SELECT position FROM set_aside)
+            ORDER BY b.position
+            """,
+            [.unsigned(position)]
+        ) { (row) throws(SQLiteError) in
+            let decoded = BlockRow.decode(row)
+            if case .block(let block) = decoded { bytes += block.bytes.count }
+            rows.append(decoded)
+            return bytes <= bytesMax
+        }
+        return rows
+    }
+}

@@ -1,0 +1,70 @@
+import Logging
+import Operating
+import Sealing
+import Telemetry
+
+/// Retention: whole segments go, the oldest first.
+extension Sealer {
+    /// One step. Returns whether there is more to do.
+    func retain(at now: Timestamp) async throws(LogError) -> Bool {
+        try await committer.forgetKeys(at: now)
+        // What is old enough to go is sealed first, so that only segments go.
+        if let oldest = BlockKind.allCases.compactMap({ book.waiting($0).oldest }).min(), oldest < now.advanced(by: .zero - shortest) {
+            while try await sealOnce(isForced: true) {}
+        }
+        let expired = store.segments.values.filter { $0.receivedAt < now.advanced(by: .zero - retention(of: $0.key)) }.map(\.id)
+        if let first = expired.min() {
+            try await drop(first, counting: counters.expired)
+            return expired.count > 1
+        }
+        let used = try await usedBytes()
+        counters.fileBytes.set(Double(used))
+        guard used > config.maxSize else { return try await committer.giveBack() }
+        if store.segments.isEmpty { while try await sealOnce(isForced: true) {} }
+        guard let oldest = store.segments.values.min(by: { ($0.receivedAt, $0.id) < ($1.receivedAt, $1.id) }) else { return false }
+        try await drop(oldest.id, counting: counters.overSize)
+        logger.notice("storage.retention.max_size is reached: the oldest segment was deleted", metadata: ["segment": "\(oldest.id)"])
+        return true
+    }
+
+    private var shortest: Duration {
+        ([config.eventRetention, config.metricRetention] + config.sourceRetention.values).min() ?? config.eventRetention
+    }
+
+    private func retention(of key: SegmentStore.Key) -> Duration {
+        switch key.kind {
+        case .samples: config.metricRetention
+        case .alerts: config.eventRetention
+        case .events: config.sourceRetention[key.retentionClass] ?? config.eventRetention
+        }
+    }
+
+    private func usedBytes() async throws(LogError) -> UInt64 {
+        store.segments.values.reduce(try await committer.pageBytes().used) { $0 + UInt64($1.bytes) }
+    }
+
+    /// Takes a segment out of the journal and the catalog, then its file away. A crash between the two leaves a file that the next start removes.
+    private func drop(_ id: UInt64, counting counter: Counter) async throws(LogError) {
+        try await exclusively { () async throws(LogError) in
+            guard let segment = store.segments[id] else { return }
+            let blocks = book.snapshot.sealed.filter { store.holds($0, segment: id) }
+            var directory = DirectoryChange()
+            directory.segmentsGone = [id]
+            for block in blocks where block.kind == .events {
+                if let ids = try? SealedEvents(block).ids() { directory.idsGone += ids.values }
+            }
+            var purged = book.purged(segment.kind)
+            for block in blocks {
+                purged.position = max(purged.position, block.last)
+                (purged.from, purged.to) = (min(purged.from, block.from), max(purged.to, block.to))
+                purged.rows += block.count
+            }
+            directory.purged[segment.kind] = purged
+            var catalog = CatalogChange(sealedGone: Set(blocks.map(\.number)))
+            catalog.purged = directory.purged
+            try await committer.apply(directory, catalog)
+            try store.remove([id])
+            counter.increment(by: blocks.count)
+        }
+    }
+}
