@@ -1,6 +1,5 @@
-import Blocks
 import Operating
-import Storing
+import Sealing
 import Telemetry
 import TestSupport
 import Testing
@@ -8,23 +7,34 @@ import Testing
 @testable import Querying
 
 struct MetricReaderTests {
-    typealias F = QueryFixture
+    private typealias F = SampleLog
 
-    private let fixture: QueryFixture
-
-    init() async throws { fixture = try await QueryFixture() }
+    private let log = SampleLog()
 
     private func reader(_ change: (inout QueryLimits) -> Void = { _ in }) -> MetricReader {
         var limits = QueryLimits()
         change(&limits)
-        return MetricReader(log: fixture.log, limits: limits, time: fixture.time)
+        return MetricReader(log: log, limits: limits, time: log.time)
+    }
+
+    /// Where the samples are when they are asked for.
+    enum Place: CaseIterable { case arrivals, both, sealed, merged }
+
+    private func put(_ place: Place) throws {
+        switch place {
+        case .arrivals: break
+        case .both: try log.seal(keeping: 37)
+        case .sealed, .merged:
+            for kept in [300, 200, 120, 0] { try log.seal(keeping: kept) }
+            if place == .merged { try log.merge(to: .raw) }
+        }
     }
 
     /// A counter that grows by one a second on two hosts, and a gauge, one block every ten seconds, for an hour up to noon.
-    private func fill() async throws {
+    private func fill() {
         for second in stride(from: -3600, through: 0, by: 10) {
             let at = F.noon.advanced(by: .seconds(second))
-            try await fixture.store([
+            log.store([
                 Sample("requests_total", [Label("host", "web-1")], at: at, Double(second + 3600)),
                 Sample("requests_total", [Label("host", "web-2")], at: at, Double(2 * (second + 3600))),
                 Sample("load", [Label("host", "web-1")], at: at, Double(second)),
@@ -40,15 +50,16 @@ struct MetricReaderTests {
     @Test func `an instant query reads what was acknowledged before it`() async throws {
         let reader = reader()
         for value in 0..<5 {
-            try await fixture.store([Sample("up", [Label("host", "web-1")], at: F.noon.advanced(by: .seconds(value)), Double(value))])
+            log.store([Sample("up", [Label("host", "web-1")], at: F.noon.advanced(by: .seconds(value)), Double(value))])
             #expect(try await vector(reader, "up", at: .seconds(10)) == ["web-1": Double(value)])
         }
     }
 
-    @Test(arguments: [Duration.seconds(7200), .seconds(900), .seconds(60)])
-    func `the answer is the same wherever the samples are`(window: Duration) async throws {
-        try await fill()
-        let reader = reader { $0.headWindow = window }
+    @Test(arguments: Place.allCases)
+    func `the answer is the same wherever the samples are`(place: Place) async throws {
+        fill()
+        try put(place)
+        let reader = reader()
         #expect(try await vector(reader, "rate(requests_total[5m])") == ["web-1": 1, "web-2": 2])
         #expect(try await vector(reader, "sum(rate(requests_total[50m]))") == ["": 3])
         #expect(try await vector(reader, "load", at: .seconds(-1800)) == ["web-1": -1800])
@@ -77,7 +88,7 @@ struct MetricReaderTests {
     }
 
     @Test func `what cannot be answered says why`() async throws {
-        try await fill()
+        fill()
         func refused(_ body: () async throws(QueryError) -> MetricAnswer) async -> QueryError? {
             do {
                 _ = try await body()
@@ -94,11 +105,9 @@ struct MetricReaderTests {
                 throw Unexpected()
             }
         }
-        for window in [60, 7200] {
-            let small = self.reader { limits in
-                limits.samplesMax = 100
-                limits.headWindow = .seconds(window)
-            }
+        for place in [Place.arrivals, .both, .sealed] {
+            try put(place)
+            let small = self.reader { $0.samplesMax = 100 }
             guard case .limit? = await refused({ () throws(QueryError) in try await small.query("max_over_time(load[1h])", at: end) }) else {
                 throw Unexpected()
             }
@@ -107,6 +116,94 @@ struct MetricReaderTests {
         let hurried = self.reader { $0.metricTime = .seconds(-1) }
         guard case .limit? = await refused({ () throws(QueryError) in try await hurried.query("max_over_time(load[1h])", at: end) }) else {
             throw Unexpected()
+        }
+    }
+
+    @Test func `a damaged block is set aside and reported, and the rest is answered`() async throws {
+        fill()
+        try put(.sealed)
+        try log.damage(at: -3)
+        let reader = reader()
+        #expect(try await vector(reader, "load") == ["web-1": 0])
+        // The block of the oldest samples is gone.
+        #expect(try await vector(reader, "count_over_time(load[1h])")["web-1"].map { $0 > 250 && $0 < 361 } == true)
+        #expect(log.damage.count == 1)
+        #expect(log.catalog().sealed.count == 3)
+    }
+
+    // MARK: Rolled up
+
+    @Test(arguments: [Resolution.minute, .hour])
+    func `rolled up samples answer with the number that a function wants`(resolution: Resolution) async throws {
+        // Seven hours up to noon: a gauge that goes up and down within each minute, a counter that is reset in the middle.
+        for second in stride(from: -25_190, through: 0, by: 10) {
+            let at = F.noon.advanced(by: .seconds(second - 10))
+            let phase = Double((second + 25_200) / 10 % 6)
+            let counted = Double(second + 25_200)
+            log.store([
+                Sample("level", [Label("host", "web-1")], at: at, phase < 3 ? phase : -phase),
+                Sample("steady_total", [Label("host", "web-1")], at: at, counted),
+                Sample("reset_total", [Label("host", "web-1")], at: at, counted < 12_650 ? counted : counted - 12_640),
+            ])
+        }
+        let raw = reader()
+        let expressions = [
+            "max_over_time(level[3h])", "min_over_time(level[3h])", "sum_over_time(level[3h])", "count_over_time(level[3h])",
+            "avg_over_time(level[3h])", "increase(reset_total[6h]) > bool 21000", "resets(reset_total[6h])", "count_over_time(level[3h:1h])",
+        ]
+        var before = [[String: Double]]()
+        for expression in expressions { before.append(try await vector(raw, expression, at: .seconds(-1))) }
+        #expect(before[0] == ["web-1": 2] && before[1] == ["web-1": -5] && before[3] == ["web-1": 1080] && before[6] == ["web-1": 1])
+        let rate = try #require(try await vector(raw, "rate(steady_total[6h])")["web-1"])
+        #expect(abs(rate - 1) < 1e-9)
+        // Minutes may stand beside raw samples; hours stand for themselves, as retention has it.
+        try log.seal(keeping: resolution == .hour ? 0 : 200)
+        try log.merge(to: .minute)
+        if resolution == .hour { try log.merge(to: .hour) }
+        let rolled = reader()
+        for (index, expression) in expressions.enumerated() {
+            let after = try await vector(rolled, expression, at: .seconds(-1))
+            for (host, value) in before[index] { #expect(abs((after[host] ?? .nan) - value) <= 1e-9 * abs(value), "\(expression)") }
+            #expect(after.count == before[index].count)
+        }
+        let rolledRate = try #require(try await vector(rolled, "rate(steady_total[6h])")["web-1"])
+        #expect(abs(rolledRate - 1) < 0.01)
+        // The value of a moment is the last of its minute or hour; an hour's is found too.
+        let value = try await vector(rolled, "steady_total", at: .seconds(-3 * 3600 - 1))
+        #expect(value == ["web-1": 25_200 - 3 * 3600])
+    }
+
+    @Test func `a series that ended stays ended when it is rolled up`() async throws {
+        for second in stride(from: -600, to: 0, by: 10) {
+            log.store([Sample("up", [Label("host", "a")], at: F.noon.advanced(by: .seconds(second)), 1)])
+        }
+        log.store([Sample("up", [Label("host", "a")], at: F.noon, Double(bitPattern: 0x7FF0_0000_0000_0002))])
+        try log.seal()
+        try log.merge(to: .minute)
+        let reader = reader()
+        #expect(try await vector(reader, "up", at: .seconds(-1)) == ["a": 1])
+        #expect(try await vector(reader, "up", at: .seconds(30)) == [:])
+        #expect(try await vector(reader, "sum_over_time(up[20m])", at: .seconds(1)) == ["a": 60])
+    }
+
+    @Test func `several questions at once are answered while samples arrive and are sealed`() async throws {
+        fill()
+        let reader = reader()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<6 {
+                group.addTask {
+                    for _ in 0..<10 {
+                        let counted = try await vector(reader, "count_over_time(load[1h])")
+                        #expect(counted == ["web-1": 361])
+                    }
+                }
+            }
+            for kept in [250, 100, 10, 0] {
+                try log.seal(keeping: kept)
+                await Task.yield()
+            }
+            try log.merge(to: .raw)
+            try await group.waitForAll()
         }
     }
 }

@@ -1,161 +1,195 @@
 import Blocks
-import Operating
+import Sealing
 import Synchronization
 import Telemetry
 
-/// The recent samples of all series in memory. It is a reader of the log like any other: it holds nothing that the log does not, and is built
-/// again at each start. Whoever asks brings it up to date first, so that a query sees what was acknowledged before it.
+/// The samples that are not sealed yet, as columns of numbers: who asks brings it up to date with a snapshot of the log first, so that a query sees
+/// what was acknowledged before it. It holds nothing that the log does not, and there is nothing to build again after a restart but what arrives in the
+/// first snapshot.
+///
+/// Memory: 8 bytes a sample and about 25 a series. Agents send the same list of series with each collection, so an arrival is its values and a reference to
+/// its list. Over `samplesMax` later arrivals are not kept but decoded for each query; over `seriesMax` all is forgotten and begun again.
 final class MetricHead: Sendable {
-    fileprivate struct State {
-        /// Nil until it is known where the window begins in the log.
-        var position: LogPosition?
-        /// Every sample from `floor` on and before `ceiling` that came is here.
-        var floor = Int64.max
-        var ceiling = Int64.max
-        var series: [SeriesPoints] = []
-        var numbers: [Labels: Int] = [:]
-        var numbersByName: [String: [Int]] = [:]
+    private struct LayoutKey: Hashable {
+        var agent: UUID
+        var sum: UInt64
+        var bytes: Int
+    }
+
+    /// An agent's list of series.
+    private final class Layout: Sendable {
+        /// By code in the block: the number of the series.
+        let series: [UInt32]
+
+        init(_ series: [UInt32]) { self.series = series }
+    }
+
+    /// One arrival.
+    private struct Column: Sendable {
+        let layout: Layout
+        /// By row: the code of its series. Nil: row n is of code n.
+        let codes: [UInt32]?
+        /// One for all rows, or one a row.
+        let times: [Int64]
+        let values: [Double]
+
+        func time(_ row: Int) -> Int64 { times.count == 1 ? times[0] : times[row] }
+    }
+
+    private struct State {
+        var index = SeriesIndex()
+        var layouts: [LayoutKey: Layout] = [:]
+        /// By position of the arrival.
+        var columns: [LogPosition: Column] = [:]
         var samples = 0
     }
 
-    /// Blocks that are read and applied at once.
-    private static let blocksPerRead = 64
-    /// How far in the future a sample may lie: a clock that is a day wrong is no reason to hold samples of the year 2100, nor to look for the
-    /// window's beginning there.
-    private static let futureMax = Duration.seconds(86_400)
-
     private let state = Mutex(State())
-    private let log: any LogCatalog
-    private let limits: QueryLimits
-    private let time: any TimeSource
+    private let samplesMax: Int
+    private let seriesMax: Int
 
-    init(log: any LogCatalog, limits: QueryLimits, time: any TimeSource) { (self.log, self.limits, self.time) = (log, limits, time) }
+    init(samplesMax: Int, seriesMax: Int) { (self.samplesMax, self.seriesMax) = (samplesMax, seriesMax) }
 
     var sampleCount: Int { state.withLock(\.samples) }
-    var seriesCount: Int { state.withLock(\.numbers.count) }
+    var seriesCount: Int { state.withLock(\.index.count) }
 
-    /// Reads what the log has and the head has not. Several callers may do so at once: each piece is applied by whoever is first.
-    func catchUp() async throws(LogError) {
-        let end = try await log.end()
-        if state.withLock({ $0.position == nil }) { try await begin() }
-        while true {
-            guard let position = state.withLock({ $0.position }), position < end else { break }
-            let blocks = try await log.blocks(after: position, kinds: [.samples], limit: Self.blocksPerRead)
-            let next = blocks.last.map(\.position) ?? end
-            apply(blocks.compactMap { try? SampleBlock(decoding: $0.bytes) }, from: position, to: next)
-            await Task.yield()
-            if state.withLock({ $0.position == nil }) { try await begin() }
+    /// Decodes what is new in a snapshot, and forgets what is no longer in it.
+    /// - Parameter arrivals: of samples, in the order of positions.
+    func update(_ arrivals: [Arrival]) {
+        state.withLock { state in
+            forget(before: arrivals.first?.position ?? .max, &state)
+            for arrival in arrivals where state.columns[arrival.position] == nil {
+                guard state.samples + arrival.block.count <= samplesMax else { break }
+                guard let column = column(of: arrival, &state) else { continue }
+                state.columns[arrival.position] = column
+                state.samples += column.values.count
+            }
         }
-        forget(before: time.now().advanced(by: .zero - limits.headWindow).nanoseconds)
     }
 
-    /// All series whose labels are wanted, with their points that are here, and from when to when that is all there are.
-    func select(
-        names: Set<String>?,
-        from start: Int64,
-        to end: Int64,
-        where isWanted: (Labels) -> Bool
-    ) -> (covered: Range<Int64>, series: [SeriesPoints]) {
-        state.withLock { state in
-            let numbers = names.map { $0.flatMap { state.numbersByName[$0] ?? [] } } ?? Array(state.numbers.values)
-            let wanted = numbers.filter { isWanted(state.series[$0].labels) }
-            let covered = state.floor..<max(state.floor, state.ceiling)
-            let pieces = wanted.map { state.series[$0].points(from: max(start, covered.lowerBound), to: min(end, covered.upperBound &- 1)) }
-            return (covered, pieces.filter { $0.count > 0 })
+    /// Puts the samples that the requests want where they belong; tells how many. Stops when `isEnough` says so.
+    /// - Parameters:
+    ///   - arrivals: of samples, in the order of positions.
+    ///   - index: gives the numbers of the series in the requests.
+    func collect(_ arrivals: [Arrival], for requests: inout [SampleRequest], index: inout SeriesIndex, isEnough: (Int) -> Bool) -> Int {
+        update(arrivals)
+        return state.withLock { state in
+            var taken = 0
+            for number in requests.indices {
+                var wanted = WantedSeries(requests[number])
+                for arrival in arrivals where requests[number].overlaps(arrival.block.from, arrival.block.to) {
+                    guard let column = state.columns[arrival.position] ?? column(of: arrival, &state) else { continue }
+                    let targets = wanted.targets(ObjectIdentifier(column.layout), column.layout.series, state.index, &index)
+                    guard targets.isAny else { continue }
+                    taken += MetricHead.take(column, targets.byCode, into: &requests[number])
+                    if isEnough(taken) { return taken }
+                }
+            }
+            return taken
         }
     }
 
     // MARK: Inside
 
-    /// Finds the first block that reaches into the window.
-    private func begin() async throws(LogError) {
-        let now = time.now()
-        let floor = now.advanced(by: .zero - limits.headWindow)
-        var first = try await log.end() + 1
-        var last: BlockEntry?
-        while true {
-            let entries = try await log.entries(
-                overlapping: floor,
-                now.advanced(by: Self.futureMax),
-                kinds: [.samples],
-                newestFirst: true,
-                behind: last,
-                limit: 1000
-            )
-            guard let next = entries.last else { break }
-            for entry in entries { first = min(first, entry.position) }
-            last = next
+    private static func take(_ column: Column, _ targets: [Int64], into request: inout SampleRequest) -> Int {
+        let (from, to) = (request.from, request.to)
+        var taken = 0
+        for row in column.values.indices {
+            let target = targets[column.codes.map { Int($0[row]) } ?? row]
+            guard target >= 0 else { continue }
+            let time = column.time(row)
+            guard time >= from, time <= to else { continue }
+            request.insert(time, column.values[row], of: UInt32(target))
+            taken += 1
         }
-        state.withLock { state in
-            if state.position == nil { (state.position, state.floor, state.ceiling) = (first - 1, floor.nanoseconds, .max) }
-        }
+        return taken
     }
 
-    private func apply(_ blocks: [SampleBlock], from position: LogPosition, to next: LogPosition) {
-        let latest = time.now().advanced(by: Self.futureMax).nanoseconds
-        state.withLock { state in
-            // Somebody else was quicker.
-            guard state.position == position else { return }
-            state.position = next
-            for block in blocks {
-                var numbers = [Int?](repeating: nil, count: block.series.count)
-                for row in 0..<block.count where block.timestamps[row] >= state.floor {
-                    guard block.timestamps[row] <= latest else {
-                        state.ceiling = min(state.ceiling, block.timestamps[row])
-                        continue
-                    }
-                    let code = Int(block.seriesOfRow[row])
-                    let number = numbers[code] ?? state.number(of: block.series[code])
-                    numbers[code] = number
-                    let before = state.series[number].count
-                    state.series[number].insert(block.timestamps[row], block.values[row])
-                    state.samples += state.series[number].count - before
-                }
-            }
-            // Over its limit the head holds less of the past; the log has it all the same.
-            while state.samples > limits.headSamplesMax, state.floor < Int64.max / 2 {
-                let latest = state.series.compactMap(\.times.last).max() ?? state.floor
-                guard latest > state.floor else { break }
-                state.forget(before: state.floor + max(1, (latest - state.floor) / 4))
+    private func forget(before position: LogPosition, _ state: inout State) {
+        if state.columns.keys.contains(where: { $0 < position }) {
+            for (known, column) in state.columns where known < position {
+                state.samples -= column.values.count
+                state.columns[known] = nil
             }
         }
+        if state.columns.isEmpty || state.index.count > seriesMax { state = State() }
     }
 
-    /// Moves the floor up by an eighth of the window at a time: each move touches every series.
-    private func forget(before time: Int64) {
-        state.withLock { state in
-            guard state.floor < time, time - state.floor > limits.headWindow.wholeNanoseconds / 8 else { return }
-            state.forget(before: time)
-            // What was too far ahead has come near: the head is built again.
-            if state.ceiling < state.floor { state = State() }
+    /// Nil for what cannot be read, which admission does not let in.
+    private func column(of arrival: Arrival, _ state: inout State) -> Column? {
+        guard let block = try? SampleColumns(decoding: arrival.block.bytes) else { return nil }
+        let key = LayoutKey(
+            agent: arrival.block.origin.agent,
+            sum: Checksum.xxh64(block.bytes.span.extracting(block.layout)),
+            bytes: block.layout.count
+        )
+        let layout: Layout
+        if let known = state.layouts[key], known.series.count == block.seriesCount {
+            layout = known
+        } else {
+            guard let series = try? state.index.numbers(of: block) else { return nil }
+            layout = Layout(series)
+            state.layouts[key] = layout
         }
+        let isPlain = block.count <= block.seriesCount && block.seriesOfRow.indices.allSatisfy { block.seriesOfRow[$0] == UInt32($0) }
+        let isOneTime = block.header.from == block.header.to && block.count > 0
+        return Column(
+            layout: layout,
+            codes: isPlain ? nil : block.seriesOfRow,
+            times: isOneTime ? [block.timestamps[0]] : block.timestamps,
+            values: block.values
+        )
     }
 }
 
-extension MetricHead.State {
-    fileprivate mutating func number(of labels: Labels) -> Int {
-        if let known = numbers[labels] { return known }
-        let number = series.count
-        series.append(SeriesPoints(labels))
-        numbers[labels] = number
-        numbersByName[labels.name ?? "", default: []].append(number)
-        return number
+/// Which series of the head one request wants, worked out once for each list of series.
+private struct WantedSeries {
+    struct Targets {
+        /// By code: the series' number among the requests', -1 when it is not wanted.
+        var byCode: [Int64]
+        var isAny: Bool
     }
 
-    /// Series that have nothing left are forgotten whole.
-    fileprivate mutating func forget(before time: Int64) {
-        floor = time
-        var isAnyEmpty = false
-        for index in series.indices {
-            samples -= series[index].removeAll(before: time)
-            if series[index].count == 0 { isAnyEmpty = true }
+    private let request: SampleRequest
+    private var rests: [UInt32: Bool] = [:]
+    private var groups: [UInt32: Bool] = [:]
+    private var known: [ObjectIdentifier: Targets] = [:]
+    private let nameKeys: [[UInt8]]?
+
+    init(_ request: SampleRequest) {
+        self.request = request
+        nameKeys = request.names.map { $0.map { SeriesIndex.nameKey($0) } }
+    }
+
+    mutating func targets(_ layout: ObjectIdentifier, _ series: [UInt32], _ head: SeriesIndex, _ index: inout SeriesIndex) -> Targets {
+        if let found = known[layout] { return found }
+        var targets = Targets(byCode: [], isAny: false)
+        targets.byCode.reserveCapacity(series.count)
+        for number in series {
+            let (group, rest) = head.parts(of: number)
+            guard wantsRest(rest, head), wantsGroup(group, head) else {
+                targets.byCode.append(-1)
+                continue
+            }
+            targets.byCode.append(Int64(index.number(of: number, in: head)))
+            targets.isAny = true
         }
-        guard isAnyEmpty else { return }
-        let left = series.filter { $0.count > 0 }
-        (series, numbers, numbersByName) = ([], [:], [:])
-        for points in left {
-            let number = number(of: points.labels)
-            series[number] = points
-        }
+        known[layout] = targets
+        return targets
+    }
+
+    private mutating func wantsRest(_ rest: UInt32, _ head: SeriesIndex) -> Bool {
+        if let known = rests[rest] { return known }
+        let isNamed = nameKeys.map { $0.contains { head.rest(rest, beginsWith: $0) } } ?? true
+        let isWanted = isNamed && request.wantsRest(head.restLabels(rest))
+        rests[rest] = isWanted
+        return isWanted
+    }
+
+    private mutating func wantsGroup(_ group: UInt32, _ head: SeriesIndex) -> Bool {
+        if let known = groups[group] { return known }
+        let isWanted = request.wantsGroup(head.groupLabels(group))
+        groups[group] = isWanted
+        return isWanted
     }
 }

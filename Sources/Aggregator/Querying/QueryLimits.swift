@@ -12,9 +12,14 @@ package struct QueryLimits: Sendable, Hashable {
     package var samplesMax: Int
     /// Points a series that a range query may have; Prometheus's number.
     package var pointsMax: Int
-    /// How much of the past is held in memory, and how many samples at most.
-    package var headWindow: Duration
+    /// Samples that are not sealed yet and held decoded: 8 bytes each. Those over it are decoded for each query.
     package var headSamplesMax: Int
+    /// Series that the head may know, 20 bytes each and their names; over it, it begins again with those that are there.
+    package var headSeriesMax: Int
+    /// Directories of sealed samples kept between queries, in bytes.
+    package var sampleCacheBytes: Int
+    /// Metric queries that may read at once.
+    package var metricThreads: Int
 
     package init(
         eventTime: Duration = .seconds(5),
@@ -23,11 +28,14 @@ package struct QueryLimits: Sendable, Hashable {
         metricTime: Duration = .seconds(30),
         samplesMax: Int = 50_000_000,
         pointsMax: Int = 11_000,
-        headWindow: Duration = .seconds(1800),
-        headSamplesMax: Int = 4_000_000
+        headSamplesMax: Int = 4_000_000,
+        headSeriesMax: Int = 2_000_000,
+        sampleCacheBytes: Int = 32 << 20,
+        metricThreads: Int = 2
     ) {
         (self.eventTime, self.offsetMax, self.cacheBytes) = (eventTime, offsetMax, cacheBytes)
         (self.metricTime, self.samplesMax, self.pointsMax) = (metricTime, samplesMax, pointsMax)
-        (self.headWindow, self.headSamplesMax) = (headWindow, headSamplesMax)
+        (self.headSamplesMax, self.headSeriesMax) = (headSamplesMax, headSeriesMax)
+        (self.sampleCacheBytes, self.metricThreads) = (sampleCacheBytes, metricThreads)
     }
 }

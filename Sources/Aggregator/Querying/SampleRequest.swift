@@ -1,0 +1,49 @@
+import Expressions
+import Sealing
+import Telemetry
+
+/// A selector, and what was found for it.
+struct SampleRequest {
+    let read: SelectorRead
+    /// Nil: the selector does not say which names.
+    let names: Set<String>?
+    private let groupMatchers: [LabelMatcher]
+    private let restMatchers: [LabelMatcher]
+    /// By the number of the series.
+    private(set) var series: [UInt32: SeriesPoints] = [:]
+
+    init(_ read: SelectorRead) {
+        self.read = read
+        names = read.metricName.map { [$0] }
+        groupMatchers = read.matchers.filter { SeriesKey.groupNames.contains($0.name) }
+        restMatchers = read.matchers.filter { !SeriesKey.groupNames.contains($0.name) }
+    }
+
+    var from: Int64 { read.from.nanoseconds }
+    var to: Int64 { read.to.nanoseconds }
+
+    /// A series is wanted when both parts of its labels are.
+    func wantsGroup(_ labels: Labels) -> Bool { groupMatchers.allMatch(labels) }
+    func wantsRest(_ labels: Labels) -> Bool { restMatchers.allMatch(labels) }
+
+    func overlaps(_ from: Timestamp, _ to: Timestamp) -> Bool { from <= read.to && to >= read.from }
+
+    /// Tells how many rows were taken.
+    mutating func insert(_ rows: SampleRows, of number: UInt32) -> Int {
+        series[number, default: SeriesPoints()].insert(rows, from: from, to: to, aspect: read.aspect)
+    }
+
+    mutating func insert(_ time: Int64, _ value: Double, of number: UInt32) { series[number, default: SeriesPoints()].insert(time, value) }
+
+    /// - Parameter index: gave the series their numbers.
+    func answer(_ index: SeriesIndex) -> [SeriesSamples] {
+        series.compactMap { number, points in
+            guard points.count > 0 else { return nil }
+            return SeriesSamples(
+                series: index.labels(of: Int(number)),
+                points: zip(points.times, points.values).map { Point(Timestamp(nanoseconds: $0), $1) },
+                counts: points.counts
+            )
+        }
+    }
+}
