@@ -76,13 +76,13 @@ package struct Admitter: SubmissionAdmitting {
         guard batches.allSatisfy({ $0.batch.identity.agent == agent }) else {
             throw .unacceptable("one request holds batches of several agents: each agent sends its own")
         }
-        let checker = BatchChecker(principal: submission.principal)
+        let (checker, now) = (BatchChecker(principal: submission.principal), time.monotonic())
         var admitted: [AdmittedBatch] = []
         var rows = 0
         for received in batches {
-            let checked = try checker.check(received, receivedAt: submission.receivedAt)
+            let checked = try checker.check(received, receivedAt: submission.receivedAt) { census.knows($0, of: agent, at: now) }
             rows += checked.batch.blocks.reduce(0) { $0 + $1.count }
-            guard census.admit(checked.series, of: agent, at: time.monotonic()) else {
+            guard census.admit(checked.series, checked.lists, of: agent, at: now) else {
                 throw .unacceptable(
                     "the agent of \(received.batch.identity.host) sends more than \(limits.seriesPerAgentMax) series an hour (limits.agents.series): "
                         + "look for a label whose values never end, or raise the limit"

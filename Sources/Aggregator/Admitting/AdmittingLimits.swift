@@ -29,4 +29,6 @@ package struct AdmittingLimits: Sendable, Hashable {
     static let bucketsMax = 20_000
     /// Agents whose series are counted; those beyond are not limited by series.
     static let censusAgentsMax = 10_000
+    /// Lists of series remembered of one agent, 16 bytes each; one that changes its list at each collection is looked into each time.
+    static let censusListsMax = 256
 }

@@ -7,8 +7,17 @@ struct BatchChecker: Sendable {
 
     init(principal: Principal) { self.principal = principal }
 
-    /// - Returns: what may be stored, and the series in it.
-    func check(_ received: ReceivedBatch, receivedAt: Timestamp) throws(Refusal) -> (batch: AdmittedBatch, series: [Labels]) {
+    /// What may be stored, and the series in it that were not known.
+    struct Checked {
+        var batch: AdmittedBatch
+        /// Fingerprints of label sets.
+        var series: Set<UInt64>
+        /// Lists whose series are all among them, or known.
+        var lists: Set<SeriesList>
+    }
+
+    /// - Parameter isKnown: whether a list of series was looked into before, for the same token.
+    func check(_ received: ReceivedBatch, receivedAt: Timestamp, isKnown: (SeriesList) -> Bool) throws(Refusal) -> Checked {
         let batch = received.batch
         if let host = principal.host, batch.identity.host != host {
             throw .forbidden(
@@ -18,10 +27,11 @@ struct BatchChecker: Sendable {
         guard !batch.identity.host.isEmpty else { throw .unacceptable("the batch names no host") }
         guard batch.sequence > 0 else { throw .unacceptable("the sequence is 0; sequences begin with 1") }
         var blocks: [AdmittedBlock] = []
-        var series: [Labels] = []
+        var series: Set<UInt64> = []
+        var lists: Set<SeriesList> = []
         for (index, bytes) in batch.blocks.enumerated() {
             do {
-                blocks.append(try block(bytes, batch.identity.host, &series))
+                blocks.append(try block(bytes, batch.identity.host, &series, &lists, isKnown))
             } catch let error as BlockError {
                 throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane): \(error)")
             } catch let error as StrangeHost {
@@ -36,13 +46,19 @@ struct BatchChecker: Sendable {
             blocks: blocks,
             reads: batch.reads
         )
-        return (admitted, series)
+        return Checked(batch: admitted, series: series, lists: lists)
     }
 
     private struct StrangeHost: Error { var host: String }
 
     /// Decodes the block whole: a reader behind the log must never meet one that it cannot read.
-    private func block(_ bytes: [UInt8], _ host: String, _ series: inout [Labels]) throws -> AdmittedBlock {
+    private func block(
+        _ bytes: [UInt8],
+        _ host: String,
+        _ series: inout Set<UInt64>,
+        _ lists: inout Set<SeriesList>,
+        _ isKnown: (SeriesList) -> Bool
+    ) throws -> AdmittedBlock {
         let header = try BlockHeader(decoding: bytes)
         var ids: [UInt32: UUID] = [:]
         switch header.kind {
@@ -51,13 +67,26 @@ struct BatchChecker: Sendable {
             for name in block.hosts.values { try require(name, is: host) }
             ids = block.ids
         case .samples:
-            let block = try SampleBlock(decoding: bytes)
-            for labels in block.series { try require(labels["host"] ?? "", is: host) }
-            series += block.series
+            let block = try SampleColumns(decoding: bytes)
+            let list = SeriesList(block.bytes.span.extracting(block.layout), host: principal.host)
+            if !lists.contains(list), !isKnown(list) {
+                try look(into: block, host, &series)
+                lists.insert(list)
+            }
         case .alerts:
             for alert in try AlertBlock(decoding: bytes).alerts { try require(alert.labels["host"] ?? "", is: host) }
         }
         return AdmittedBlock(kind: header.kind, bytes: bytes, count: header.count, from: header.from, to: header.to, ids: ids)
+    }
+
+    private func look(into block: SampleColumns, _ host: String, _ series: inout Set<UInt64>) throws {
+        var strange: String?
+        try block.visitSeries { _, pairs in
+            let labels = SampleColumns.labels(pairs, in: block.bytes)
+            series.insert(labels.fingerprint)
+            if let name = labels["host"], principal.host != nil, name != host { strange = name }
+        }
+        if let strange { throw StrangeHost(host: strange) }
     }
 
     /// A token bound to a host keeps its agent from speaking for others; without tokens anybody on loopback may say anything.

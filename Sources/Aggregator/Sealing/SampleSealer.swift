@@ -63,7 +63,6 @@ package struct SampleSealer {
             layouts[layout] = numbers
             layoutSeries += numbers.count
         }
-        series.reserveCapacity(series.count + block.count)
         for code in block.seriesOfRow { series.append(numbers[Int(code)]) }
         times.append(contentsOf: block.timestamps)
         values.append(contentsOf: block.values)

@@ -92,8 +92,7 @@ package struct SeriesIndex: Sendable {
         var (lastGroup, lastNumber): ([UInt8], UInt32) = ([], 0)
         try block.visitSeries { _, pairs in
             if !SeriesKey.make(pairs, in: block.bytes.span, group: &group, rest: &rest) {
-                func text(_ range: Range<Int>) -> String { String(decoding: block.bytes[range], as: UTF8.self) }
-                SeriesKey.make(Labels(pairs.map { Label(text($0.name), text($0.value)) }), group: &group, rest: &rest)
+                SeriesKey.make(SampleColumns.labels(pairs, in: block.bytes), group: &group, rest: &rest)
             }
             if found.isEmpty || group != lastGroup { (lastGroup, lastNumber) = (group, groups.number(of: group.span)) }
             found.append(number(lastNumber, rests.number(of: rest.span)))

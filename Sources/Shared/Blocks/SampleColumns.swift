@@ -1,4 +1,4 @@
-import Telemetry
+package import Telemetry
 
 /// A block of samples with its rows decoded and its series left as they lie: who has met the same list of series before, and an agent's blocks
 /// repeat theirs at each collection, need not look at a label again. Everything is checked as in ``SampleBlock``, but for the series until
@@ -67,6 +67,11 @@ package struct SampleColumns: Sendable {
             body(code, pairs)
         }
         guard cursor.isAtEnd else { throw .malformed("bytes after the last series") }
+    }
+
+    /// The labels of a series that was visited.
+    package static func labels(_ pairs: [(name: Range<Int>, value: Range<Int>)], in bytes: [UInt8]) -> Labels {
+        Labels(pairs.map { Label(String(decoding: bytes[$0.name], as: UTF8.self), String(decoding: bytes[$0.value], as: UTF8.self)) })
     }
 
     // MARK: Inside
