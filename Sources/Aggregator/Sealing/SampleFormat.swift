@@ -54,8 +54,9 @@ package struct SampleHeader: Sendable, Hashable {
     package var to: Timestamp
     package var first: LogPosition
     package var last: LogPosition
-    var directoryBytes: Int
-    var directoryLength: Int
+    package var directoryBytes: Int
+    /// Unpacked; in memory it takes about four times as much.
+    package var directoryLength: Int
 
     /// Header and directory, signed.
     func encode(with directory: [UInt8]) -> [UInt8] {

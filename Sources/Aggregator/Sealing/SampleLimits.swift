@@ -14,6 +14,8 @@ package enum SampleLimits {
     static let layoutSeriesRemembered = 4 << 20
     /// Blocks that one merge takes: each holds its directory and some pages in memory.
     package static let mergeBlocksMax = 32
+    /// Bytes of its inputs' directories in memory; at least one is taken.
+    package static let mergeDirectoryBytesMax = 64 << 20
     /// Samples that a merge may bring together: about 16 MB of bytes.
     package static let mergedSamplesMax = 32 << 20
     /// A directory says no more chunks than this, and no more samples a page: what a damaged one may make a reader allocate.
@@ -32,6 +34,15 @@ package enum SampleLimits {
 }
 
 extension Resolution {
+    /// What rows of this resolution become when their retention is over; nil: they go.
+    package var coarser: Resolution? {
+        switch self {
+        case .raw: .minute
+        case .minute: .hour
+        case .hour: nil
+        }
+    }
+
     /// Nanoseconds that one row stands for; 0 for raw samples.
     package var nanoseconds: Int64 {
         switch self {

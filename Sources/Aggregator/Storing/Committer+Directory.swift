@@ -70,6 +70,16 @@ extension Committer {
         return isNew
     }
 
+    /// Segments in which a block was set aside: their files stay for whoever wants to look.
+    func segmentsWithDamage() throws(LogError) -> Set<UInt64> {
+        Set(
+            try withConnection { (connection) throws(SQLiteError) in
+                try connection.query("SELECT DISTINCT segment FROM sealed WHERE set_aside IS NOT NULL") { (row) throws(SQLiteError) in row.unsigned(0)
+                }
+            }
+        )
+    }
+
     /// Idempotency keys whose time is over.
     func forgetKeys(at now: Timestamp) throws(LogError) {
         try maintain("keys") { (tables) throws(SQLiteError) in

@@ -169,7 +169,10 @@ package final class Log: LogWriter, LogBrowsing {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
-                if self.config.seals { group.addTask { await self.keepSealing() } }
+                if self.config.seals {
+                    group.addTask { await self.keepSealing() }
+                    group.addTask { await self.keepMerging() }
+                }
                 group.addTask { await self.keepRetention() }
                 await group.waitForAll()
             }
@@ -197,6 +200,23 @@ package final class Log: LogWriter, LogBrowsing {
             }
         }
     }
+
+    /// Brings samples together that were sealed apart.
+    private func keepMerging() async {
+        while !Task.isCancelled {
+            do throws(LogError) {
+                while try await mergeSamples(), !Task.isCancelled {}
+                try? await time.sleep(for: .seconds(10))
+            } catch {
+                if error == .closed { return }
+                logger.error("samples could not be merged; nothing is lost, it is tried again", metadata: ["error": "\(error)"])
+                try? await time.sleep(for: .seconds(60))
+            }
+        }
+    }
+
+    /// One step of compaction; whether there may be more to do.
+    func mergeSamples() async throws(LogError) -> Bool { try await sealer.mergeSamples() }
 
     private func stepped() {
         counters.arrivalBytes.set(Double(book.arrivalBytes))

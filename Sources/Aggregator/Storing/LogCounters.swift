@@ -18,6 +18,7 @@ struct LogCounters: Sendable {
     let poisoned: Counter
     let sealed: Counter
     let sealedBytes: Counter
+    let merged: Counter
     let arrivalBytes: Gauge
     let position: Gauge
     let fileBytes: Gauge
@@ -40,6 +41,7 @@ struct LogCounters: Sendable {
         poisoned = registry.counter("tocsin_log_reopened_total", help: "Times the log was reopened after the disk failed a write or a sync.")
         sealed = registry.counter("tocsin_log_sealed_rows_total", help: "Events, samples and alerts moved into sealed blocks.")
         sealedBytes = registry.counter("tocsin_log_sealed_bytes_total", help: "Bytes of sealed blocks written.")
+        merged = registry.counter("tocsin_log_merged_rows_total", help: "Samples and rolled up rows written by compaction and roll-up.")
         arrivalBytes = registry.gauge("tocsin_log_arrival_bytes", help: "Bytes of arrivals in memory that are not sealed yet.")
         position = registry.gauge("tocsin_log_position", help: "The last position stored.")
         fileBytes = registry.gauge("tocsin_log_file_bytes", help: "Bytes of the log's file in use.")

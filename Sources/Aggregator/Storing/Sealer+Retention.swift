@@ -13,7 +13,9 @@ extension Sealer {
             while try await sealOnce(isForced: true) {}
         }
         let expired = store.segments.values.filter { $0.receivedAt < now.advanced(by: .zero - retention(of: $0.key)) }.map(\.id)
-        if let first = expired.min() {
+        if let first = expired.min(), let segment = store.segments[first] {
+            // Samples are not lost when they are old: they become a row a minute, and later one an hour.
+            if segment.kind == .samples, let coarser = segment.resolution.coarser, try await rollUp(segment, to: coarser) { return true }
             try await drop(first, counting: counters.expired)
             return expired.count > 1
         }
@@ -33,7 +35,12 @@ extension Sealer {
 
     private func retention(of key: SegmentStore.Key) -> Duration {
         switch key.kind {
-        case .samples: config.metricRetention
+        case .samples:
+            switch key.resolution {
+            case .raw: config.metricRetention
+            case .minute: max(config.minuteRetention, config.metricRetention)
+            case .hour: max(config.hourRetention, config.minuteRetention, config.metricRetention)
+            }
         case .alerts: config.eventRetention
         case .events: config.sourceRetention[key.retentionClass] ?? config.eventRetention
         }

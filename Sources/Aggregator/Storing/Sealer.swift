@@ -16,6 +16,7 @@ actor Sealer {
     let time: any TimeSource
     let counters: LogCounters
     let logger: Logger
+    let merging = SampleMerging()
     var store: SegmentStore
     /// Marks damage and records it; set once, before anything is sealed.
     private var onDamage: @Sendable (Damage) async -> Void = { _ in }
@@ -163,6 +164,8 @@ actor Sealer {
     private func seal(_ taken: [Arrival], as output: SealedOutput?) async throws(LogError) {
         try await write(output.map { [(SegmentStore.Key(kind: $0.kind, resolution: $0.resolution, retentionClass: ""), $0)] } ?? [], of: taken)
     }
+
+    func report(_ damage: Damage) async { await onDamage(damage) }
 
     /// It leaves memory with those that are sealed; its row stays in the journal.
     private func setAside(_ arrival: Arrival, _ detail: String) async {

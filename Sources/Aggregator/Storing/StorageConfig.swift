@@ -6,8 +6,12 @@ package struct StorageConfig: Sendable, Hashable {
     package var path: String
     /// How long events and alerts are kept, counted from their arrival.
     package var eventRetention: Duration
-    /// How long samples are kept, counted from their arrival.
+    /// How long samples are kept as they came, counted from their arrival; then they are rolled up to a row a minute.
     package var metricRetention: Duration
+    /// How long rows of a minute are kept, counted from the samples' arrival; then they are rolled up to a row an hour. Not less than `metricRetention`.
+    package var minuteRetention: Duration
+    /// How long rows of an hour are kept, counted from the samples' arrival. Not less than `minuteRetention`.
+    package var hourRetention: Duration
     /// Bytes that the log may take; beyond it the oldest goes.
     package var maxSize: UInt64
     /// Free bytes of the file system below which nothing more is taken: deleting, too, needs some space.
@@ -37,6 +41,8 @@ package struct StorageConfig: Sendable, Hashable {
         path: String,
         eventRetention: Duration = .seconds(30 * 86_400),
         metricRetention: Duration = .seconds(90 * 86_400),
+        minuteRetention: Duration = .seconds(400 * 86_400),
+        hourRetention: Duration = .seconds(1825 * 86_400),
         maxSize: UInt64 = 50 << 30,
         diskReserve: UInt64 = 256 << 20,
         queueRequestsMax: Int = 8192,
@@ -52,6 +58,7 @@ package struct StorageConfig: Sendable, Hashable {
         seals: Bool = false
     ) {
         (self.path, self.eventRetention, self.metricRetention) = (path, eventRetention, metricRetention)
+        (self.minuteRetention, self.hourRetention) = (minuteRetention, hourRetention)
         (self.maxSize, self.diskReserve) = (maxSize, diskReserve)
         (self.queueRequestsMax, self.queueBytesMax) = (queueRequestsMax, queueBytesMax)
         (self.sequencesKept, self.keyRetention, self.sourceRetention) = (sequencesKept, keyRetention, sourceRetention)
