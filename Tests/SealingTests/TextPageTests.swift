@@ -16,7 +16,8 @@ import Testing
             bytes += Array(text.utf8)
             ranges.append(start..<bytes.count)
         }
-        let payload = TextPage.encode(bytes, ranges[...])
+        var words = HashSet()
+        let payload = TextPage.encode(bytes, ranges, .message, words: &words)
         let decoded = try TextPage.decode(payload, rows: texts.count)
         #expect(decoded.ranges.map { $0.map { String(decoding: decoded.bytes[$0], as: UTF8.self) } } == texts)
         let wanted = Array(stride(from: 1, to: texts.count, by: 3))

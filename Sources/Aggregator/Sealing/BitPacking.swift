@@ -7,26 +7,28 @@ enum BitPacking {
 
     static func byteCount(_ count: Int, width: Int) -> Int { (count * width + 7) / 8 }
 
-    /// - Precondition: each number is below 2^width; `width` is at most 64.
-    static func append(_ values: some Sequence<UInt64>, width: Int, to bytes: inout [UInt8]) {
-        guard width > 0 else { return }
-        var (pending, filled): (UInt64, Int) = (0, 0)
-        for value in values {
-            pending |= value << UInt64(filled)
-            let used = filled + width
-            if used < 64 {
-                filled = used
-                continue
+    /// - Precondition: each number less `least` is below 2^width; `width` is at most 64.
+    static func append(_ values: [UInt64], less least: UInt64 = 0, width: Int, to bytes: inout [UInt8]) {
+        guard width > 0, !values.isEmpty else { return }
+        let count = byteCount(values.count, width: width)
+        // Whole words are written: up to seven bytes more than are kept.
+        let packed = unsafe [UInt8](unsafeUninitializedCapacity: count + 8) { buffer, end in
+            let raw = UnsafeMutableRawBufferPointer(buffer)
+            var (pending, filled, offset): (UInt64, Int, Int) = (0, 0, 0)
+            for number in values {
+                let value = number &- least
+                pending |= value << UInt64(filled)
+                filled += width
+                guard filled >= 64 else { continue }
+                unsafe raw.storeBytes(of: pending.littleEndian, toByteOffset: offset, as: UInt64.self)
+                offset += 8
+                filled -= 64
+                pending = filled == 0 ? 0 : value >> UInt64(width - filled)
             }
-            bytes.appendLittleEndian(pending)
-            filled = used - 64
-            pending = filled == 0 ? 0 : value >> UInt64(width - filled)
+            if filled > 0 { unsafe raw.storeBytes(of: pending.littleEndian, toByteOffset: offset, as: UInt64.self) }
+            end = count
         }
-        while filled > 0 {
-            bytes.append(UInt8(truncatingIfNeeded: pending))
-            pending >>= 8
-            filled -= 8
-        }
+        bytes += packed
     }
 
     /// - Precondition: `bytes` holds ``byteCount(_:width:)`` bytes from `start` on.

@@ -1,28 +1,23 @@
 import Blocks
 import Telemetry
 
-/// From an arrival's codes to the sealed block's; a text gets its code when a row has it.
-struct CodeMap {
-    let values: [String]
-    var codes: [Int]
-
-    init(_ values: [String]) { (self.values, codes) = (values, [Int](repeating: -1, count: values.count)) }
-}
-
 /// Codes of texts, a row each.
 struct CodeColumn {
     var texts = CountedTexts()
     private(set) var codes: [UInt16] = []
 
-    mutating func append(_ code: UInt32, _ map: inout CodeMap) {
-        var mapped = map.codes[Int(code)]
-        if mapped < 0 {
-            mapped = texts.code(of: map.values[Int(code)])
-            map.codes[Int(code)] = mapped
+    /// A text gets its code when a row has it.
+    mutating func append(_ column: StringColumn, _ rows: [Int]) {
+        var map = [Int](repeating: -1, count: column.values.count)
+        var counts = [Int](repeating: 0, count: column.values.count)
+        for row in rows {
+            let code = Int(column.code(at: row))
+            if map[code] < 0 { map[code] = texts.code(of: column.values[code]) }
+            counts[code] += 1
+            // A block of at most 64 k rows has no more texts.
+            codes.append(UInt16(truncatingIfNeeded: map[code]))
         }
-        texts.count(mapped)
-        // A block of at most 64 k rows has no more texts.
-        codes.append(UInt16(truncatingIfNeeded: mapped))
+        for (code, count) in counts.enumerated() where count > 0 { texts.count(map[code], count) }
     }
 
     func encode(into bytes: inout [UInt8]) {
@@ -40,17 +35,14 @@ struct TagCodes {
     private(set) var lists: [(tags: [String], count: Int)] = []
     private(set) var codes: [UInt16] = []
 
-    mutating func append(_ column: TagColumn, _ row: Int, _ map: inout [Int]) {
-        let mapped: Int
-        if column.lists.isEmpty {
-            mapped = code(of: [])
-        } else {
-            let code = Int(column.code(at: row))
-            if map[code] < 0 { map[code] = self.code(of: column.lists[code]) }
-            mapped = map[code]
+    mutating func append(_ column: TagColumn, _ rows: [Int]) {
+        var map = [Int](repeating: -1, count: max(1, column.lists.count))
+        for row in rows {
+            let code = column.lists.isEmpty ? 0 : Int(column.code(at: row))
+            if map[code] < 0 { map[code] = self.code(of: column.lists.isEmpty ? [] : column.lists[code]) }
+            lists[map[code]].count += 1
+            codes.append(UInt16(truncatingIfNeeded: map[code]))
         }
-        lists[mapped].count += 1
-        codes.append(UInt16(truncatingIfNeeded: mapped))
     }
 
     private mutating func code(of tags: [String]) -> Int {
@@ -85,31 +77,37 @@ struct TagCodes {
 
 /// Correlation ids: many, each shared by a few rows that mostly follow each other.
 struct CorrelationColumn {
-    private var codes: [[UInt8]: Int] = [:]
+    /// By hash; two ids of one hash are told apart by their texts, and the second of them is then kept again and again, which costs space only.
+    private var codes: [UInt64: Int] = [:]
     private var texts: [[UInt8]] = []
     private(set) var codeBytes: [UInt8] = []
     private(set) var isEmpty = true
 
-    mutating func append(_ column: OptionalStringColumn, _ row: Int, _ map: inout [Int], _ words: inout HashSet) {
-        let code = Int(column.code(at: row))
-        guard code > 0 else { return codeBytes.append(0) }
-        isEmpty = false
-        var mapped = map[code - 1]
-        if mapped < 0 {
-            let text = Array(column.values[code - 1].utf8)
-            if let known = codes[text] {
-                mapped = known
-            } else {
-                mapped = texts.count
-                codes[text] = mapped
-                texts.append(text)
-                words.insert(Words.hash(ofCorrelationID: text.span))
-                map[code - 1] = mapped
-                return codeBytes.append(1)
+    mutating func append(_ column: OptionalStringColumn, _ rows: [Int], _ words: inout HashSet) {
+        var map = [Int](repeating: -1, count: column.values.count)
+        for row in rows {
+            let code = Int(column.code(at: row))
+            guard code > 0 else {
+                codeBytes.append(0)
+                continue
             }
-            map[code - 1] = mapped
+            isEmpty = false
+            if map[code - 1] < 0 {
+                let text = Array(column.values[code - 1].utf8)
+                let hash = Words.hash(ofCorrelationID: text.span)
+                if let known = codes[hash], texts[known] == text {
+                    map[code - 1] = known
+                } else {
+                    map[code - 1] = texts.count
+                    codes[hash] = texts.count
+                    texts.append(text)
+                    words.insert(hash)
+                    codeBytes.append(1)
+                    continue
+                }
+            }
+            codeBytes.appendVarint(UInt64(texts.count - 1 - map[code - 1]) + 2)
         }
-        codeBytes.appendVarint(UInt64(texts.count - 1 - mapped) + 2)
     }
 
     func encodeTexts() -> Payload {
@@ -151,35 +149,45 @@ struct CorrelationColumn {
 
 /// Texts in pages; a page is encoded as soon as it is full.
 struct TextPages {
+    private let content: TextPage.Content
     private(set) var pages: [(Int, Payload)] = []
     private var bytes: [UInt8] = []
     private var ranges: [Range<Int>?] = []
     private var page = 0
 
-    mutating func append(_ text: Span<UInt8>, row: Int) {
-        fill(to: row)
-        let start = bytes.count
-        bytes.append(text)
-        ranges.append(start..<bytes.count)
+    init(_ content: TextPage.Content) { self.content = content }
+
+    /// Gives the bytes of the texts.
+    mutating func append(_ column: TextColumn, of block: [UInt8], _ rows: [Int], from first: Int, words: inout HashSet) -> Int {
+        var total = 0
+        for (index, row) in rows.enumerated() {
+            guard let range = column.range(at: row) else { continue }
+            fill(to: first + index, words: &words)
+            let start = bytes.count
+            bytes.append(contentsOf: block[range])
+            ranges.append(start..<bytes.count)
+            total += range.count
+        }
+        return total
     }
 
     /// Rows before `row` that had no text have none.
-    private mutating func fill(to row: Int) {
+    private mutating func fill(to row: Int, words: inout HashSet) {
         while page * TextPage.rowsMax + ranges.count < row {
-            if ranges.count == TextPage.rowsMax { flush() } else { ranges.append(nil) }
+            if ranges.count == TextPage.rowsMax { flush(words: &words) } else { ranges.append(nil) }
         }
-        if ranges.count == TextPage.rowsMax { flush() }
+        if ranges.count == TextPage.rowsMax { flush(words: &words) }
     }
 
-    private mutating func flush() {
-        if ranges.contains(where: { $0 != nil }) { pages.append((page, TextPage.encode(bytes, ranges[...]))) }
+    private mutating func flush(words: inout HashSet) {
+        if ranges.contains(where: { $0 != nil }) { pages.append((page, TextPage.encode(bytes, ranges, content, words: &words))) }
         page += 1
         bytes.removeAll(keepingCapacity: true)
         ranges.removeAll(keepingCapacity: true)
     }
 
-    mutating func finish(rows: Int) {
-        fill(to: rows)
-        if !ranges.isEmpty { flush() }
+    mutating func finish(rows: Int, words: inout HashSet) {
+        fill(to: rows, words: &words)
+        if !ranges.isEmpty { flush(words: &words) }
     }
 }

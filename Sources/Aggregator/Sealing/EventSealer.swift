@@ -23,8 +23,8 @@ package struct EventSealer {
     private var rows: [UInt32] = []
     private var ids: [(row: Int, id: UUID)] = []
     private var correlations = CorrelationColumn()
-    private var messages = TextPages()
-    private var data = TextPages()
+    private var messages = TextPages(.message)
+    private var data = TextPages(.data)
     private var words = HashSet()
 
     package init() {}
@@ -37,42 +37,31 @@ package struct EventSealer {
         let events: EventBlock
         do { events = try arrival.events() } catch { throw .damaged("arrival \(block.position): \(error)") }
         let repeated = Set(block.repeatedRows)
-        var maps = (
-            sources: CodeMap(events.sources.values), types: CodeMap(events.types.values), hosts: CodeMap(events.hosts.values),
-            correlations: [Int](repeating: -1, count: events.correlations.values.count), tags: [Int](repeating: -1, count: events.tags.lists.count)
-        )
-        let before = count
-        let bytes = events.bytes
-        for row in 0..<events.count where isWanted(row) && (repeated.isEmpty || !repeated.contains(UInt32(row))) {
-            timestamps.append(events.timestamps[row])
+        let taken = (0..<events.count).filter { isWanted($0) && (repeated.isEmpty || !repeated.contains(UInt32($0))) }
+        guard !taken.isEmpty else { return }
+        // Column by column: a row at a time would fetch and give back each of them for each row.
+        let times = events.timestamps
+        for row in taken {
+            timestamps.append(times[row])
+            rows.append(UInt32(row))
             let severity = events.severity(at: row).rawValue
             severities.append(severity)
             severityCounts[Int(severity)] += 1
-            sources.append(events.sources.code(at: row), &maps.sources)
-            types.append(events.types.code(at: row), &maps.types)
-            hosts.append(events.hosts.code(at: row), &maps.hosts)
-            tags.append(events.tags, row, &maps.tags)
-            correlations.append(events.correlations, row, &maps.correlations, &words)
-            if let range = events.messages.range(at: row) {
-                let text = bytes.span.extracting(range)
-                textBytes += text.count
-                Words.visit(text: text) { words.insert($0) }
-                messages.append(text, row: count)
-            }
-            if let range = events.data.range(at: row) {
-                let text = bytes.span.extracting(range)
-                textBytes += text.count
-                Words.visit(data: text) { words.insert($0) }
-                data.append(text, row: count)
-            }
-            if !events.ids.isEmpty, let id = events.ids[UInt32(row)] { ids.append((count, id)) }
-            rows.append(UInt32(row))
-            count += 1
         }
-        guard count > before else { return }
-        if before == 0 { first = block.position }
+        sources.append(events.sources, taken)
+        types.append(events.types, taken)
+        hosts.append(events.hosts, taken)
+        tags.append(events.tags, taken)
+        correlations.append(events.correlations, taken, &words)
+        textBytes += messages.append(events.messages, of: events.bytes, taken, from: count, words: &words)
+        textBytes += data.append(events.data, of: events.bytes, taken, from: count, words: &words)
+        if !events.ids.isEmpty {
+            for (index, row) in taken.enumerated() { if let id = events.ids[UInt32(row)] { ids.append((count + index, id)) } }
+        }
+        if count == 0 { first = block.position }
         last = block.position
-        runs.append(block, rows: count - before)
+        count += taken.count
+        runs.append(block, rows: taken.count)
     }
 
     /// Nil when no row was taken.
@@ -92,8 +81,11 @@ package struct EventSealer {
             frames.append(correlations.encodeTexts(), .correlations)
             frames.append(Payload(compressible: correlations.codeBytes), .correlationCodes)
         }
-        messages.finish(rows: count)
-        data.finish(rows: count)
+        var words = self.words
+        self.words = HashSet()
+        let rowCount = count
+        messages.finish(rows: rowCount, words: &words)
+        data.finish(rows: rowCount, words: &words)
         for (page, payload) in messages.pages { frames.append(payload, .messages, page: page) }
         for (page, payload) in data.pages { frames.append(payload, .data, page: page) }
 

@@ -47,5 +47,5 @@ struct CountedTexts {
         return texts.count - 1
     }
 
-    mutating func count(_ code: Int) { counts[code] += 1 }
+    mutating func count(_ code: Int, _ rows: Int) { counts[code] += rows }
 }

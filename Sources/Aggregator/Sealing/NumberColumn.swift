@@ -45,20 +45,19 @@ enum NumberColumn {
             compressible.appendVarint(first)
             compressible.appendZigzag(leastStep)
             compressible.append(UInt8(stepWidth))
+            var steps = [UInt64]()
+            steps.reserveCapacity(values.count)
             var previous = first
-            BitPacking.append(
-                values.lazy.map { value in
-                    defer { previous = value }
-                    return UInt64(bitPattern: Int64(bitPattern: value &- previous) &- leastStep)
-                },
-                width: stepWidth,
-                to: &packed
-            )
+            for value in values {
+                steps.append(value &- previous)
+                previous = value
+            }
+            BitPacking.append(steps, less: UInt64(bitPattern: leastStep), width: stepWidth, to: &packed)
         } else {
             compressible.append(Mode.packed.rawValue)
             compressible.appendVarint(least)
             compressible.append(UInt8(width))
-            BitPacking.append(values.lazy.map { $0 &- least }, width: width, to: &packed)
+            BitPacking.append(values, less: least, width: width, to: &packed)
         }
     }
 

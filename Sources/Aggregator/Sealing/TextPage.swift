@@ -21,19 +21,27 @@ struct Payload {
 enum TextPage {
     static let rowsMax = 4096
     /// Digits in one run that a number can hold; a longer run is two.
-    private static let digitsMax = 18
-    private static let placeholder: UInt8 = 0
+    static let digitsMax = 18
+    static let placeholder: UInt8 = 0
 
     // MARK: Writing
+
+    /// What the words of a page's texts are found by.
+    enum Content: Sendable { case message, data }
 
     /// - Parameters:
     ///   - texts: bytes that the ranges lie in.
     ///   - ranges: one a row; nil where it has no text.
-    static func encode(_ texts: [UInt8], _ ranges: ArraySlice<Range<Int>?>) -> Payload {
-        templates(texts, ranges) ?? plain(texts, ranges)
+    ///   - words: takes the words of all texts.
+    static func encode(_ texts: [UInt8], _ ranges: [Range<Int>?], _ content: Content, words: inout HashSet) -> Payload {
+        // Beyond it each template costs more than its numbers gain.
+        var encoder = TemplateEncoder(content, templatesMax: max(16, ranges.count / 12))
+        if let payload = encoder.encode(texts, ranges, words: &words) { return payload }
+        for case let range? in ranges { words.insert(texts.span.extracting(range), content) }
+        return plain(texts, ranges)
     }
 
-    private static func plain(_ texts: [UInt8], _ ranges: ArraySlice<Range<Int>?>) -> Payload {
+    private static func plain(_ texts: [UInt8], _ ranges: [Range<Int>?]) -> Payload {
         var payload = Payload()
         payload.compressible.append(0)
         for range in ranges { payload.compressible.appendVarint(range.map { UInt64($0.count) + 1 } ?? 0) }
@@ -41,130 +49,7 @@ enum TextPage {
         return payload
     }
 
-    /// Nil where plain text is the better form.
-    private static func templates(_ texts: [UInt8], _ ranges: ArraySlice<Range<Int>?>) -> Payload? {
-        // Beyond it each template costs more than its numbers gain.
-        let templatesMax = max(16, ranges.count / 12)
-        var table = TemplateTable()
-        var codes = [UInt16]()
-        codes.reserveCapacity(ranges.count)
-        for range in ranges {
-            guard let range else {
-                codes.append(0)
-                continue
-            }
-            guard let code = table.add(texts, range), table.count <= templatesMax else { return nil }
-            codes.append(UInt16(code + 1))
-        }
-        var payload = Payload()
-        payload.compressible.append(1)
-        payload.compressible.appendVarint(UInt64(table.count))
-        for template in table.templates {
-            payload.compressible.appendVarint(UInt64(template.count))
-            payload.compressible += template
-        }
-        for code in codes { payload.compressible.append(UInt8(truncatingIfNeeded: code)) }
-        if table.count >= 255 { for code in codes { payload.compressible.append(UInt8(code >> 8)) } }
-        for run in table.runs {
-            NumberColumn.encode(run.values, compressible: &payload.compressible, packed: &payload.packed)
-            encode(widths: run, &payload.compressible)
-        }
-        return payload
-    }
-
-    private static func encode(widths run: TemplateTable.Run, _ bytes: inout [UInt8]) {
-        if run.isNatural {
-            bytes.append(0)
-        } else if let width = run.widths.first, run.widths.allSatisfy({ $0 == width }) {
-            bytes += [1, width]
-        } else {
-            bytes.append(2)
-            bytes += run.widths
-        }
-    }
-
-    /// The templates of a page and the numbers taken out of its texts.
-    private struct TemplateTable {
-        /// All numbers that stood in one place of one template, in the order of the rows.
-        struct Run {
-            var values: [UInt64] = []
-            /// Digits of each.
-            var widths: [UInt8] = []
-            var isNatural = true
-        }
-
-        private(set) var templates: [[UInt8]] = []
-        /// The runs of template 0, then those of template 1 …, set in order when they are asked for.
-        private var runsOf: [[Run]] = []
-        private var hashes: [UInt64] = []
-        private var slots = [UInt16](repeating: 0, count: 1024)
-        private var scratch: [UInt8] = []
-        private var numbers: [(value: UInt64, width: UInt8)] = []
-
-        var count: Int { templates.count }
-        var runs: [Run] { runsOf.flatMap { $0 } }
-
-        /// The template's number; nil when the text cannot be taken apart or the table is full.
-        mutating func add(_ texts: [UInt8], _ range: Range<Int>) -> Int? {
-            guard split(texts, range) else { return nil }
-            let hash = WordHash.hash(scratch.span)
-            var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-            while slots[slot] != 0 {
-                let known = Int(slots[slot]) - 1
-                if hashes[known] == hash, templates[known] == scratch {
-                    take(known)
-                    return known
-                }
-                slot = (slot + 1) & (slots.count - 1)
-            }
-            guard templates.count < slots.count / 2 else { return nil }
-            templates.append(scratch)
-            hashes.append(hash)
-            runsOf.append(Array(repeating: Run(), count: numbers.count))
-            slots[slot] = UInt16(templates.count)
-            take(templates.count - 1)
-            return templates.count - 1
-        }
-
-        private mutating func take(_ template: Int) {
-            for (index, number) in numbers.enumerated() {
-                runsOf[template][index].values.append(number.value)
-                runsOf[template][index].widths.append(number.width)
-                if number.width != TextPage.digits(of: number.value) { runsOf[template][index].isNatural = false }
-            }
-        }
-
-        /// Puts the text without its digits into `scratch` and the numbers into `numbers`. False: a byte 0 stands in it.
-        private mutating func split(_ texts: [UInt8], _ range: Range<Int>) -> Bool {
-            scratch.removeAll(keepingCapacity: true)
-            numbers.removeAll(keepingCapacity: true)
-            return unsafe texts.withUnsafeBufferPointer { texts in
-                var index = range.lowerBound
-                while index < range.upperBound {
-                    var byte = unsafe texts[index]
-                    guard byte &- 0x30 < 10 else {
-                        if byte == TextPage.placeholder { return false }
-                        scratch.append(byte)
-                        index += 1
-                        continue
-                    }
-                    var (value, width): (UInt64, UInt8) = (0, 0)
-                    while byte &- 0x30 < 10, width < TextPage.digitsMax {
-                        value = value &* 10 &+ UInt64(byte &- 0x30)
-                        width += 1
-                        index += 1
-                        guard index < range.upperBound else { break }
-                        byte = unsafe texts[index]
-                    }
-                    scratch.append(TextPage.placeholder)
-                    numbers.append((value, width))
-                }
-                return true
-            }
-        }
-    }
-
-    fileprivate static func digits(of value: UInt64) -> UInt8 {
+    static func digits(of value: UInt64) -> UInt8 {
         var (bound, count): (UInt64, UInt8) = (10, 1)
         while value >= bound, count < 19 {
             bound = bound &* 10
@@ -240,7 +125,6 @@ enum TextPage {
     private struct Pieces {
         let template: Range<Int>
         let runs: [NumberRun]
-        var next = 0
     }
 
     private struct NumberRun {
@@ -268,46 +152,53 @@ enum TextPage {
             }
         }
 
-        /// Appends number `index` as it was written.
-        func append(_ index: Int, to text: inout [UInt8]) {
+        /// Writes number `index` as it was written; at most 20 bytes. Gives how many.
+        func write(_ index: Int, to text: UnsafeMutablePointer<UInt8>) -> Int {
             var value = values[index]
-            let least = Int(min(widths?[index] ?? width, UInt8(digitsMax)))
-            let start = text.count
-            repeat {
-                text.append(0x30 + UInt8(value % 10))
+            let count = Int(max(TextPage.digits(of: value), min(widths?[index] ?? width, UInt8(digitsMax))))
+            var place = count
+            while place > 0 {
+                place -= 1
+                unsafe text[place] = 0x30 + UInt8(truncatingIfNeeded: value % 10)
                 value /= 10
-            } while value > 0 || text.count - start < least
-            text[start...].reverse()
+            }
+            return count
         }
     }
 
     private static func make(_ rows: Int, _ wanted: [Int]?, _ codes: [Int], _ pieces: [Pieces], _ bytes: Span<UInt8>) -> Texts {
-        var pieces = pieces
-        var texts = Texts()
-        texts.bytes.reserveCapacity((wanted?.count ?? rows) * 80)
-        texts.ranges = Array(repeating: nil, count: rows)
-        var nextWanted = 0
-        for row in 0..<rows where codes[row] > 0 {
-            let template = codes[row] - 1
-            let index = pieces[template].next
-            pieces[template].next += 1
-            if let wanted {
-                while nextWanted < wanted.count, wanted[nextWanted] < row { nextWanted += 1 }
-                guard nextWanted < wanted.count, wanted[nextWanted] == row else { continue }
-            }
-            let start = texts.bytes.count
-            var run = 0
-            for place in pieces[template].template {
-                let byte = bytes[place]
-                if byte == placeholder {
-                    pieces[template].runs[run].append(index, to: &texts.bytes)
-                    run += 1
-                } else {
-                    texts.bytes.append(byte)
+        var next = [Int](repeating: 0, count: pieces.count)
+        // A row takes its template and 19 more bytes a number at most.
+        let longest = pieces.map { $0.template.count + 20 * $0.runs.count }
+        let room = codes.reduce(0) { $1 == 0 ? $0 : $0 + longest[$1 - 1] }
+        var ranges = [Range<Int>?](repeating: nil, count: rows)
+        let made = unsafe [UInt8](unsafeUninitializedCapacity: room) { text, end in
+            var nextWanted = 0
+            for row in 0..<rows where codes[row] > 0 {
+                let template = codes[row] - 1
+                let index = next[template]
+                next[template] += 1
+                if let wanted {
+                    while nextWanted < wanted.count, wanted[nextWanted] < row { nextWanted += 1 }
+                    guard nextWanted < wanted.count, wanted[nextWanted] == row else { continue }
                 }
+                let start = end
+                var run = 0
+                unsafe bytes.withUnsafeBufferPointer { bytes in
+                    for place in pieces[template].template {
+                        let byte = unsafe bytes[place]
+                        if byte == placeholder {
+                            end += unsafe pieces[template].runs[run].write(index, to: text.baseAddress! + end)
+                            run += 1
+                        } else {
+                            unsafe text[end] = byte
+                            end += 1
+                        }
+                    }
+                }
+                ranges[row] = start..<end
             }
-            texts.ranges[row] = start..<texts.bytes.count
         }
-        return texts
+        return Texts(bytes: made, ranges: ranges)
     }
 }

@@ -7,15 +7,18 @@ package struct WordFilter: Sendable, Hashable {
     /// About this many bits a distinct word.
     package static let bitsPerWord = 16
 
-    /// A power of two from 1024 to 2^24.
+    /// One of ``sizes``.
     package let bitCount: Int
     /// `bitCount / 8` bytes, bit n of byte n / 8 least significant first.
     package private(set) var bytes: [UInt8]
 
+    /// From 1024 to 2^24, eight steps to the double: few enough that blocks of one size are found for a group.
+    package static let sizes: [Int] = (10..<24).flatMap { power in (8..<16).map { $0 << (power - 3) } } + [1 << 24]
+
     /// - Parameter hashes: of the distinct words (``Words``).
     package init(of hashes: some Collection<UInt64>) {
-        var bits = 1024
-        while bits < min(1 << 24, hashes.count * Self.bitsPerWord) { bits *= 2 }
+        let wanted = hashes.count * Self.bitsPerWord
+        let bits = Self.sizes.first { $0 >= wanted } ?? 1 << 24
         bitCount = bits
         bytes = [UInt8](repeating: 0, count: bits / 8)
         for hash in hashes {
@@ -29,14 +32,14 @@ package struct WordFilter: Sendable, Hashable {
     /// A filter that was stored; nil when the bytes are not of one.
     package init?(stored bytes: [UInt8]) {
         let bits = bytes.count * 8
-        guard bits.nonzeroBitCount == 1, (1024...1 << 24).contains(bits) else { return nil }
+        guard Self.sizes.contains(bits) else { return nil }
         (bitCount, self.bytes) = (bits, bytes)
     }
 
     /// Which bit. Stored filters depend on it, so it never changes.
     package static func bit(_ index: Int, of hash: UInt64, in bitCount: Int) -> Int {
         let step = (hash >> 32 | hash << 32) | 1
-        return Int(truncatingIfNeeded: (hash &+ UInt64(index) &* step) >> 20) & (bitCount - 1)
+        return Int((hash &+ UInt64(index) &* step).multipliedFullWidth(by: UInt64(bitCount)).high)
     }
 
     package func mayHold(_ hash: UInt64) -> Bool {
@@ -62,7 +65,7 @@ package final class WordGroup: Sendable {
     package init(blocks: [UInt64], bitCount: Int, rows: any SealedBytes) {
         rowBytes = WordGroup.rowBytes(blocks.count)
         precondition(
-            blocks.count <= Self.blocksMax && bitCount.nonzeroBitCount == 1 && rows.count == bitCount * rowBytes,
+            blocks.count <= Self.blocksMax && WordFilter.sizes.contains(bitCount) && rows.count == bitCount * rowBytes,
             "a group of words does not fit"
         )
         (self.blocks, self.bitCount, self.rows) = (blocks, bitCount, rows)

@@ -11,80 +11,101 @@ package enum Words {
 
     /// Each word of a text, the same one as often as it stands there.
     package static func visit(text: Span<UInt8>, _ body: (UInt64) -> Void) {
-        var index = 0
-        while index < text.count {
-            guard kind(text[index]) != .other else {
-                index += 1
-                continue
-            }
-            let start = index
-            var (hasLetter, hasJoint, isASCII) = (false, false, true)
-            scan: while index < text.count {
-                switch kind(text[index]) {
-                case .other: break scan
-                case .letter: hasLetter = true
-                case .joint: hasJoint = true
-                case .underscore: break
-                case .wide: isASCII = false
-                }
-                index += 1
-            }
-            if !isASCII {
-                visitWide(text.extracting(start..<index), body)
-            } else if hasLetter {
-                visit(run: start..<index, hasJoint: hasJoint, in: text, body)
-            }
+        forEachWord(in: text, 0..<text.count) { range, isWide in
+            if isWide { visitWide(text.extracting(range), body) } else { body(WordHash.folded(text, range)) }
         }
     }
 
     /// Each word of the string values, however deep, of a JSON value; names of members are not values.
     /// - Parameter data: compact JSON that was checked before.
     package static func visit(data: Span<UInt8>, _ body: (UInt64) -> Void) {
-        var index = 0
-        while index < data.count {
-            guard data[index] == UInt8(ascii: "\"") else {
-                index += 1
-                continue
+        forEachString(in: data) { range, hasEscapes in
+            if hasEscapes {
+                visit(escaped: data.extracting(range.lowerBound - 1..<min(range.upperBound + 1, data.count)), body)
+            } else {
+                visit(text: data.extracting(range), body)
             }
-            let start = index + 1
-            index = start
-            var hasEscapes = false
-            while index < data.count, data[index] != UInt8(ascii: "\"") {
-                if data[index] == UInt8(ascii: "\\") {
-                    hasEscapes = true
+        }
+    }
+
+    /// Where words stand in a part of a text. A stretch with bytes beyond ASCII is given whole, as wide: its words are cut by ``visitWide(_:_:)``. A byte 0 counts
+    /// as a digit: it stands for digits in templates, and no text with words has one.
+    static func forEachWord(in text: Span<UInt8>, _ part: Range<Int>, _ body: (Range<Int>, _ isWide: Bool) -> Void) {
+        precondition(part.lowerBound >= 0 && part.upperBound <= text.count, "a part lies outside of its text")
+        unsafe text.withUnsafeBufferPointer { text in
+            var index = part.lowerBound
+            let end = part.upperBound
+            while index < end {
+                if unsafe kind(text[index]) == .other {
+                    index += 1
+                    continue
+                }
+                let start = index
+                var (hasLetter, hasJoint, isASCII) = (false, false, true)
+                scan: while index < end {
+                    switch unsafe kind(text[index]) {
+                    case .other: break scan
+                    case .letter: hasLetter = true
+                    case .joint: hasJoint = true
+                    case .underscore: break
+                    case .wide: isASCII = false
+                    }
                     index += 1
                 }
-                index += 1
+                if !isASCII {
+                    body(start..<index, true)
+                } else if hasLetter {
+                    if hasJoint { unsafe forEachPart(of: start..<index, in: text, body) } else { body(start..<index, false) }
+                }
             }
-            let end = min(index, data.count)
-            index += 1
-            if index < data.count, data[index] == UInt8(ascii: ":") { continue }
-            if hasEscapes {
-                visit(escaped: data.extracting(start - 1..<min(end + 1, data.count)), body)
-            } else {
-                visit(text: data.extracting(start..<end), body)
+        }
+    }
+
+    /// The string values of compact JSON: where they stand between their quotes, and whether they have escapes.
+    static func forEachString(in data: Span<UInt8>, _ body: (Range<Int>, _ hasEscapes: Bool) -> Void) {
+        unsafe data.withUnsafeBufferPointer { data in
+            var index = 0
+            while index < data.count {
+                guard unsafe data[index] == UInt8(ascii: "\"") else {
+                    index += 1
+                    continue
+                }
+                let start = index + 1
+                index = start
+                var hasEscapes = false
+                while index < data.count, unsafe data[index] != UInt8(ascii: "\"") {
+                    if unsafe data[index] == UInt8(ascii: "\\") {
+                        hasEscapes = true
+                        index += 1
+                    }
+                    index += 1
+                }
+                let end = min(index, data.count)
+                index += 1
+                if index < data.count, unsafe data[index] == UInt8(ascii: ":") { continue }
+                body(start..<end, hasEscapes)
             }
         }
     }
 
     // MARK: One run
 
-    private static func visit(run: Range<Int>, hasJoint: Bool, in text: Span<UInt8>, _ body: (UInt64) -> Void) {
-        guard hasJoint else { return body(WordHash.folded(text, run)) }
+    /// A run without its joints at the ends, and its parts.
+    private static func forEachPart(of run: Range<Int>, in text: UnsafeBufferPointer<UInt8>, _ body: (Range<Int>, Bool) -> Void) {
         var (start, end) = (run.lowerBound, run.upperBound)
-        while kind(text[start]) == .joint { start += 1 }
-        while kind(text[end - 1]) == .joint { end -= 1 }
-        body(WordHash.folded(text, start..<end))
+        while unsafe kind(text[start]) == .joint { start += 1 }
+        while unsafe kind(text[end - 1]) == .joint { end -= 1 }
+        body(start..<end, false)
         var part = start
-        for index in start...end where index == end || kind(text[index]) == .joint {
+        for index in start...end where unsafe index == end || kind(text[index]) == .joint {
             // The run itself was told already when it has no joint inside.
-            if index > part, !(part == start && index == end) { body(WordHash.folded(text, part..<index)) }
+            if index > part, !(part == start && index == end) { body(part..<index, false) }
             part = index + 1
         }
     }
 
     /// A stretch with bytes beyond ASCII: letters of any script belong to words, other characters end them.
-    private static func visitWide(_ text: Span<UInt8>, _ body: (UInt64) -> Void) {
+    static func visitWide(_ text: Span<UInt8>, _ body: (UInt64) -> Void) {
         let lowered = unsafe text.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }.lowercased()
         var run = String.UnicodeScalarView()
         func finish() {
@@ -121,7 +142,7 @@ package enum Words {
     @inline(__always)
     private static func kind(_ byte: UInt8) -> Kind {
         if byte >= 0x80 { return .wide }
-        if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 { return .letter }
+        if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0 { return .letter }
         if byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") { return .joint }
         return byte == UInt8(ascii: "_") ? .underscore : .other
     }
