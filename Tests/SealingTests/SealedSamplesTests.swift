@@ -98,6 +98,22 @@ struct SealedSamplesTests {
         #expect(try kept.verify() == output.count)
     }
 
+    @Test func `milliseconds that were multiplied by 0.001 take no more than those that were divided`() throws {
+        var random = F.Random(state: 2)
+        let counted = (0..<2000).scan(Int64(1_234_567)) { total, _ in total + Int64(random.next() % 40) }
+        func sealed(_ value: (Int64) -> Double) throws -> Int {
+            let arrivals = counted.enumerated().map { F.arrival([F.sample("disk", value($1), at: Double($0) * 3)], at: LogPosition($0 + 1)) }
+            let output = try #require(try F.seal(arrivals))
+            #expect(try F.rows(F.open(output)) == F.expected(arrivals))
+            return output.bytes.count
+        }
+        let (multiplied, divided) = (try sealed { Double($0) * 0.001 }, try sealed { Double($0) / 1000 })
+        #expect(counted.contains { Double($0) * 0.001 != Double($0) / 1000 })
+        #expect(abs(multiplied - divided) < 100)
+        // One that is no number does not change that.
+        #expect(try sealed { $0 == counted[77] ? F.stale : Double($0) * 0.001 } < divided + 100)
+    }
+
     @Test func `node metrics at 10 s take less than 0.8 bytes a sample`() throws {
         // Counters that grow by chance, gauges, and constants, as in a host's thousand series; docs/performance.md has real ones.
         var random = F.Random(state: 1)
@@ -111,5 +127,14 @@ struct SealedSamplesTests {
         }
         let output = try #require(try F.seal(arrivals))
         #expect(Double(output.bytes.count) / Double(output.count) < 0.5)
+    }
+}
+
+extension Sequence {
+    /// What `next` makes of each element and what came before.
+    fileprivate func scan<Result>(_ first: Result, _ next: (Result, Element) -> Result) -> [Result] {
+        var results = [Result]()
+        for element in self { results.append(next(results.last ?? first, element)) }
+        return results
     }
 }
