@@ -55,8 +55,8 @@ struct FrontDoor: Service {
                 },
                 configuration: .init(idleTimeout: idleTimeout)
             )
-            if let certificates { return SecureChannel(plain, certificates: certificates) }
-            return plain
+            if let certificates { return LoopChannel(SecureChannel(plain, certificates: certificates)) }
+            return LoopChannel(plain)
         }
         // Hummingbird tells each start and stop of its own; what matters of it is told by Aggregator.
         var quiet = logger

@@ -12,11 +12,11 @@ struct DoorGuard: RouterMiddleware {
     typealias Context = DoorContext
 
     private let limits: BodyLimits
-    private let metrics: MetricsRegistry
+    private let counters: RequestCounters
     private let logger: Logger
 
     init(limits: BodyLimits, metrics: MetricsRegistry, logger: Logger) {
-        (self.limits, self.metrics, self.logger) = (limits, metrics, logger)
+        (self.limits, counters, self.logger) = (limits, RequestCounters(metrics), logger)
     }
 
     @concurrent
@@ -97,10 +97,6 @@ struct DoorGuard: RouterMiddleware {
     }
 
     private func count(_ status: HTTPResponse.Status, _ context: DoorContext) {
-        metrics.counter(
-            "tocsin_http_requests_total",
-            help: "Requests by endpoint and status code.",
-            labels: [Label("endpoint", context.endpointPath ?? "none"), Label("code", String(status.code))]
-        ).increment()
+        counters.count(status.code, endpoint: context.endpointPath ?? "none")
     }
 }

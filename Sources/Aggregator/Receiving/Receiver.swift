@@ -205,8 +205,10 @@ package struct Receiver: Sendable {
         }
     }
 
+    private static let idempotencyKeyName = HTTPField.Name("Idempotency-Key")
+
     private func idempotencyKey(_ request: Request) throws(Problem) -> String? {
-        guard let name = HTTPField.Name("Idempotency-Key"), let key = request.headers[name] else { return nil }
+        guard let name = Self.idempotencyKeyName, let key = request.headers[name] else { return nil }
         guard !key.isEmpty, key.utf8.count <= ReceivingLimits.keyBytesMax, key.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
             throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
         }
