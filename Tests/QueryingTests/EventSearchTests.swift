@@ -181,28 +181,4 @@ struct EventSearchTests {
         await #expect(throws: QueryError.self) { try await hurried.events(correlationID: "r", limit: 10) }
         await #expect(throws: QueryError.self) { try await hurried.events(EventQuery(offset: 5)) }
     }
-
-    @Test func `the cache keeps within its bytes`() throws {
-        let cache = BlockCache(bytesMax: 100_000)
-        for position in 1...200 as ClosedRange<LogPosition> {
-            let bytes = EventBlock.encode((0..<10).map { F.event("event \($0)") })
-            let origin = RowOrigin(agent: F.agent, lane: .logs, sequence: position, block: 0, row: 0)
-            let stored = StoredBlock(
-                position: position,
-                kind: .events,
-                bytes: bytes,
-                count: 10,
-                from: F.noon,
-                to: F.noon,
-                receivedAt: F.noon,
-                origin: origin,
-                host: ""
-            )
-            cache.insert(try CachedBlock(stored))
-        }
-        #expect(cache.block(at: 200) != nil)
-        #expect(cache.block(at: 1) == nil)
-        let kept = (1...200).compactMap { cache.block(at: $0) }
-        #expect(kept.reduce(0) { $0 + $1.bytes } <= 100_000)
-    }
 }

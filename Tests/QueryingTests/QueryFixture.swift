@@ -31,7 +31,8 @@ final class QueryFixture: Sendable {
             bytes: EventBlock.encode(events),
             count: events.count,
             from: events.map(\.timestamp).min()!,
-            to: events.map(\.timestamp).max()!
+            to: events.map(\.timestamp).max()!,
+            ids: Dictionary(uniqueKeysWithValues: events.enumerated().compactMap { row, event in event.id.map { (UInt32(row), $0) } })
         )
         return try await store(block, lane: .logs, tags: tags)
     }

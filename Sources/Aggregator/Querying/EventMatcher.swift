@@ -3,14 +3,14 @@ import Telemetry
 
 /// The filters of a query, made once; ``select(in:)`` fits them to a block, so that a row costs some comparisons of numbers.
 struct EventMatcher: Sendable {
-    private let source: String?
-    private let type: String?
+    let source: String?
+    let type: String?
     /// By raw value.
-    private let severities: [Bool]
-    private let host: String?
-    private let correlationID: String?
-    private let tags: [String]
-    private let words: WordSearch?
+    let severities: [Bool]
+    let host: String?
+    let correlationID: String?
+    let tags: [String]
+    let words: WordSearch?
 
     init(_ query: EventQuery) throws(QueryError) {
         (source, type, host, correlationID, tags) = (query.source, query.type, query.host, query.correlationID, query.tags)
@@ -18,16 +18,6 @@ struct EventMatcher: Sendable {
             (query.severities.isEmpty || query.severities.contains(severity)) && severity >= query.minSeverity ?? .debug
         }
         if let text = query.words, !text.isEmpty { words = try WordSearch(text) } else { words = nil }
-    }
-
-    /// False: no row of the block can match.
-    func mayMatch(_ entry: BlockEntry) -> Bool {
-        guard let summary = entry.summary else { return true }
-        if let source, summary.sources[source] == nil { return false }
-        if let host, summary.hosts[host] == nil { return false }
-        if let correlationID, !summary.mayHold(correlationID: correlationID) { return false }
-        if type != nil, !summary.types.keys.contains(where: isWanted(type:)) { return false }
-        return summary.severities.keys.contains { severities[Int($0.rawValue)] }
     }
 
     /// The rows of a block that match, those at `[start, end)` only, in the block's order; repeats are passed over.
@@ -62,7 +52,7 @@ struct EventMatcher: Sendable {
         return rows
     }
 
-    private func isWanted(type other: String) -> Bool {
+    func isWanted(type other: String) -> Bool {
         guard let type else { return true }
         guard type.hasSuffix(".*") else { return other.utf8.elementsEqual(type.utf8) }
         return other.utf8.starts(with: type.utf8.dropLast()) && other.utf8.count >= type.utf8.count

@@ -4,7 +4,9 @@ package struct QueryLimits: Sendable, Hashable {
     package var eventTime: Duration
     /// Rows that a page by number may pass over.
     package var offsetMax: Int
-    /// Decoded blocks kept between queries, in bytes.
+    /// Threads that searches of events run on.
+    package var searchThreads: Int
+    /// Directories of sealed blocks kept between queries, in bytes.
     package var cacheBytes: Int
     /// How long a metric query may read and compute.
     package var metricTime: Duration
@@ -24,6 +26,7 @@ package struct QueryLimits: Sendable, Hashable {
     package init(
         eventTime: Duration = .seconds(5),
         offsetMax: Int = 1_000_000,
+        searchThreads: Int = 4,
         cacheBytes: Int = 64 << 20,
         metricTime: Duration = .seconds(30),
         samplesMax: Int = 50_000_000,
@@ -34,6 +37,7 @@ package struct QueryLimits: Sendable, Hashable {
         metricThreads: Int = 2
     ) {
         (self.eventTime, self.offsetMax, self.cacheBytes) = (eventTime, offsetMax, cacheBytes)
+        self.searchThreads = searchThreads
         (self.metricTime, self.samplesMax, self.pointsMax) = (metricTime, samplesMax, pointsMax)
         (self.headSamplesMax, self.headSeriesMax) = (headSamplesMax, headSeriesMax)
         (self.sampleCacheBytes, self.metricThreads) = (sampleCacheBytes, metricThreads)

@@ -1,4 +1,5 @@
 import JSON
+import Sealing
 import Telemetry
 
 /// `q`: whole words, case-insensitive. A word is a run of letters, digits, `_`, `-` and `.` that holds a letter or digit, without the `-` and
@@ -28,6 +29,9 @@ struct WordSearch: Sendable {
         self.words = Array(Set(words))
     }
 
+    /// What a filter of a sealed block is asked for: it holds all of these, or no row matches.
+    var hashes: [UInt64] { words.map { Words.hash(ofWord: $0.search.needle.span) } }
+
     /// False: the words occur nowhere in a block with these bytes.
     func mayOccur(in block: [UInt8]) -> Bool {
         let span = block.span
@@ -39,11 +43,16 @@ struct WordSearch: Sendable {
 
     /// Whether each word occurs in the message or in a string value of the data.
     func matches(message: Range<Int>?, data: Range<Int>?, in bytes: [UInt8]) -> Bool {
+        matches(message: message, in: bytes, data: data, in: bytes)
+    }
+
+    /// The same for texts of two buffers.
+    func matches(message: Range<Int>?, in bytes: [UInt8], data: Range<Int>?, in dataBytes: [UInt8]) -> Bool {
         var missing = words
         if let message { missing.removeAll { WordSearch.occurs($0, in: bytes.span.extracting(message)) } }
         if missing.isEmpty { return true }
         guard let data else { return false }
-        let span = bytes.span.extracting(data)
+        let span = dataBytes.span.extracting(data)
         // Most rows have none of the words: a search of the raw text says so without parsing.
         if missing.contains(where: { $0.isASCII && $0.search.first(in: span) == nil }), WordSearch.unicodeEscape.first(in: span) == nil {
             return false

@@ -131,7 +131,7 @@ struct CorrelationColumn {
     }
 
     /// Two hexadecimal digits a byte; nil for anything but an even number of small ones.
-    private static func packed(_ text: [UInt8]) -> [UInt8]? {
+    static func packed(_ text: [UInt8]) -> [UInt8]? {
         guard text.count.isMultiple(of: 2), !text.isEmpty else { return nil }
         var bytes = [UInt8]()
         for index in stride(from: 0, to: text.count, by: 2) {

@@ -23,13 +23,24 @@ extension SealedEvents {
 
     package func places() throws(SealedError) -> Places { Places(events: self, rows: try arrivalRows(), ids: try ids()) }
 
+    /// Rows with this correlation id, ascending. No id is made a String.
+    package func rows(correlatedBy id: String) throws(SealedError) -> [Int] {
+        guard let payload = try payload(.correlations) else { return [] }
+        let codes = try needed(.correlationCodes).compressible
+        return try decoding { () throws(BlockError) in
+            guard let code = try CorrelationTexts(payload).place(of: Array(id.utf8)) else { return [] }
+            let all = try CorrelationColumn.decodeCodes(codes, count: count)
+            return all.indices.filter { all[$0] == UInt32(code + 1) }
+        }
+    }
+
     /// Whole events with their ids and their agents' tags, in the order of `rows` (ascending).
     package func events(at rows: [Int]) throws(SealedError) -> [Event] {
         guard !rows.isEmpty else { return [] }
         let (times, severities) = (try timestamps(), try severities())
         let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources), try codes(.types), try codes(.hosts))
         let tagCodes = tagLists.isEmpty ? [] : try codes(.tags)
-        let correlations = try correlations()
+        let correlations = try correlations(of: rows)
         let places = try places()
         var events = [Event]()
         events.reserveCapacity(rows.count)
@@ -44,7 +55,6 @@ extension SealedEvents {
                 let run = run(of: row)
                 var tags = tagLists.isEmpty ? [] : tagLists[Int(tagCodes[row])]
                 if !run.tags.isEmpty { tags += run.tags.filter { !tags.contains($0) } }
-                let correlation = Int(correlations.codes[row])
                 events.append(
                     Event(
                         id: places.id(of: row, at: times[row]),
@@ -53,7 +63,7 @@ extension SealedEvents {
                         type: types.texts[Int(typeCodes[row])],
                         severity: Severity(rawValue: severities[row]) ?? .critical,
                         host: hosts.texts[Int(hostCodes[row])],
-                        correlationID: correlation == 0 ? nil : correlations.ids[correlation - 1],
+                        correlationID: correlations[row],
                         tags: tags,
                         message: messages.ranges[inPage].map { String(decoding: messages.bytes[$0], as: UTF8.self) },
                         data: data.ranges[inPage].map { String(decoding: data.bytes[$0], as: UTF8.self) } ?? "{}"
@@ -105,55 +115,20 @@ extension SealedEvents {
     }
 }
 
-extension CorrelationColumn {
-    static func decode(_ texts: Payload, _ codeBytes: [UInt8], count: Int) throws(BlockError) -> (ids: [String], codes: [UInt32]) {
-        let bytes = texts.compressible
-        var cursor = ByteCursor(bytes.indices)
-        let size = try cursor.count(in: bytes.span)
-        let isPacked = try cursor.byte(in: bytes.span) == 1
-        var ids = [String]()
-        ids.reserveCapacity(size)
-        var offset = 0
-        for _ in 0..<size {
-            if isPacked {
-                let length = try cursor.varint(in: bytes.span)
-                guard length <= UInt64(texts.packed.count - offset) else { throw .malformed("a correlation id is missing") }
-                ids.append(hexadecimal(texts.packed[offset..<offset + Int(length)]))
-                offset += Int(length)
-            } else {
-                ids.append(try cursor.string(in: bytes))
+extension SealedEvents {
+    /// Correlation ids of some rows, by row.
+    private func correlations(of rows: [Int]) throws(SealedError) -> [Int: String] {
+        guard let payload = try payload(.correlations) else { return [:] }
+        let bytes = try needed(.correlationCodes).compressible
+        return try decoding { () throws(BlockError) in
+            let texts = try CorrelationTexts(payload)
+            let codes = try CorrelationColumn.decodeCodes(bytes, count: count)
+            var ids = [Int: String]()
+            for row in rows where codes[row] > 0 {
+                guard Int(codes[row]) <= texts.count else { throw .malformed("correlation id \(codes[row]) of \(texts.count)") }
+                ids[row] = try texts.text(Int(codes[row]) - 1)
             }
-        }
-        var codes = [UInt32]()
-        codes.reserveCapacity(count)
-        cursor = ByteCursor(codeBytes.indices)
-        var newest = 0
-        for _ in 0..<count {
-            let code = try cursor.varint(in: codeBytes.span)
-            if code == 0 {
-                codes.append(0)
-            } else if code == 1 {
-                newest += 1
-                codes.append(UInt32(newest))
-            } else {
-                guard code - 2 < UInt64(newest) else { throw .malformed("a correlation id before the first") }
-                codes.append(UInt32(newest) - UInt32(code - 2))
-            }
-        }
-        guard newest == ids.count else { throw .malformed("\(newest) of \(ids.count) correlation ids are used") }
-        return (ids, codes)
-    }
-
-    private static func hexadecimal(_ bytes: ArraySlice<UInt8>) -> String {
-        unsafe String(unsafeUninitializedCapacity: bytes.count * 2) { text in
-            var index = 0
-            for byte in bytes {
-                for digit in [byte >> 4, byte & 15] {
-                    unsafe text[index] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                    index += 1
-                }
-            }
-            return index
+            return ids
         }
     }
 }

@@ -101,9 +101,16 @@ package final class SealedEvents: Sendable {
 
     /// Correlation ids and, by row, the place of its own plus one; 0: none.
     package func correlations() throws(SealedError) -> (ids: [String], codes: [UInt32]) {
-        guard let texts = try payload(.correlations) else { return ([], [UInt32](repeating: 0, count: count)) }
-        let codes = try needed(.correlationCodes).compressible
-        return try decoding { () throws(BlockError) in try CorrelationColumn.decode(texts, codes, count: count) }
+        guard let payload = try payload(.correlations) else { return ([], [UInt32](repeating: 0, count: count)) }
+        let bytes = try needed(.correlationCodes).compressible
+        return try decoding { () throws(BlockError) in
+            let texts = try CorrelationTexts(payload)
+            var ids = [String]()
+            for index in 0..<texts.count { ids.append(try texts.text(index)) }
+            let codes = try CorrelationColumn.decodeCodes(bytes, count: count)
+            guard (codes.max() ?? 0) <= UInt32(ids.count) else { throw .malformed("a correlation id is missing") }
+            return (ids, codes)
+        }
     }
 
     /// The clients' own ids, by row.
@@ -168,17 +175,17 @@ package final class SealedEvents: Sendable {
         do { return try block.bytes.read(range) } catch { throw .read(error) }
     }
 
-    private func payload(_ column: SealedEventFormat.Column, page: Int = 0) throws(SealedError) -> Payload? {
+    func payload(_ column: SealedEventFormat.Column, page: Int = 0) throws(SealedError) -> Payload? {
         guard let frame = frames.first(where: { $0.column == column.rawValue && $0.page == page }) else { return nil }
         return try frame.payload(SealedEvents.read(frame.range, of: block))
     }
 
-    private func needed(_ column: SealedEventFormat.Column) throws(SealedError) -> Payload {
+    func needed(_ column: SealedEventFormat.Column) throws(SealedError) -> Payload {
         guard let payload = try payload(column) else { throw .damaged("column \(column) is missing") }
         return payload
     }
 
-    private func decoding<Result>(_ body: () throws(BlockError) -> Result) throws(SealedError) -> Result {
+    func decoding<Result>(_ body: () throws(BlockError) -> Result) throws(SealedError) -> Result {
         do { return try body() } catch { throw .damaged(error.description) }
     }
 

@@ -33,7 +33,10 @@ final class DataFolder: Sendable {
     /// Another process may have the folder now.
     func unlock() {
         let held = descriptor.exchange(-1, ordering: .relaxed)
-        if held >= 0 { close(held) }
+        guard held >= 0 else { return }
+        // By name, not by the last close: a child that is just being started holds a copy of the descriptor until it becomes its program.
+        flock(held, LOCK_UN)
+        close(held)
     }
 
     /// Renames a database and its companions; nothing is deleted. Gives the new name.

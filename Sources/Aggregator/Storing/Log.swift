@@ -233,8 +233,8 @@ package final class Log: LogWriter, LogBrowsing {
         }
     }
 
-    /// Seals all there is; for tests, and before a backup.
-    func sealAll() async throws(LogError) {
+    /// Seals all there is, however little.
+    package func sealAll() async throws(LogError) {
         while try await sealer.sealOnce(isForced: true) {}
     }
 

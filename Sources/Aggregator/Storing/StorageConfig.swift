@@ -55,7 +55,7 @@ package struct StorageConfig: Sendable, Hashable {
         sealEventsAfter: Duration = .seconds(600),
         sealSamplesAfter: Duration = SampleLimits.sealAfter,
         sealSamplesMax: Int = SampleLimits.sealedSamplesMax,
-        seals: Bool = false
+        seals: Bool = true
     ) {
         (self.path, self.eventRetention, self.metricRetention) = (path, eventRetention, metricRetention)
         (self.minuteRetention, self.hourRetention) = (minuteRetention, hourRetention)

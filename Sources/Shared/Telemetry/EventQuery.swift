@@ -22,6 +22,8 @@ package struct EventQuery: Sendable, Hashable {
     package var cursor: EventCursor?
     /// Rows to pass over first; for clients that page by number. Not together with `cursor`.
     package var offset: Int
+    /// Rows that were stored at a later position are left out: a stream's replay ends where its live part begins.
+    package var through: LogPosition
 
     package init(
         source: String? = nil,
@@ -37,11 +39,13 @@ package struct EventQuery: Sendable, Hashable {
         limit: Int = 100,
         newestFirst: Bool = true,
         cursor: EventCursor? = nil,
-        offset: Int = 0
+        offset: Int = 0,
+        through: LogPosition = .max
     ) {
         (self.source, self.type, self.severities, self.minSeverity) = (source, type, severities, minSeverity)
         (self.host, self.correlationID, self.tags, self.start, self.end) = (host, correlationID, tags, start, end)
         (self.words, self.limit, self.newestFirst, self.cursor, self.offset) = (words, limit, newestFirst, cursor, offset)
+        self.through = through
     }
 }
 
