@@ -1,9 +1,11 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-packages build deb bench format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages build deb bench format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
 	@echo "make test           all tests that take seconds or a few minutes"
+	@echo "make test-faults    the log on a disk that fails at each of its steps in turn: some minutes"
+	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some ten minutes"
 	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
 	@echo "make build          release binaries into .build/release/"
 	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"
@@ -36,6 +38,16 @@ test-end-to-end: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+
+test-faults:
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	TOCSIN_EVERY_STEP=1 swift test --skip-build --disable-xctest --filter StoringTests.PowerLossTests
+
+test-kill: build
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests.KillTests
 
 deb: build
 	@scripts/install-dependencies packages

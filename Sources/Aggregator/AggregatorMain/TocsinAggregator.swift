@@ -7,7 +7,8 @@ struct TocsinAggregator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tocsin-aggregator",
         abstract: "Receives what agents and clients send, stores it, shows it, and tells people when something is wrong.",
-        version: "tocsin-aggregator \(AggregatorProgram.version)"
+        version: "tocsin-aggregator \(AggregatorProgram.version)",
+        subcommands: [Verify.self, Backup.self, Restore.self]
     )
 
     @Option(name: .long, help: "The configuration. Default: /etc/tocsin/aggregator.yaml, or built-in defaults when there is none.")

@@ -18,6 +18,7 @@ package struct SealedEventHeader: Sendable, Hashable {
     /// - Parameter bytes: at least ``bytes``. What the checksum covers is verified by ``SealedEvents``.
     package init(_ bytes: [UInt8]) throws(SealedError) {
         guard bytes.count >= Self.bytes, bytes.starts(with: SealedEventFormat.magic) else { throw .damaged("no sealed block of events begins here") }
+        guard bytes[5] == 0, bytes[6] == 0, bytes[7] == 0 else { throw .damaged("bytes 5 to 7 of its header are not zero") }
         guard bytes[4] == SealedEventFormat.version else {
             throw .damaged("version \(bytes[4]) of sealed events is not known here: upgrade the aggregator that reads it")
         }

@@ -13,7 +13,11 @@ extension Committer {
 
     /// One step of sealing, compaction or retention: into the journal in one transaction, then into the catalog.
     func apply(_ change: DirectoryChange, _ catalog: CatalogChange) throws(LogError) {
-        try maintain("directory") { (tables) throws(SQLiteError) in try tables.apply(change) }
+        do throws(LogError) { try maintain("directory") { (tables) throws(SQLiteError) in try tables.apply(change) } } catch {
+            // The disk failed: whether it is committed shows when the file is opened again.
+            if !isOpen { uncertain.append((change, catalog)) }
+            throw error
+        }
         walBytes += change.filters.reduce(0) { $0 + $1.filter.bytes.count }
         book.replace(catalog)
     }

@@ -53,6 +53,8 @@ actor Committer {
     private var tables: LogTables?
     private var isClosed = false
     var walBytes = 0
+    /// Steps of the sealer's that were answered as failed and may be committed.
+    var uncertain: [(DirectoryChange, CatalogChange)] = []
     /// The last failure of the disk, until a commit succeeds; for the status.
     private(set) var problem: String?
 
@@ -99,6 +101,11 @@ actor Committer {
             countsOpen: true
         )
         let setAside = try tables.connection.first("SELECT count(*) FROM set_aside") { (row) throws(SQLiteError) in Int(row.integer(0)) }
+        // A sync that failed before may have left a hole in the WAL that the page cache hides: what comes behind it would be gone with the power. So the
+        // WAL begins anew. On a full disk it goes on as it is.
+        do throws(SQLiteError) { try tables.connection.checkpoint(.truncate) } catch {
+            guard error.isFull || error.isBusy else { throw error }
+        }
         self.tables = tables
         let opened = Opened(
             id: tables.id,
@@ -244,6 +251,8 @@ actor Committer {
             }
             let watermarks = try tables.allWatermarks().flatMap { agent, known in known.lanes.map { (agent, $0.key, $0.value) } }
             book.add(found, end: tables.end, watermarks: watermarks)
+            for (change, catalog) in uncertain where try tables.holds(change) { book.replace(catalog) }
+            uncertain = []
             counters.poisoned.increment()
             logger.notice("the log was reopened and its end read back", metadata: ["position": "\(tables.end)"])
             self.tables = tables
@@ -254,6 +263,8 @@ actor Committer {
             throw .failed("the log cannot be reopened after the disk failed: \(error)")
         }
     }
+
+    var isOpen: Bool { tables != nil }
 
     func failure(_ error: SQLiteError) -> LogError {
         if error.isFull { return .full("the log's disk is full: \(error); senders keep their data until then") }

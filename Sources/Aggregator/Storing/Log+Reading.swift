@@ -27,7 +27,12 @@ extension Log {
         var blocks = try await sealer.arrivals(of: overlapping).filter { $0.position > position && $0.position <= behind.last }
         blocks += catalog.arrivals(after: position, kinds: kinds, limit: .max).prefix { $0.position <= behind.last }
         blocks.sort { $0.position < $1.position }
-        if blocks.count > limit { return LogPage(blocks: Array(blocks[..<limit]), next: blocks[limit - 1].position, gap: gap) }
+        if blocks.count > limit {
+            // Rows of one arrival can lie in several sealed blocks (each class of retention has its own): a page never ends between them.
+            let last = blocks[limit - 1].position
+            let page = blocks.prefix { $0.position <= last }
+            if page.count < blocks.count { return LogPage(blocks: Array(page), next: last, gap: gap) }
+        }
         return LogPage(blocks: blocks, next: behind.last, gap: gap)
     }
 

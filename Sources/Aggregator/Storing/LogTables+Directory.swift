@@ -16,7 +16,9 @@ struct SegmentRow: Sendable, Hashable {
     /// When the last of it arrived.
     var receivedAt: Timestamp
 
-    var name: String {
+    var name: String { SegmentRow.name(id) }
+
+    static func name(_ id: UInt64) -> String {
         let digits = String(id)
         return String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".blocks"
     }
@@ -79,7 +81,9 @@ struct WordGroupRow: Sendable {
 /// What one step of sealing, compaction or retention writes into the journal, in one transaction. The bytes that it names are on disk before.
 struct DirectoryChange: Sendable {
     /// Arrivals that are sealed now: those of one kind in a range of positions.
-    var arrivals: (kind: BlockKind, positions: ClosedRange<LogPosition>)?
+    var arrivals: (kind: BlockKind, positions: ClosedRange<LogPosition>, count: Int)?
+    /// Those of them that cannot be sealed: their rows stay.
+    var arrivalsSetAside: [LogPosition] = []
     var segments: [SegmentRow] = []
     var sealed: [SealedRow] = []
     var sealedGone: [UInt64] = []
@@ -94,12 +98,29 @@ struct DirectoryChange: Sendable {
 /// The directory of segments.
 extension LogTables {
     func apply(_ change: DirectoryChange) throws(SQLiteError) {
-        if let (kind, positions) = change.arrivals {
+        if let (kind, positions, count) = change.arrivals {
             // Bytes that were damaged stay for whoever wants to look.
             try connection.execute(
                 "DELETE FROM arrivals WHERE position BETWEEN ? AND ? AND kind = ? AND position NOT IN (SELECT position FROM set_aside)",
                 [.unsigned(positions.lowerBound), .unsigned(positions.upperBound), .integer(Int64(kind.rawValue))]
             )
+            // A step that was answered as failed may be on disk all the same: what it sealed is not sealed again.
+            let deleted = connection.changes
+            var expected = count
+            for position in change.arrivalsSetAside {
+                expected -=
+                    try connection.first("SELECT count(*) FROM set_aside WHERE position = ?", [.unsigned(position)]) {
+                        (row) throws(SQLiteError) in Int(row.integer(0))
+                    } ?? 0
+            }
+            guard deleted == expected else {
+                throw SQLiteError(
+                    code: .sqlite(SQLiteError.constraintCode),
+                    message: "\(deleted) of the \(expected) arrivals to seal are there: they were sealed before",
+                    sql: nil,
+                    path: connection.path
+                )
+            }
         }
         for segment in change.segments {
             try connection.execute(
@@ -161,6 +182,18 @@ extension LogTables {
                 [.unsigned(number)]
             )
         }
+    }
+
+    /// Whether a step was committed, of which the answer was an error.
+    func holds(_ change: DirectoryChange) throws(SQLiteError) -> Bool {
+        func isThere(_ sql: String, _ number: UInt64) throws(SQLiteError) -> Bool {
+            try connection.first(sql, [.unsigned(number)]) { (row) throws(SQLiteError) in row.integer(0) } == 1
+        }
+        // All or nothing of it is there, so one row tells; numbers are never given twice.
+        if let row = change.sealed.first { return try isThere("SELECT count(*) FROM sealed WHERE number = ?", row.number) }
+        if let number = change.sealedGone.first { return try !isThere("SELECT count(*) FROM sealed WHERE number = ?", number) }
+        if let id = change.segmentsGone.first { return try !isThere("SELECT count(*) FROM segments WHERE id = ?", id) }
+        return false
     }
 
     func segments() throws(SQLiteError) -> [SegmentRow] {

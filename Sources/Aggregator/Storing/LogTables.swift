@@ -18,6 +18,10 @@ final class LogTables {
     private(set) var arrivals: [Arrival] = []
     private(set) var watermarks: [(agent: UUID, lane: Lane, sequence: UInt64)] = []
 
+    private static let endQuery = """
+        SELECT max(coalesce((SELECT max(position) FROM arrivals), 0), coalesce((SELECT max(last) FROM sealed), 0),
+        (SELECT value FROM meta WHERE key = 'position'))
+        """
     private static let originsCachedMax = 10_000
 
     /// Brings the schema up to date and reads where the log ends.
@@ -30,14 +34,21 @@ final class LogTables {
             guard let id = UUID(bytes: bytes ?? []) else { throw connection.corruption("meta.log_id is not a UUID") }
             let opens = try connection.first("SELECT value FROM meta WHERE key = 'opens'") { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0
             let end = try connection.first(
-                """
-                SELECT max(coalesce((SELECT max(position) FROM arrivals), 0), coalesce((SELECT max(last) FROM sealed), 0),
-                (SELECT value FROM meta WHERE key = 'position'))
-                """
+                Self.endQuery
             ) { (row) throws(SQLiteError) in row.unsigned(0) }
             return (id, opens, end ?? 0)
         }
         (self.connection, self.config, self.id, self.opens, self.end) = (connection, config, id, opens, end)
+    }
+
+    /// Only reads: the connection's schema is this version's, and a transaction of its is open.
+    init(reading connection: Connection, config: StorageConfig) throws(SQLiteError) {
+        func number(_ sql: String) throws(SQLiteError) -> UInt64 { try connection.first(sql) { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0 }
+        let bytes = try connection.first("SELECT value FROM meta WHERE key = 'log_id'") { (row) throws(SQLiteError) in row.blob(0) }
+        guard let id = UUID(bytes: bytes ?? []) else { throw connection.corruption("meta.log_id is not a UUID") }
+        (self.connection, self.config, self.id) = (connection, config, id)
+        opens = try number("SELECT value FROM meta WHERE key = 'opens'")
+        end = try number(Self.endQuery)
     }
 
     /// One request, in a savepoint of its own: on an error nothing of it stays, and the others go on. Small requests go to ``SmallRequests``.

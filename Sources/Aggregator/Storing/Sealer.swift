@@ -118,7 +118,7 @@ actor Sealer {
     /// One block for each class of retention, of about 64 k rows in all.
     private func sealEvents(_ waiting: [Arrival]) async throws(LogError) {
         var sealers: [String: EventSealer] = [:]
-        var taken = [Arrival]()
+        var (taken, damaged) = ([Arrival](), [LogPosition]())
         var (rows, bytes) = (0, 0)
         for arrival in waiting {
             if rows > 0, rows + arrival.block.count > EventSealer.rowsMax || bytes + arrival.block.bytes.count > config.sealBytesMax { break }
@@ -128,7 +128,10 @@ actor Sealer {
                     defer { sealers[retentionClass.name] = sealer }
                     try sealer.append(arrival, rows: retentionClass.isWanted)
                 }
-            } catch { await setAside(arrival, "\(error)") }
+            } catch {
+                await setAside(arrival, "\(error)")
+                damaged.append(arrival.position)
+            }
             taken.append(arrival)
             (rows, bytes) = (rows + arrival.block.count, bytes + arrival.block.bytes.count)
         }
@@ -137,7 +140,7 @@ actor Sealer {
             guard let sealer = sealers.removeValue(forKey: name), let output = sealer.finish() else { continue }
             outputs.append((SegmentStore.Key(kind: .events, resolution: .raw, retentionClass: name), output))
         }
-        try await write(outputs, of: taken)
+        try await write(outputs, of: taken, damaged: damaged)
     }
 
     /// Which rows of an arrival belong to which class of retention.
@@ -153,16 +156,23 @@ actor Sealer {
 
     private func sealSamples(_ waiting: [Arrival]) async throws(LogError) {
         var sealer = SampleSealer()
-        var taken = [Arrival]()
+        var (taken, damaged) = ([Arrival](), [LogPosition]())
         for arrival in waiting where !sealer.isFull {
-            do { try sealer.append(arrival) } catch { await setAside(arrival, "\(error)") }
+            do { try sealer.append(arrival) } catch {
+                await setAside(arrival, "\(error)")
+                damaged.append(arrival.position)
+            }
             taken.append(arrival)
         }
-        try await seal(taken, as: sealer.finish())
+        try await seal(taken, as: sealer.finish(), damaged: damaged)
     }
 
-    private func seal(_ taken: [Arrival], as output: SealedOutput?) async throws(LogError) {
-        try await write(output.map { [(SegmentStore.Key(kind: $0.kind, resolution: $0.resolution, retentionClass: ""), $0)] } ?? [], of: taken)
+    private func seal(_ taken: [Arrival], as output: SealedOutput?, damaged: [LogPosition] = []) async throws(LogError) {
+        try await write(
+            output.map { [(SegmentStore.Key(kind: $0.kind, resolution: $0.resolution, retentionClass: ""), $0)] } ?? [],
+            of: taken,
+            damaged: damaged
+        )
     }
 
     func report(_ damage: Damage) async { await onDamage(damage) }
@@ -182,11 +192,13 @@ actor Sealer {
         await onDamage(Damage(arrival: damage))
     }
 
-    private func write(_ outputs: [(key: SegmentStore.Key, output: SealedOutput)], of taken: [Arrival]) async throws(LogError) {
+    private func write(_ outputs: [(key: SegmentStore.Key, output: SealedOutput)], of taken: [Arrival], damaged: [LogPosition]) async throws(LogError)
+    {
         guard let first = taken.first, let last = taken.last else { return }
         var directory = DirectoryChange()
         var catalog = CatalogChange()
-        directory.arrivals = (first.block.kind, first.position...last.position)
+        directory.arrivals = (first.block.kind, first.position...last.position, taken.count)
+        directory.arrivalsSetAside = damaged
         catalog.arrivals = Set(taken.map(\.position))
         let receivedAt = taken.map(\.block.receivedAt).max() ?? time.now()
         try store.write(outputs, receivedAt: receivedAt, into: &directory, &catalog)

@@ -9,7 +9,7 @@ import CSQLite
 
     package let path: String
     package let options: ConnectionOptions
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
     private var statements: [String: (statement: Statement, lastUse: UInt64)] = [:]
     private var uses: UInt64 = 0
 

@@ -25,6 +25,18 @@ package struct Migrations: Sendable {
         }
     }
 
+    /// For whoever may only read: the file is of exactly this version.
+    /// - Throws: `.newerSchema`, `.foreignFile`, and an SQLite error for an older version, which its owner brings up to date when it opens it.
+    package func requireCurrent(_ connection: Connection) throws(SQLiteError) {
+        try check(connection)
+        let version = try connection.pragma("user_version")
+        guard version == Int64(steps.count) else {
+            let message =
+                "it is of an older version (schema \(version) instead of \(steps.count)), which the next start of its program brings up to date"
+            throw SQLiteError(code: .olderSchema, message: message, sql: nil, path: connection.path)
+        }
+    }
+
     private func check(_ connection: Connection) throws(SQLiteError) {
         let owner = try connection.pragma("application_id")
         let version = try connection.pragma("user_version")

@@ -7,6 +7,8 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
         case sqlite(Int32)
         /// The file was written by a newer version of the program: it is left alone.
         case newerSchema
+        /// The file was written by an older version, and whoever opened it may only read.
+        case olderSchema
         /// The file is a SQLite database of another program's.
         case foreignFile
     }
@@ -43,6 +45,8 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The operating system refused a read, a write or a sync. After a failed sync the connection must not be used again: what the kernel
     /// dropped is not written by trying again.
     package var isInputOutput: Bool { primaryCode == SQLITE_IOERR }
+    /// For what a layer above finds against its own rules.
+    package static let constraintCode = SQLITE_CONSTRAINT
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
     /// A UNIQUE or PRIMARY KEY constraint: the row is there already.
     package var isUniqueViolation: Bool {
@@ -54,6 +58,7 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
     package var label: StaticString {
         switch code {
         case .newerSchema: "newer_schema"
+        case .olderSchema: "older_schema"
         case .foreignFile: "foreign_file"
         case .sqlite:
             if isFull { "full" } else if isCorrupt { "corrupt" } else if isBusy { "busy" } else if isInputOutput { "io" } else { "other" }
@@ -64,6 +69,7 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
     package var remedy: String {
         switch code {
         case .newerSchema: "install the version that wrote it, or a newer one; nothing was changed"
+        case .olderSchema: "start its program once, then try again; nothing was changed"
         case .foreignFile: "give this program a path of its own; nothing was changed"
         case .sqlite:
             switch primaryCode {
