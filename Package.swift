@@ -154,6 +154,19 @@ let aggregator: [Target] = [
     program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),
 ]
 
+/// Programs that measure; with ENABLE_BENCHMARKS in the environment only.
+let benchmarks: [Target] =
+    Context.environment["ENABLE_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "samples-bench",
+            dependencies: ["Sealing", "Blocks", "Telemetry"],
+            path: "Benchmarks/Samples",
+            swiftSettings: strict
+        )
+    ]
+
 let testTargets: [Target] = [
     .target(name: "TestSupport", dependencies: ["Telemetry", "Operating"], path: "Tests/TestSupport", swiftSettings: strict),
     tests(of: "Telemetry", []),
@@ -224,6 +237,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
-    targets: shared + agent + aggregator + testTargets,
+    targets: shared + agent + aggregator + testTargets + benchmarks,
     swiftLanguageModes: [.v6]
 )

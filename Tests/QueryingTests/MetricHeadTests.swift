@@ -21,7 +21,7 @@ struct MetricHeadTests {
         var requests = [SampleRequest(SelectorRead(matchers: matchers, from: from, to: to))]
         var index = SeriesIndex()
         _ = head.collect(log.catalog().arrivals, for: &requests, index: &index) { _ in false }
-        return requests[0].answer(index).map { $0.points.map(\.value) }.sorted { $0.lexicographicallyPrecedes($1) }
+        return requests[0].takeAnswer(index).map { $0.points.map(\.value) }.sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     private func named(_ name: String) -> [LabelMatcher] { [LabelMatcher(Labels.metricName, equals: name)] }

@@ -79,7 +79,7 @@ package final class MetricReader: MetricQuerying {
     private func options() -> (EvaluationOptions, deadline: Duration) {
         let deadline = time.monotonic() + limits.metricTime
         var options = EvaluationOptions()
-        options.limits.samplesMax = limits.samplesMax
+        options.limits.samplesMax = limits.valuesMax
         options.limits.stepsMax = limits.pointsMax
         options.shouldStop = { [time] in time.monotonic() > deadline || Task.isCancelled }
         return (options, deadline)

@@ -10,8 +10,10 @@ package struct QueryLimits: Sendable, Hashable {
     package var cacheBytes: Int
     /// How long a metric query may read and compute.
     package var metricTime: Duration
-    /// Samples that one metric query may read.
+    /// Samples that one metric query may load; each takes 16 to 32 bytes until it is answered.
     package var samplesMax: Int
+    /// Samples and values that the evaluation of one query may touch; Prometheus's number.
+    package var valuesMax: Int
     /// Points a series that a range query may have; Prometheus's number.
     package var pointsMax: Int
     /// Samples that are not sealed yet and held decoded: 8 bytes each. Those over it are decoded for each query.
@@ -29,7 +31,8 @@ package struct QueryLimits: Sendable, Hashable {
         searchThreads: Int = 4,
         cacheBytes: Int = 64 << 20,
         metricTime: Duration = .seconds(30),
-        samplesMax: Int = 50_000_000,
+        samplesMax: Int = 6_000_000,
+        valuesMax: Int = 50_000_000,
         pointsMax: Int = 11_000,
         headSamplesMax: Int = 4_000_000,
         headSeriesMax: Int = 2_000_000,
@@ -38,7 +41,7 @@ package struct QueryLimits: Sendable, Hashable {
     ) {
         (self.eventTime, self.offsetMax, self.cacheBytes) = (eventTime, offsetMax, cacheBytes)
         self.searchThreads = searchThreads
-        (self.metricTime, self.samplesMax, self.pointsMax) = (metricTime, samplesMax, pointsMax)
+        (self.metricTime, self.samplesMax, self.valuesMax, self.pointsMax) = (metricTime, samplesMax, valuesMax, pointsMax)
         (self.headSamplesMax, self.headSeriesMax) = (headSamplesMax, headSeriesMax)
         (self.sampleCacheBytes, self.metricThreads) = (sampleCacheBytes, metricThreads)
     }

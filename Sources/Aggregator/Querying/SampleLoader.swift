@@ -43,7 +43,7 @@ struct SampleLoader {
         taken += head.collect(arrivals, for: &requests, index: &index) { isEnough(taken + $0) }
         try check(taken)
         var answers = [SelectorRead: [SeriesSamples]](minimumCapacity: requests.count)
-        for request in requests { answers[request.read] = request.answer(index) }
+        for number in requests.indices { answers[requests[number].read] = requests[number].takeAnswer(index) }
         return Loaded(samples: LoadedSamples(answers), damaged: damaged)
     }
 

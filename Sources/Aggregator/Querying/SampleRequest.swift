@@ -35,15 +35,21 @@ struct SampleRequest {
 
     mutating func insert(_ time: Int64, _ value: Double, of number: UInt32) { series[number, default: SeriesPoints()].insert(time, value) }
 
+    /// Hands over what was found; nothing is left here, so that samples are not held twice.
     /// - Parameter index: gave the series their numbers.
-    func answer(_ index: SeriesIndex) -> [SeriesSamples] {
-        series.compactMap { number, points in
-            guard points.count > 0 else { return nil }
-            return SeriesSamples(
-                series: index.labels(of: Int(number)),
-                points: zip(points.times, points.values).map { Point(Timestamp(nanoseconds: $0), $1) },
-                counts: points.counts
+    mutating func takeAnswer(_ index: SeriesIndex) -> [SeriesSamples] {
+        var answer = [SeriesSamples]()
+        answer.reserveCapacity(series.count)
+        for number in Array(series.keys) {
+            guard let points = series.removeValue(forKey: number), points.count > 0 else { continue }
+            answer.append(
+                SeriesSamples(
+                    series: index.labels(of: Int(number)),
+                    points: zip(points.times, points.values).map { Point(Timestamp(nanoseconds: $0), $1) },
+                    counts: points.counts
+                )
             )
         }
+        return answer
     }
 }
