@@ -223,6 +223,19 @@ let testTargets: [Target] = [
     ),
 ]
 
+/// Load for the benchmarks; built when it is asked for, so that nobody else waits for it.
+let benchmarks: [Target] =
+    Context.environment["ENABLE_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "tocsin-load",
+            dependencies: ["Telemetry", "Blocks", "Wire", arguments],
+            path: "Benchmarks/Load",
+            swiftSettings: strict
+        )
+    ]
+
 let package = Package(
     name: "tocsin",
     dependencies: [

@@ -29,13 +29,14 @@ package enum Wire {
     private static let headerBytes = 52
 
     /// Frames and compresses a batch, once for its whole life.
-    package static func seal(_ batch: Batch) -> SealedBatch {
+    /// - Parameter level: gzip's, 1 fastest … 9 smallest.
+    package static func seal(_ batch: Batch, level: Int32 = 4) -> SealedBatch {
         let rows = batch.blocks.reduce(0) { $0 + ((try? BlockHeader(decoding: $1))?.count ?? 0) }
         return SealedBatch(
             lane: batch.lane,
             sequence: batch.sequence,
             createdAt: batch.createdAt,
-            bytes: Gzip.compress(frame(batch)),
+            bytes: Gzip.compress(frame(batch), level: level),
             rows: rows
         )
     }
