@@ -4,9 +4,9 @@ import SQLite
 import Sealing
 import Telemetry
 
-/// The one writer. Whoever has put a ticket into the queue calls ``commit()``; the first call takes all that is queued and commits it once,
-/// and while it waits for the disk the next round gathers: the last sync is the window. The calls that find their tickets settled return
-/// at once, so nobody is resumed before its data is on disk.
+/// The one writer. The first who puts a ticket into an empty queue calls ``commit()``, which takes all that is queued by then and commits it once;
+/// while it waits for the disk the next round gathers: the last sync is the window. A ticket is settled, and its sender resumed, when its data
+/// is on disk.
 actor Committer {
     /// What can go wrong outside of SQLite; tests put their own in its place.
     struct Disk: Sendable {

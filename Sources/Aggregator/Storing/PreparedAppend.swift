@@ -101,18 +101,44 @@ struct PreparedBlock: Sendable {
     }
 }
 
-/// Where the committer leaves what became of a request.
+/// Where the committer leaves what became of a request, and where its sender waits for it.
 final class Ticket: Sendable {
+    private enum State {
+        case open
+        case awaited(CheckedContinuation<Void, Never>)
+        case settled(Result<AppendOutcome, LogError>)
+    }
+
     let request: PreparedAppend
-    private let result = Mutex<Result<AppendOutcome, LogError>?>(nil)
+    private let state = Mutex(State.open)
 
     init(_ request: PreparedAppend) { self.request = request }
 
-    func settle(_ result: Result<AppendOutcome, LogError>) { self.result.withLock { $0 = result } }
+    /// Once.
+    func settle(_ result: Result<AppendOutcome, LogError>) {
+        let sender: CheckedContinuation<Void, Never>? = state.withLock { state in
+            defer { state = .settled(result) }
+            if case .awaited(let sender) = state { return sender }
+            return nil
+        }
+        sender?.resume()
+    }
+
+    /// Suspends until the round that takes this ticket is on disk. One sender only; a cancelled one waits too, because its data is stored.
+    func wait() async {
+        await withCheckedContinuation { sender in
+            let isSettled = state.withLock { state in
+                if case .settled = state { return true }
+                state = .awaited(sender)
+                return false
+            }
+            if isSettled { sender.resume() }
+        }
+    }
 
     /// Throws when the round that should have settled it did not come: the log is closed.
     func outcome() throws(LogError) -> AppendOutcome {
-        guard let result = result.withLock({ $0 }) else { throw .closed }
+        guard case .settled(let result) = state.withLock({ $0 }) else { throw .closed }
         return try result.get()
     }
 }
@@ -123,6 +149,8 @@ final class AppendQueue: Sendable {
         var tickets: [Ticket] = []
         var bytes = 0
         var isClosed = false
+        /// Somebody is on the way to the committer and will take what is here.
+        var isCalled = false
     }
 
     private let state = Mutex(State())
@@ -134,27 +162,30 @@ final class AppendQueue: Sendable {
     var count: Int { state.withLock { $0.tickets.count } }
 
     /// All of them or none, next to each other.
-    func push(_ tickets: [Ticket]) throws(LogError) {
+    /// - Returns: whether the caller must call the committer; if not, who came before does it, for these too.
+    @discardableResult
+    func push(_ tickets: [Ticket]) throws(LogError) -> Bool {
         let bytes = tickets.reduce(0) { $0 + $1.request.bytes }
-        let refusal: LogError? = state.withLock { state in
-            if state.isClosed { return .closed }
+        let pushed: Result<Bool, LogError> = state.withLock { state in
+            if state.isClosed { return .failure(.closed) }
             // A request larger than the limit passes when nothing else waits, or it would never pass.
             let isOver = state.tickets.count + tickets.count > requestsMax || state.bytes + bytes > bytesMax
             if isOver, !state.tickets.isEmpty {
-                return .busy(
-                    "\(state.tickets.count) requests (\(state.bytes) bytes) wait to be written: send again later; check that the disk keeps up"
+                return .failure(
+                    .busy("\(state.tickets.count) requests (\(state.bytes) bytes) wait to be written: send again later; check that the disk keeps up")
                 )
             }
             state.tickets += tickets
             state.bytes += bytes
-            return nil
+            defer { state.isCalled = true }
+            return .success(!state.isCalled)
         }
-        if let refusal { throw refusal }
+        return try pushed.get()
     }
 
     func takeAll() -> [Ticket] {
         state.withLock { state in
-            defer { (state.tickets, state.bytes) = ([], 0) }
+            defer { (state.tickets, state.bytes, state.isCalled) = ([], 0, false) }
             return state.tickets
         }
     }
