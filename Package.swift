@@ -164,7 +164,13 @@ let benchmarks: [Target] =
             dependencies: ["Sealing", "Blocks", "Telemetry"],
             path: "Benchmarks/Samples",
             swiftSettings: strict
-        )
+        ),
+        .executableTarget(
+            name: "tocsin-load",
+            dependencies: ["Telemetry", "Blocks", "Wire", arguments],
+            path: "Benchmarks/Load",
+            swiftSettings: strict
+        ),
     ]
 
 let testTargets: [Target] = [
@@ -222,19 +228,6 @@ let testTargets: [Target] = [
         swiftSettings: strict
     ),
 ]
-
-/// Load for the benchmarks; built when it is asked for, so that nobody else waits for it.
-let benchmarks: [Target] =
-    Context.environment["ENABLE_BENCHMARKS"] == nil
-    ? []
-    : [
-        .executableTarget(
-            name: "tocsin-load",
-            dependencies: ["Telemetry", "Blocks", "Wire", arguments],
-            path: "Benchmarks/Load",
-            swiftSettings: strict
-        )
-    ]
 
 let package = Package(
     name: "tocsin",
