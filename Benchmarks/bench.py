@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""First figures, from the real binaries: what an agent costs, how fast a log reaches the store, how fast JSON is ingested durably.
+"""Figures from the real binaries: what an agent costs, how fast a log reaches the store; store.py measures the log itself.
 
 Every figure is a median of several runs with its minimum and maximum. CPU is the whole process's, from /proc/PID/task/*/schedstat
 (nanoseconds). Beside each run stands a baseline measured in the same minute (gzip -1 of the same bytes on one core), because shared
 machines change their speed.
 """
-import gzip
 import http.client
 import json
 import os
@@ -24,7 +23,6 @@ import mixes
 BINARIES = os.environ.get("TOCSIN_BINARIES", ".build/release")
 IDLE_SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", 300))
 LINES = int(os.environ.get("BENCH_LINES", 1_000_000))
-EVENTS = int(os.environ.get("BENCH_EVENTS", 500_000))
 RUNS = int(os.environ.get("BENCH_RUNS", 3))
 
 
@@ -187,88 +185,14 @@ def tail():
     show("baseline, gzip -1 of the same log on one core", bases, "MB/s")
 
 
-def post_all(port, bodies, connections, headers, path, done):
-    queue, lock, answers = list(bodies), threading.Lock(), []
-
-    def work():
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        while True:
-            with lock:
-                if not queue:
-                    return
-                body = queue.pop()
-            connection.request("POST", path, body, headers)
-            answer = connection.getresponse()
-            text = answer.read()
-            with lock:
-                answers.append((answer.status, text))
-
-    threads = [threading.Thread(target=work) for _ in range(connections)]
-    start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.monotonic() - start
-    bad = [a for a in answers if a[0] != done]
-    if bad:
-        sys.exit(f"{len(bad)} of {len(answers)} answers were not {done}; the first: {bad[0]}")
-    return seconds
-
-
-LIMITS = "limits: {events_per_second: 100000000, burst: 1000000000}\n"
-
-
-def ingest():
-    print(f"\ningest: {EVENTS:,} events as gzip'd NDJSON, 1 000 a body, 8 connections; 201 means fsynced; the load generator runs on the same cores")
-    plain = list(mixes.event_bodies(EVENTS))
-    bodies = [gzip.compress(body, 1) for body in plain]
-    source = os.path.join(tempfile.gettempdir(), f"tocsin-bench-{os.getpid()}.ndjson")
-    with open(source, "wb") as file:
-        for body in plain:
-            file.write(body)
-    rates, cpus, peaks, on_disk, bases = [], [], [], [], []
-    for _ in range(RUNS):
-        house = House(limits=LIMITS)
-        bases.append(baseline(source))
-        aggregator = house.start_aggregator()
-        seconds = post_all(house.port, bodies, 8, {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}, "/api/v1/events/batch", 201)
-        rates.append(EVENTS / seconds)
-        cpus.append(cpu_ticks(aggregator.pid) * 1e6 / EVENTS)
-        peaks.append(memory(aggregator.pid)["VmHWM"])
-        on_disk.append(house.disk_bytes("aggregator") / EVENTS)
-        house.close()
-    os.unlink(source)
-    show("events/s, durable", rates, "events/s")
-    show("aggregator CPU", cpus, "µs an event")
-    show("aggregator peak RSS", peaks, "MB")
-    show("at rest", on_disk, "bytes an event")
-    show("baseline, gzip -1 of the same events on one core", bases, "MB/s")
-
-
-def single():
-    count = max(1000, EVENTS // 50)
-    print(f"\nsingle: {count:,} events, one a POST, 64 connections, each on disk before its 201 (a Python load generator bounds this: see its CPU)")
-    rates, cpus, own = [], [], []
-    bodies = [line for body in mixes.event_bodies(count + 1000) for line in body.splitlines()][:count]
-    for _ in range(RUNS):
-        house = House(limits=LIMITS)
-        aggregator = house.start_aggregator()
-        before = time.process_time()
-        seconds = post_all(house.port, bodies, 64, {"Content-Type": "application/json"}, "/api/v1/events", 201)
-        own.append((time.process_time() - before) / seconds)
-        rates.append(count / seconds)
-        cpus.append(cpu_ticks(aggregator.pid) * 1e6 / count)
-        house.close()
-    show("events/s, durable", rates, "events/s")
-    show("aggregator CPU", cpus, "µs an event")
-    show("load generator", own, "cores")
-
-
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["idle", "tail", "ingest", "single"]
+    import store
+
+    parts = {"idle": idle, "tail": tail}
+    parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (store.ingest, store.single, store.native, store.samples, store.queries)}
+    wanted = sys.argv[1:] or list(parts)
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
     print(f"{os.cpu_count()} cores, {model}, Linux {os.uname().release}")
     for name in wanted:
-        {"idle": idle, "tail": tail, "ingest": ingest, "single": single}[name]()
+        parts[name]()
