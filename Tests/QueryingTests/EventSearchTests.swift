@@ -9,17 +9,10 @@ import Testing
 struct EventSearchTests {
     typealias F = QueryFixture
 
-    private let fixture: QueryFixture
-    private let search: EventSearch
-
-    init() async throws {
-        fixture = try await QueryFixture()
-        search = EventSearch(log: fixture.log, time: fixture.time)
-    }
-
-    private func messages(_ query: EventQuery) async throws -> [String] { try await search.events(query).events.map { $0.message ?? "" } }
-
-    @Test func `each filter holds by itself and together with the others`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `each filter holds by itself and together with the others`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         try await fixture.store(
             [
                 F.event("a", source: "deploy", type: "deploy.finished", severity: .warning, correlation: "r-1", tags: ["blue", "eu"]),
@@ -29,33 +22,39 @@ struct EventSearchTests {
             ],
             tags: ["production"]
         )
-        #expect(try await messages(EventQuery()) == ["d", "c", "b", "a"])
-        #expect(try await messages(EventQuery(source: "deploy")) == ["b", "a"])
-        #expect(try await messages(EventQuery(type: "deploy.*")) == ["c", "a"])
-        #expect(try await messages(EventQuery(type: "deploy")) == ["b"])
-        #expect(try await messages(EventQuery(severities: [.debug, .error])) == ["d", "b"])
-        #expect(try await messages(EventQuery(minSeverity: .error)) == ["c", "b"])
-        #expect(try await messages(EventQuery(host: "web-2")) == ["b"])
-        #expect(try await messages(EventQuery(correlationID: "r-1")) == ["d", "a"])
-        #expect(try await messages(EventQuery(tags: ["blue"])) == ["b", "a"])
-        #expect(try await messages(EventQuery(tags: ["blue", "eu", "production"])) == ["a"])
-        #expect(try await messages(EventQuery(tags: ["green"])) == [])
-        #expect(try await messages(EventQuery(words: "C")) == ["c"])
-        #expect(try await messages(EventQuery(start: F.noon.advanced(by: .seconds(1)), end: F.noon.advanced(by: .seconds(3)))) == ["c", "b"])
-        #expect(try await messages(EventQuery(source: "deploy", minSeverity: .error, host: "web-1")) == [])
-        #expect(try await messages(EventQuery(newestFirst: false)) == ["a", "b", "c", "d"])
-        #expect(try await messages(EventQuery(limit: 2, offset: 1)) == ["c", "b"])
+        #expect(try await bench.messages(EventQuery()) == ["d", "c", "b", "a"])
+        #expect(try await bench.messages(EventQuery(source: "deploy")) == ["b", "a"])
+        #expect(try await bench.messages(EventQuery(type: "deploy.*")) == ["c", "a"])
+        #expect(try await bench.messages(EventQuery(type: "deploy")) == ["b"])
+        #expect(try await bench.messages(EventQuery(severities: [.debug, .error])) == ["d", "b"])
+        #expect(try await bench.messages(EventQuery(minSeverity: .error)) == ["c", "b"])
+        #expect(try await bench.messages(EventQuery(host: "web-2")) == ["b"])
+        #expect(try await bench.messages(EventQuery(correlationID: "r-1")) == ["d", "a"])
+        #expect(try await bench.messages(EventQuery(tags: ["blue"])) == ["b", "a"])
+        #expect(try await bench.messages(EventQuery(tags: ["blue", "eu", "production"])) == ["a"])
+        #expect(try await bench.messages(EventQuery(tags: ["green"])) == [])
+        #expect(try await bench.messages(EventQuery(words: "C")) == ["c"])
+        #expect(try await bench.messages(EventQuery(start: F.noon.advanced(by: .seconds(1)), end: F.noon.advanced(by: .seconds(3)))) == ["c", "b"])
+        #expect(try await bench.messages(EventQuery(source: "deploy", minSeverity: .error, host: "web-1")) == [])
+        #expect(try await bench.messages(EventQuery(newestFirst: false)) == ["a", "b", "c", "d"])
+        #expect(try await bench.messages(EventQuery(limit: 2, offset: 1)) == ["c", "b"])
         #expect(try await search.events(EventQuery(source: "deploy")).events.last?.tags == ["blue", "eu", "production"])
     }
 
-    @Test func `what a post acknowledged the next query sees`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `what a post acknowledged the next query sees`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         for index in 0..<20 {
             let ids = try await fixture.post([F.event("m\(index)", at: .seconds(index))])
             #expect(try await search.events(EventQuery(limit: 1)).events.first?.id == ids[0])
         }
     }
 
-    @Test func `an event is found by its id, given or derived`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `an event is found by its id, given or derived`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         let own = UUID(high: 0x1234_5678_9ABC_DEF0, low: 0x8000_0000_0000_0001)
         try await fixture.store([F.event("line 0"), F.event("line 1")])
         let ids = try await fixture.post([F.event("own", id: own), F.event("derived")])
@@ -72,11 +71,14 @@ struct EventSearchTests {
         #expect(try await search.event(id: UUID.derived(at: F.noon, from: RowOrigin(agent: own, lane: .logs, sequence: 1, block: 0, row: 0))) == nil)
     }
 
-    @Test func `events at the ends of time are searched like others`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `events at the ends of time are searched like others`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         var (first, last) = (F.event("first"), F.event("last"))
         (first.timestamp, last.timestamp) = (.distantPast, Timestamp(nanoseconds: .max - 1))
         try await fixture.store([first, F.event("now"), last])
-        #expect(try await messages(EventQuery()) == ["last", "now", "first"])
+        #expect(try await bench.messages(EventQuery()) == ["last", "now", "first"])
         for newestFirst in [true, false] {
             var (found, cursor) = ([String](), EventCursor?.none)
             repeat {
@@ -89,15 +91,21 @@ struct EventSearchTests {
         #expect(try await search.statistics(from: .distantPast, to: .distantFuture).total == 3)
     }
 
-    @Test func `a repeated event is shown once and counted once`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `a repeated event is shown once and counted once`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         let id = UUID(high: 5, low: 5)
         try await fixture.post([F.event("first", id: id)])
         try await fixture.post([F.event("again", id: id), F.event("other")])
-        #expect(try await Set(messages(EventQuery())) == ["first", "other"])
+        #expect(try await Set(bench.messages(EventQuery())) == ["first", "other"])
         #expect(try await search.statistics(from: .distantPast, to: .distantFuture).total == 2)
     }
 
-    @Test func `a correlation comes oldest first, over sources and blocks`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `a correlation comes oldest first, over sources and blocks`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         try await fixture.store([F.event("c", at: .seconds(30), correlation: "r"), F.event("x", correlation: "q")])
         try await fixture.store([F.event("a", at: .seconds(10), source: "app", correlation: "r")])
         try await fixture.store([F.event("no", at: .seconds(11))])
@@ -107,7 +115,10 @@ struct EventSearchTests {
         #expect(try await search.events(correlationID: "none", limit: 2).isEmpty)
     }
 
-    @Test func `totals count each value, also where a block is only half inside`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `totals count each value, also where a block is only half inside`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         try await fixture.store([F.event("a"), F.event("b", at: .seconds(10), source: "app", severity: .error)])
         try await fixture.store([F.event("c", at: .seconds(20), host: ""), F.event("d", at: .seconds(40))])
         let all = try await search.statistics(from: .distantPast, to: .distantFuture)
@@ -121,7 +132,10 @@ struct EventSearchTests {
         #expect(part.bySource == ["nginx": 1, "app": 1])
     }
 
-    @Test func `a wrong query is refused with a sentence`() async throws {
+    @Test(arguments: Sealing.allCases)
+    func `a wrong query is refused with a sentence`(sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         for query in [EventQuery(limit: 0), EventQuery(limit: 1001), EventQuery(words: "???"), EventQuery(offset: -1)] {
             await #expect(throws: QueryError.self) { try await search.events(query) }
         }
@@ -130,8 +144,10 @@ struct EventSearchTests {
         #expect(try await search.events(EventQuery(start: F.noon, end: F.noon)).events.isEmpty)
     }
 
-    @Test(arguments: [true, false])
-    func `pages hold each event once, in order, while data arrives`(newestFirst: Bool) async throws {
+    @Test(arguments: [true, false], Sealing.allCases)
+    func `pages hold each event once, in order, while data arrives`(newestFirst: Bool, sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         var generator = SeededGenerator(seed: 12)
         var expected = [(time: Int64, position: LogPosition, row: Int, message: String)]()
         for index in 0..<40 {
@@ -161,8 +177,10 @@ struct EventSearchTests {
         #expect(byOffset.events.map(\.message) == expected[(newestFirst ? 20 : 21)..<(newestFirst ? 25 : 26)].map(\.message))
     }
 
-    @Test(arguments: [true, false])
-    func `when the time is up a page is short and its cursor leads on`(newestFirst: Bool) async throws {
+    @Test(arguments: [true, false], Sealing.allCases)
+    func `when the time is up a page is short and its cursor leads on`(newestFirst: Bool, sealing: Sealing) async throws {
+        let bench = try await SearchBench(sealing)
+        let (fixture, search) = (bench.fixture, bench.search)
         for index in 0..<60 { try await fixture.store([F.event(index % 7 == 0 ? "wanted \(index)" : "line", at: .seconds(index))]) }
         var limits = QueryLimits()
         // Up at the first look at the clock.
@@ -181,4 +199,17 @@ struct EventSearchTests {
         await #expect(throws: QueryError.self) { try await hurried.events(correlationID: "r", limit: 10) }
         await #expect(throws: QueryError.self) { try await hurried.events(EventQuery(offset: 5)) }
     }
+}
+
+/// A log and a search over it.
+struct SearchBench {
+    let fixture: QueryFixture
+    let search: EventSearch
+
+    init(_ sealing: Sealing) async throws {
+        fixture = try await QueryFixture(sealing)
+        search = EventSearch(log: fixture.log, time: fixture.time)
+    }
+
+    func messages(_ query: EventQuery) async throws -> [String] { try await search.events(query).events.map { $0.message ?? "" } }
 }

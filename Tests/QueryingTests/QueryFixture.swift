@@ -1,10 +1,14 @@
 import Blocks
 import Logging
 import Operating
-import Storing
 import Synchronization
 import Telemetry
 import TestSupport
+
+@testable import Storing
+
+/// When what is stored becomes sealed blocks.
+enum Sealing: CaseIterable, Sendable { case never, sometimes, always }
 
 /// A real log in a folder of its own, filled through its own door.
 final class QueryFixture: Sendable {
@@ -16,11 +20,23 @@ final class QueryFixture: Sendable {
     let log: Log
     private let sequences = Mutex<[UUID: UInt64]>([:])
 
-    init() async throws {
+    private let sealing: Sealing
+    private let stores = Mutex(0)
+
+    init(_ sealing: Sealing = .never) async throws {
+        self.sealing = sealing
         folder = try TemporaryFolder()
         let config = StorageConfig(path: folder("log"), diskReserve: 0)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         log = try await Log.open(config, newID: UUID(high: 0xA, low: 0xB), time: time, metrics: MetricsRegistry(), logger: logger)
+    }
+
+    private func sealNowAndThen() async throws {
+        let count = stores.withLock { count in
+            count += 1
+            return count
+        }
+        if sealing == .always || sealing == .sometimes && count % 3 == 2 { try await log.sealAll() }
     }
 
     /// One block from an agent; gives its position.
@@ -63,7 +79,9 @@ final class QueryFixture: Sendable {
             ids: ids
         )
         switch try await log.append(AdmittedBatch(origin: .client(name: "c", key: nil), receivedAt: time.now(), blocks: [block])) {
-        case .stored(let ids), .repeated(let ids): return ids
+        case .stored(let ids), .repeated(let ids):
+            try await sealNowAndThen()
+            return ids
         default: return []
         }
     }
@@ -83,7 +101,9 @@ final class QueryFixture: Sendable {
             checksum: sequence
         )
         _ = try await log.append(AdmittedBatch(origin: origin, receivedAt: time.now(), blocks: [block]))
-        return try await log.end()
+        let position = try await log.end()
+        try await sealNowAndThen()
+        return position
     }
 
     static func event(

@@ -1,3 +1,4 @@
+import Sealing
 import Telemetry
 import TestSupport
 import Testing
@@ -25,6 +26,53 @@ struct WordSearchTests {
         ("0.0.0.1", "10.0.0.1"),
     ])
     func `a piece of a word is not`(query: String, message: String) throws { #expect(try !found(query, message)) }
+
+    @Test(arguments: [
+        ("\"out of memory\"", "Out of  memory: killed"), ("\"memory out\"", "out of memory, out!"), ("\"web-1 is up\"", "(web-1) is -- up!"),
+        ("\"10.0.0.1 refused\"", "10.0.0.1: refused"), ("-debug error", "error 5"), ("-\"out of memory\"", "memory is out"), ("a\"b c\"", "b c a"),
+        ("\"grüße an\" alle", "Viele GRÜßE – an alle"), ("\"not closed", "is not closed"), ("-x", "y"), ("up-time -down", "up-time"),
+    ])
+    func `a phrase's words stand one after the other, and a word behind a dash is not there`(query: String, message: String) throws {
+        #expect(try found(query, message))
+    }
+
+    @Test(arguments: [
+        ("\"out of memory\"", "out of the memory"), ("\"of memory\"", "out of memoryless"), ("-debug", "some DEBUG line"), ("error -5", "error 5"),
+        ("-\"out of memory\"", "it is out of memory"), ("\"a b\"", "a"), ("\"web-1 up\"", "web-1.example up"), ("x -\"y z\"", "x y z"),
+    ])
+    func `other texts are not found`(query: String, message: String) throws { #expect(try !found(query, message)) }
+
+    @Test func `a phrase does not reach from one text into another, and an unwanted word in data counts`() throws {
+        let data = #"{"a":"one","b":["two three"],"four":"x"}"#
+        #expect(try !found("\"one two\"", "zero", data: data))
+        #expect(try found("\"two three\" zero", "zero", data: data))
+        #expect(try !found("zero -three", "zero", data: data))
+        #expect(try found("zero -four", "zero", data: data))
+        #expect(try found("zero -\"one two\"", "zero", data: data))
+    }
+
+    /// A filter that knew other words than the search would hide what is there.
+    @Test func `whatever is found the filters of sealed blocks know`() throws {
+        var generator = SeededGenerator(seed: 77)
+        let alphabet = ["a", "B", "é", "ß", "世", "7", "-", ".", "_", " ", ",", "—", "\u{301}", "İ"]
+        var hits = 0
+        for _ in 0..<20_000 {
+            func text(_ length: Int) -> String {
+                (0..<Int.random(in: 1...length, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! }.joined()
+            }
+            let (query, message, value) = (text(3), text(8), text(8))
+            guard let search = try? WordSearch(query) else { continue }
+            let bytes = Array(message.utf8)
+            let data = Array("{\"x\":\"\(value)\"}".utf8)
+            guard search.matches(message: bytes.indices, in: bytes, data: data.indices, in: data) else { continue }
+            hits += 1
+            var known = Set<UInt64>()
+            Words.visit(text: bytes.span) { known.insert($0) }
+            Words.visit(data: data.span) { known.insert($0) }
+            #expect(search.hashes.allSatisfy(known.contains), "\(query) in \(message) or \(value)")
+        }
+        #expect(hits > 1000)
+    }
 
     @Test func `string values of data are searched, names and numbers are not`() throws {
         let data = #"{"path":"/var/log/app.log","offset":4711,"deep":[{"x":"Inner-Word"}],"line":"a\nbéta\u0041lpha"}"#

@@ -112,6 +112,51 @@ struct EventRoutesTests {
         )
     }
 
+    @Test func `totals take filters, and an interval makes buckets`() async throws {
+        let answer = try await window.ask("/events/stats?source=shop&q=hello&interval=5m&start=2026-01-01T00:00:00Z")
+        #expect(answer.json["buckets"] == [["start": "2026-01-01T00:00:00Z", "count": 3, "by_severity": ["info": 3]]])
+        let start = Timestamp(milliseconds: 1_767_225_600_000)
+        #expect(window.rooms.state.withLock { $0.asked } == [EventQuery(source: "shop", start: start, words: "hello")])
+        for wrong in ["interval=x", "interval=0", "interval=0.0001", "limit=3"] {
+            #expect(try await window.ask("/events/stats?\(wrong)").status == 400)
+        }
+    }
+
+    @Test func `values of a facet, with how many there are`() async throws {
+        let answer = try await window.ask("/events/facets?field=host&min_severity=error&limit=7")
+        #expect(answer.json == ["field": "host", "values": [["value": "a", "count": 2]], "distinct": 7, "total_events": 3])
+        #expect(window.rooms.state.withLock { $0.asked } == [EventQuery(minSeverity: .error)])
+        for wrong in ["", "?field=message", "?field=host&limit=0", "?field=host&cursor=1.2.3"] {
+            #expect(try await window.ask("/events/facets\(wrong)").status == 400)
+        }
+    }
+
+    @Test func `only the fields asked for, in their own order`() async throws {
+        window.rooms.set { [event] in $0.events = [event] }
+        let answer = try await window.ask("/events?fields=message,timestamp&fields=source")
+        #expect(answer.json["events"] == [["timestamp": "2026-01-01T00:00:00.123456789Z", "source": "shop", "message": "say \"hé\""]])
+        #expect(try await window.ask("/events?fields=mesage").status == 400)
+    }
+
+    @Test func `an export goes on until there is no more, a line an event`() async throws {
+        let many = (0..<300).map { index in
+            var event = event
+            event.message = "message \(index) " + String(repeating: "x", count: 500)
+            return event
+        }
+        window.rooms.set { $0.events = many }
+        let answer = try await window.ask("/api/v1/events/export?source=shop&fields=message&sort_order=asc")
+        #expect(answer.status == 200)
+        #expect(answer.headers[.contentType] == "application/x-ndjson")
+        #expect(answer.text == many.map { "{\"message\":\"\($0.message ?? "")\"}\n" }.joined())
+        #expect(window.rooms.state.withLock { $0.asked.count } == 300)
+        #expect(window.rooms.state.withLock { $0.asked.allSatisfy { $0.source == "shop" && !$0.newestFirst } })
+        #expect(try await window.ask("/events/export?limit=2&fields=type").text == "{\"type\":\"order.placed\"}\n{\"type\":\"order.placed\"}\n")
+        window.rooms.set { $0.error = .limit("x") }
+        #expect(try await window.ask("/events/export").status == 422)
+        #expect(try await window.ask("/events/export?offset=1").status == 400)
+    }
+
     @Test(arguments: [(QueryError.invalid("x"), 400), (.limit("x"), 422), (.failed("x"), 500)])
     func `errors of the search become problems`(error: QueryError, status: Int) async throws {
         window.rooms.set { $0.error = error }

@@ -49,8 +49,42 @@ final class FakeRooms: EventSearching, MetricQuerying, AlertDirectory, Notificat
         state.withLock { $0.events.filter { $0.correlationID == correlationID } }
     }
 
-    func statistics(from start: Timestamp, to end: Timestamp) async throws(QueryError) -> EventStatistics {
-        EventStatistics(total: 3, bySource: ["a": 1, "b": 2], byType: ["t": 3], bySeverity: [.info: 3], byHost: ["": 3], start: start, end: end)
+    func statistics(_ query: EventQuery, interval: Duration?) async throws(QueryError) -> EventStatistics {
+        try fail()
+        return state.withLock { state in
+            state.asked.append(query)
+            return EventStatistics(
+                total: 3,
+                bySource: ["a": 1, "b": 2],
+                byType: ["t": 3],
+                bySeverity: [.info: 3],
+                byHost: ["": 3],
+                start: query.start,
+                end: query.end,
+                interval: interval,
+                buckets: interval == nil ? [] : [EventBucket(start: query.start, total: 3, bySeverity: [.info: 3])]
+            )
+        }
+    }
+
+    func facets(_ query: EventQuery, by facet: EventFacet, limit: Int) async throws(QueryError) -> EventFacetCounts {
+        try fail()
+        return state.withLock { state in
+            state.asked.append(query)
+            return EventFacetCounts(facet: facet, values: [.init(value: "a", count: 2)], distinct: limit, total: 3)
+        }
+    }
+
+    /// A step an event; the cursor's row says which.
+    func exported(_ query: EventQuery) async throws(QueryError) -> EventPage {
+        try fail()
+        return state.withLock { state in
+            state.asked.append(query)
+            let index = query.cursor.map { Int($0.row) + 1 } ?? 0
+            guard index < state.events.count else { return EventPage(events: [], next: nil) }
+            let next = EventCursor(timestamp: state.events[index].timestamp, position: 1, row: UInt32(index))
+            return EventPage(events: [state.events[index]], next: index + 1 < state.events.count ? next : nil)
+        }
     }
 
     func query(_ expression: String, at time: Timestamp) async throws(QueryError) -> MetricAnswer {

@@ -2,7 +2,7 @@ import Blocks
 import Sealing
 import Telemetry
 
-/// A decoded arrival of events with what the log knows of it.
+/// A decoded block of events, as it arrived, with what the log knows of it.
 struct CachedBlock: Sendable {
     let position: LogPosition
     let events: EventBlock
@@ -10,16 +10,19 @@ struct CachedBlock: Sendable {
     let tags: [String]
     let repeatedRows: Set<UInt32>
 
-    /// Decoded once for all who look at it.
-    init(_ arrival: Arrival) throws(BlockError) { self.init(arrival.block, try arrival.events()) }
+    init(_ block: StoredBlock) throws(BlockError) { self.init(block, events: try EventBlock(decoding: block.bytes)) }
 
-    init(_ block: StoredBlock) throws(BlockError) { self.init(block, try EventBlock(decoding: block.bytes)) }
+    /// An arrival keeps what was decoded.
+    init(_ arrival: Arrival) throws(BlockError) { self.init(arrival.block, events: try arrival.events()) }
 
-    private init(_ block: StoredBlock, _ events: EventBlock) {
+    private init(_ block: StoredBlock, events: EventBlock) {
         self.events = events
         (position, origin, tags) = (block.position, block.origin, block.tags)
         repeatedRows = Set(block.repeatedRows)
     }
+
+    /// About how much memory it takes.
+    var bytes: Int { events.bytes.count + events.count * 24 + 1024 }
 
     /// The row with its id and the tags of its agent.
     func event(at row: Int) -> Event {

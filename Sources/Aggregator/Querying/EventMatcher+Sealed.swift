@@ -1,88 +1,116 @@
 import Sealing
 import Telemetry
 
-/// The same filters over a sealed block: the directory first, then only the columns that a filter needs, and texts page by page.
+/// What a digest says of a block's rows.
+enum DigestVerdict { case none, some, all }
+
+/// A query's filters by the numbers of digests.
+struct DigestMatcher {
+    private let matcher: EventMatcher
+    let names: Names
+    private let source: UInt32?
+    private let host: UInt32?
+    /// By number: whether it is a wanted type.
+    private var types: [UInt32: Bool] = [:]
+
+    init(_ matcher: EventMatcher, _ names: Names) {
+        (self.matcher, self.names) = (matcher, names)
+        source = matcher.source.map { names.number(of: $0) }
+        host = matcher.host.map { names.number(of: $0) }
+    }
+
+    mutating func verdict(_ digest: BlockDigest) -> DigestVerdict {
+        var isAll = matcher.hasDigestFiltersOnly
+        if let source {
+            guard digest.sources.contains(where: { $0.name == source }) else { return .none }
+            if digest.sources.count > 1 { isAll = false }
+        }
+        if let host {
+            guard digest.hosts.contains(where: { $0.name == host }) else { return .none }
+            if digest.hosts.count > 1 { isAll = false }
+        }
+        if matcher.type != nil {
+            var found = 0
+            for tally in digest.types where isWanted(type: tally.name) { found += 1 }
+            guard found > 0 else { return .none }
+            if found < digest.types.count { isAll = false }
+        }
+        var isSeveritySeen = false
+        for (raw, count) in digest.severities.enumerated() where count > 0 {
+            if matcher.severities[raw] { isSeveritySeen = true } else { isAll = false }
+        }
+        return isSeveritySeen ? isAll ? .all : .some : .none
+    }
+
+    private mutating func isWanted(type name: UInt32) -> Bool {
+        if let known = types[name] { return known }
+        let isWanted = matcher.isWanted(type: names.text(name))
+        types[name] = isWanted
+        return isWanted
+    }
+}
+
 extension EventMatcher {
-    /// What a filter of words is asked for; empty: nothing.
-    var hashes: [UInt64] {
-        var hashes = words?.hashes ?? []
-        if let correlationID { hashes.append(Words.hash(ofCorrelationID: Array(correlationID.utf8).span)) }
-        return hashes
-    }
-
-    /// False: no row of the block can match.
-    func mayMatch(_ summary: SealedSummary, _ numbers: ValueNumbers) -> Bool {
-        if let source { guard let number = numbers.number(of: source), SealedSummary.holds(number, summary.sources) else { return false } }
-        if let host { guard let number = numbers.number(of: host), SealedSummary.holds(number, summary.hosts) else { return false } }
-        return summary.severities.indices.contains { summary.severities[$0] > 0 && severities[$0] }
-    }
-
-    /// Rows at `[start, end)` that match and that `isWanted` by their times, with these.
-    func rows(
-        of events: SealedEvents,
-        from start: Timestamp,
-        to end: Timestamp,
-        isWanted: (Int64) -> Bool
-    ) throws(SealedError) -> [(row: Int, timestamp: Int64)] {
+    /// The rows of a sealed block that match everything but the words, ascending. Columns are read only where a filter needs them.
+    /// - Parameter times: of the rows; nil: all lie in the range.
+    func rows(of events: SealedEvents, times: [Int64]?, from start: Timestamp, to end: Timestamp) throws(SealedError) -> [Int] {
+        var rows: [Int]?
+        func narrow(_ isIn: (Int) -> Bool) { rows = rows.map { $0.filter(isIn) } ?? (0..<events.count).filter(isIn) }
+        if let correlationID {
+            rows = try events.rows(correlatedBy: correlationID)
+        }
+        if let times, events.header.from < start || events.header.to >= end {
+            let (from, to) = (start.nanoseconds, end.nanoseconds)
+            narrow { times[$0] >= from && times[$0] < to }
+        }
         // Byte for byte: equal Strings may be different texts.
-        let sourceFlags = source.map { source in events.sources.texts.map { $0.utf8.elementsEqual(source.utf8) } }
-        let typeFlags = type.map { _ in events.types.texts.map(isWanted(type:)) }
-        let hostFlags = host.map { host in events.hosts.texts.map { $0.utf8.elementsEqual(host.utf8) } }
-        for flags in [sourceFlags, typeFlags, hostFlags] { if let flags, !flags.contains(true) { return [] } }
-        let (from, to) = (start.nanoseconds, end.nanoseconds)
-        let times = try events.timestamps()
-        var rows = [Int]()
-        for row in times.indices where times[row] >= from && times[row] < to && isWanted(times[row]) { rows.append(row) }
-        rows = try keep(rows, sourceFlags, events, .sources)
-        rows = try keep(rows, typeFlags, events, .types)
-        rows = try keep(rows, hostFlags, events, .hosts)
-        if severities.contains(false), !rows.isEmpty {
-            let column = try events.severities()
-            rows.removeAll { !severities[Int(column[$0])] }
+        if let source {
+            let flags = events.sources.texts.map { $0.utf8.elementsEqual(source.utf8) }
+            guard try narrowed(flags, events, .sources, narrow) else { return [] }
         }
-        if let correlationID, !rows.isEmpty {
-            let matching = Set(try events.rows(correlatedBy: correlationID))
-            rows.removeAll { !matching.contains($0) }
+        if let host {
+            let flags = events.hosts.texts.map { $0.utf8.elementsEqual(host.utf8) }
+            guard try narrowed(flags, events, .hosts, narrow) else { return [] }
         }
-        if !tags.isEmpty, !rows.isEmpty { rows = try keepTagged(rows, events) }
-        if let words, !rows.isEmpty { rows = try keepWorded(rows, events, words) }
-        return rows.map { ($0, times[$0]) }
+        if type != nil {
+            guard try narrowed(events.types.texts.map(isWanted(type:)), events, .types, narrow) else { return [] }
+        }
+        if zip(severities, events.severityCounts).contains(where: { !$0 && $1 > 0 }) {
+            let (codes, wanted) = (try events.severities(), severities)
+            narrow { wanted[Int(codes[$0])] }
+        }
+        if !tags.isEmpty { rows = try tagged(rows ?? Array(0..<events.count), of: events) }
+        return rows ?? Array(0..<events.count)
     }
 
-    private func keep(_ rows: [Int], _ flags: [Bool]?, _ events: SealedEvents, _ column: SealedEvents.CodedColumn) throws(SealedError) -> [Int] {
-        guard let flags, flags.contains(false), !rows.isEmpty else { return rows }
+    /// False: no row can match.
+    private func narrowed(
+        _ flags: [Bool],
+        _ events: SealedEvents,
+        _ column: SealedEvents.CodedColumn,
+        _ narrow: ((Int) -> Bool) -> Void
+    ) throws(SealedError) -> Bool {
+        guard flags.contains(true) else { return false }
+        guard flags.contains(false) else { return true }
         let codes = try events.codes(column)
-        return rows.filter { flags[Int(codes[$0])] }
+        narrow { flags[Int(codes[$0])] }
+        return true
     }
 
     /// Tags of the agent are tags of each of its events.
-    private func keepTagged(_ rows: [Int], _ events: SealedEvents) throws(SealedError) -> [Int] {
+    private func tagged(_ rows: [Int], of events: SealedEvents) throws(SealedError) -> [Int] {
         let codes = events.tagLists.isEmpty ? [] : try events.codes(.tags)
-        var kept = [Int]()
+        var found = [Int]()
+        var run = 0
+        var flags: (run: Int, wanted: [Bool], isEmptyWanted: Bool) = (-1, [], false)
         for row in rows {
-            let list = codes.isEmpty ? [] : events.tagLists[Int(codes[row])]
-            let missing = tags.filter { !list.contains($0) }
-            if missing.isEmpty || missing.allSatisfy(events.run(of: row).tags.contains) { kept.append(row) }
-        }
-        return kept
-    }
-
-    private func keepWorded(_ rows: [Int], _ events: SealedEvents, _ words: WordSearch) throws(SealedError) -> [Int] {
-        var kept = [Int]()
-        var next = 0
-        while next < rows.count {
-            let page = rows[next] / SealedEvents.rowsPerPage
-            let start = page * SealedEvents.rowsPerPage
-            var end = next
-            while end < rows.count, rows[end] < start + SealedEvents.rowsPerPage { end += 1 }
-            let wanted = rows[next..<end].map { $0 - start }
-            let messages = try events.texts(.messages, page: page, wanted: wanted)
-            let data = try events.texts(.data, page: page, wanted: wanted)
-            for row in wanted where words.matches(message: messages.ranges[row], in: messages.bytes, data: data.ranges[row], in: data.bytes) {
-                kept.append(start + row)
+            while events.runs[run].rows.upperBound <= row { run += 1 }
+            if flags.run != run {
+                let missing = tags.filter { !events.runs[run].tags.contains($0) }
+                flags = (run, events.tagLists.map { list in missing.allSatisfy(list.contains) }, missing.isEmpty)
             }
-            next = end
+            if codes.isEmpty ? flags.isEmptyWanted : flags.wanted[Int(codes[row])] { found.append(row) }
         }
-        return kept
+        return found
     }
 }

@@ -1,4 +1,5 @@
 import Blocks
+import Sealing
 import Telemetry
 
 /// The filters of a query, made once; ``select(in:)`` fits them to a block, so that a row costs some comparisons of numbers.
@@ -18,6 +19,16 @@ struct EventMatcher: Sendable {
             (query.severities.isEmpty || query.severities.contains(severity)) && severity >= query.minSeverity ?? .debug
         }
         if let text = query.words, !text.isEmpty { words = try WordSearch(text) } else { words = nil }
+    }
+
+    /// Whether the counts of a digest can say that all rows match.
+    var hasDigestFiltersOnly: Bool { correlationID == nil && tags.isEmpty && words == nil }
+
+    /// What the filters of sealed blocks know, of all that must be there.
+    var hashes: [UInt64] {
+        var hashes = words?.hashes ?? []
+        if let correlationID { hashes.append(Words.hash(ofCorrelationID: Array(correlationID.utf8).span)) }
+        return hashes
     }
 
     /// The rows of a block that match, those at `[start, end)` only, in the block's order; repeats are passed over.

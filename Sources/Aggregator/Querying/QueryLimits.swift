@@ -4,10 +4,18 @@ package struct QueryLimits: Sendable, Hashable {
     package var eventTime: Duration
     /// Rows that a page by number may pass over.
     package var offsetMax: Int
-    /// Threads that searches of events run on.
+    /// Directories of sealed events kept between queries, in bytes.
+    package var directoryBytes: Int
+    /// Digests kept between queries, in bytes: some 2 kB a sealed block with 200 hosts.
+    package var digestBytes: Int
+    /// Searches of events that may run at once; others wait.
     package var searchThreads: Int
-    /// Directories of sealed blocks kept between queries, in bytes.
-    package var cacheBytes: Int
+    /// Rows of one step of an export: some megabytes.
+    package var exportRows: Int
+    /// Buckets of time in one answer.
+    package var bucketsMax: Int
+    /// Different values that counting may hold.
+    package var distinctMax: Int
     /// How long a metric query may read and compute.
     package var metricTime: Duration
     /// Samples that one metric query may load; each takes 16 to 32 bytes until it is answered.
@@ -28,8 +36,12 @@ package struct QueryLimits: Sendable, Hashable {
     package init(
         eventTime: Duration = .seconds(5),
         offsetMax: Int = 1_000_000,
+        directoryBytes: Int = 24 << 20,
+        digestBytes: Int = 24 << 20,
         searchThreads: Int = 4,
-        cacheBytes: Int = 64 << 20,
+        exportRows: Int = 8192,
+        bucketsMax: Int = 10_000,
+        distinctMax: Int = 100_000,
         metricTime: Duration = .seconds(30),
         samplesMax: Int = 6_000_000,
         valuesMax: Int = 50_000_000,
@@ -39,8 +51,9 @@ package struct QueryLimits: Sendable, Hashable {
         sampleCacheBytes: Int = 32 << 20,
         metricThreads: Int = 2
     ) {
-        (self.eventTime, self.offsetMax, self.cacheBytes) = (eventTime, offsetMax, cacheBytes)
-        self.searchThreads = searchThreads
+        (self.eventTime, self.offsetMax) = (eventTime, offsetMax)
+        (self.directoryBytes, self.digestBytes, self.searchThreads) = (directoryBytes, digestBytes, searchThreads)
+        (self.exportRows, self.bucketsMax, self.distinctMax) = (exportRows, bucketsMax, distinctMax)
         (self.metricTime, self.samplesMax, self.valuesMax, self.pointsMax) = (metricTime, samplesMax, valuesMax, pointsMax)
         (self.headSamplesMax, self.headSeriesMax) = (headSamplesMax, headSeriesMax)
         (self.sampleCacheBytes, self.metricThreads) = (sampleCacheBytes, metricThreads)

@@ -2,8 +2,10 @@ import JSON
 import Sealing
 import Telemetry
 
-/// `q`: whole words, case-insensitive. A word is a run of letters, digits, `_`, `-` and `.` that holds a letter or digit, without the `-` and
-/// `.` at its ends; and each part of it between `-` and `.`. So `web-1` and `web` are found in "web-1.example.org is up.", `exam` is not.
+/// `q`: words, "phrases" and -words, case-insensitive. A word is a run of letters, digits, `_`, `-` and `.` that holds a letter or digit, without
+/// the `-` and `.` at its ends; and each part of it between `-` and `.`. So `web-1` and `web` are found in "web-1.example.org is up.", `exam` is
+/// not. A phrase's words stand in one text one after the other with no other word between. A `-` before a word or a phrase that begins the query or
+/// follows a blank: it must not occur. ``Words`` cuts texts by the same rules for the filters of sealed blocks.
 struct WordSearch: Sendable {
     /// A word that is wanted, in lower case.
     struct Word: Sendable, Hashable {
@@ -13,73 +15,161 @@ struct WordSearch: Sendable {
         let isASCII: Bool
     }
 
-    let words: [Word]
+    /// A word, or the words of a phrase.
+    typealias Term = [Word]
 
-    /// All of `text`'s words are wanted. Throws when there is none in it.
+    /// More would not fit the bits that say which were found.
+    private static let termsMax = 64
+
+    /// All of them must occur, each in the message or in a string value of the data.
+    let terms: [Term]
+    /// None of them may.
+    let unwanted: [Term]
+
+    /// The words that must be there, for the filters of sealed blocks.
+    var hashes: [UInt64] { Set(terms.joined()).map { Words.hash(ofWord: $0.search.needle.span) } }
+
+    /// Throws when there is no word in it. A quote that is not closed goes to the end.
     init(_ text: String) throws(QueryError) {
-        var words = [Word]()
-        for run in text.split(whereSeparator: { !WordSearch.isWordCharacter($0) }) {
-            let trimmed = String(run).trimming { $0 == "-" || $0 == "." }
-            guard trimmed.contains(where: { $0 != "_" && $0 != "-" && $0 != "." }) else { continue }
-            let bytes = Array(trimmed.lowercased().utf8)
-            let isCompound = bytes.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
-            words.append(Word(search: ByteSearch(lowered: bytes), isCompound: isCompound, isASCII: bytes.allSatisfy { $0 < 0x80 }))
+        var (terms, unwanted) = ([Term](), [Term]())
+        for piece in WordSearch.pieces(of: text) {
+            let words = WordSearch.words(of: piece.text)
+            guard !words.isEmpty else { continue }
+            // What is one piece without its `-` or quotes is one term with them.
+            if piece.isUnwanted {
+                unwanted.append(words)
+            } else if piece.isPhrase {
+                terms.append(words)
+            } else {
+                terms += words.map { [$0] }
+            }
         }
-        guard !words.isEmpty else { throw .invalid("q=\(text): there is no word in it; a word holds a letter or a digit") }
-        self.words = Array(Set(words))
+        guard !terms.isEmpty || !unwanted.isEmpty else {
+            throw .invalid("q=\(text): there is no word in it; a word holds a letter or a digit")
+        }
+        (self.terms, self.unwanted) = (Array(Set(terms)), Array(Set(unwanted)))
+        guard self.terms.count <= Self.termsMax, self.unwanted.count <= Self.termsMax else {
+            throw .invalid("q holds more than \(Self.termsMax) words: ask for fewer")
+        }
     }
 
-    /// What a filter of a sealed block is asked for: it holds all of these, or no row matches.
-    var hashes: [UInt64] { words.map { Words.hash(ofWord: $0.search.needle.span) } }
+    // MARK: The query's text
 
-    /// False: the words occur nowhere in a block with these bytes.
-    func mayOccur(in block: [UInt8]) -> Bool {
-        let span = block.span
-        return words.allSatisfy { !$0.isASCII || $0.search.first(in: span) != nil } || WordSearch.unicodeEscape.first(in: span) != nil
+    private static func pieces(of text: String) -> [(text: Substring, isPhrase: Bool, isUnwanted: Bool)] {
+        var pieces = [(text: Substring, isPhrase: Bool, isUnwanted: Bool)]()
+        var rest = text[...]
+        while let first = rest.first {
+            guard !first.isWhitespace else {
+                rest.removeFirst()
+                continue
+            }
+            let isUnwanted = first == "-"
+            if isUnwanted { rest.removeFirst() }
+            if rest.first == "\"" {
+                rest.removeFirst()
+                let end = rest.firstIndex(of: "\"") ?? rest.endIndex
+                pieces.append((rest[..<end], true, isUnwanted))
+                rest = rest[end...].dropFirst()
+            } else {
+                let end = rest.firstIndex { $0.isWhitespace || $0 == "\"" } ?? rest.endIndex
+                pieces.append((rest[..<end], false, isUnwanted))
+                rest = rest[end...]
+            }
+        }
+        return pieces
+    }
+
+    private static func words(of text: Substring) -> Term {
+        let isWordScalar = { (scalar: Unicode.Scalar) in scalar == "-" || scalar == "." || Words.isWordScalar(scalar) }
+        return text.lowercased().unicodeScalars.split { !isWordScalar($0) }.compactMap { run -> Word? in
+            let trimmed = String(String.UnicodeScalarView(run)).trimming { $0 == "-" || $0 == "." }
+            guard trimmed.unicodeScalars.contains(where: { $0 != "_" && $0 != "-" && $0 != "." }) else { return nil }
+            let bytes = Array(trimmed.utf8)
+            let isCompound = bytes.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+            return Word(search: ByteSearch(lowered: bytes), isCompound: isCompound, isASCII: bytes.allSatisfy { $0 < 0x80 })
+        }
+    }
+
+    // MARK: Texts
+
+    /// False: a word that is wanted occurs nowhere in these bytes, texts and data of many rows.
+    func mayOccur(in bytes: [UInt8], or others: [UInt8] = []) -> Bool {
+        for word in terms.joined() where word.isASCII && word.search.first(in: bytes.span) == nil && word.search.first(in: others.span) == nil {
+            return WordSearch.unicodeEscape.first(in: bytes.span) != nil || WordSearch.unicodeEscape.first(in: others.span) != nil
+        }
+        return true
     }
 
     /// Only such an escape of JSON's can hide a letter or digit from a search of the raw text.
     private static let unicodeEscape = ByteSearch(lowered: Array("\\u".utf8))
 
-    /// Whether each word occurs in the message or in a string value of the data.
-    func matches(message: Range<Int>?, data: Range<Int>?, in bytes: [UInt8]) -> Bool {
-        matches(message: message, in: bytes, data: data, in: bytes)
-    }
+    /// Whether a row of these texts is wanted.
+    func matches(message: Range<Int>?, data: Range<Int>?, in bytes: [UInt8]) -> Bool { matches(message: message, in: bytes, data: data, in: bytes) }
 
-    /// The same for texts of two buffers.
-    func matches(message: Range<Int>?, in bytes: [UInt8], data: Range<Int>?, in dataBytes: [UInt8]) -> Bool {
-        var missing = words
-        if let message { missing.removeAll { WordSearch.occurs($0, in: bytes.span.extracting(message)) } }
-        if missing.isEmpty { return true }
-        guard let data else { return false }
-        let span = dataBytes.span.extracting(data)
+    func matches(message: Range<Int>?, in messages: [UInt8], data: Range<Int>?, in allData: [UInt8]) -> Bool {
+        // By bit: terms that were not found yet.
+        var missing = terms.count == 64 ? UInt64.max : (1 << UInt64(terms.count)) - 1
+        if let message {
+            let text = messages.span.extracting(message)
+            for (index, term) in terms.enumerated() where WordSearch.occurs(term, in: text) { missing &= ~(1 << UInt64(index)) }
+            if unwanted.contains(where: { WordSearch.occurs($0, in: text) }) { return false }
+        }
+        guard let data else { return missing == 0 }
+        if missing == 0, unwanted.isEmpty { return true }
+        let span = allData.span.extracting(data)
         // Most rows have none of the words: a search of the raw text says so without parsing.
-        if missing.contains(where: { $0.isASCII && $0.search.first(in: span) == nil }), WordSearch.unicodeEscape.first(in: span) == nil {
-            return false
-        }
+        let hasEscapes = WordSearch.unicodeEscape.first(in: span) != nil
+        func mayHold(_ term: Term) -> Bool { hasEscapes || term.allSatisfy { !$0.isASCII || $0.search.first(in: span) != nil } }
+        for (index, term) in terms.enumerated() where missing & 1 << UInt64(index) != 0 && !mayHold(term) { return false }
+        let isSuspicious = unwanted.contains { mayHold($0) }
+        if missing == 0, !isSuspicious { return true }
+        var isRefused = false
         WordSearch.forEachString(in: span) { text in
-            missing.removeAll { WordSearch.occurs($0, in: text) }
-            return !missing.isEmpty
+            for (index, term) in terms.enumerated() where missing & 1 << UInt64(index) != 0 && WordSearch.occurs(term, in: text) {
+                missing &= ~(1 << UInt64(index))
+            }
+            isRefused = isSuspicious && unwanted.contains { WordSearch.occurs($0, in: text) }
+            return !isRefused && (missing != 0 || isSuspicious)
         }
-        return missing.isEmpty
+        return missing == 0 && !isRefused
     }
 
     // MARK: One text
 
-    static func occurs(_ word: Word, in text: Span<UInt8>) -> Bool {
-        if word.isASCII { return occurs(word, foldedIn: text) }
+    static func occurs(_ term: Term, in text: Span<UInt8>) -> Bool {
+        if term.allSatisfy(\.isASCII) { return occurs(term, foldedIn: text) }
         guard (0..<text.count).contains(where: { text[$0] >= 0x80 }) else { return false }
         let lowered = unsafe text.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }.lowercased()
-        return occurs(word, foldedIn: lowered.utf8Span.span)
+        return occurs(term, foldedIn: lowered.utf8Span.span)
     }
 
-    private static func occurs(_ word: Word, foldedIn text: Span<UInt8>) -> Bool {
+    private static func occurs(_ term: Term, foldedIn text: Span<UInt8>) -> Bool {
+        let first = term[0]
         var start = 0
-        while let found = word.search.first(in: text, from: start) {
-            if isBounded(found, found + word.search.needle.count, isCompound: word.isCompound, in: text) { return true }
+        while let found = first.search.first(in: text, from: start) {
+            let end = found + first.search.needle.count
+            if isBounded(found, end, isCompound: first.isCompound, in: text), continues(term.dropFirst(), behind: end, in: text) { return true }
             start = found + 1
         }
         return false
+    }
+
+    /// Whether the other words of a phrase follow, with no word between.
+    private static func continues(_ words: ArraySlice<Word>, behind end: Int, in text: Span<UInt8>) -> Bool {
+        var place = end
+        for word in words {
+            while place < text.count, !isWordByte(place, in: text, isLast: false) {
+                place += 1
+                // The rest of a character that belongs to no word.
+                while place < text.count, text[place] & 0xC0 == 0x80 { place += 1 }
+            }
+            let needle = word.search.needle
+            guard place + needle.count <= text.count else { return false }
+            for index in needle.indices where fold(text[place + index]) != needle[index] { return false }
+            guard isBounded(place, place + needle.count, isCompound: word.isCompound, in: text) else { return false }
+            place += needle.count
+        }
+        return true
     }
 
     /// Whether the text between has nothing of a word before and behind it.
@@ -102,7 +192,7 @@ struct WordSearch: Sendable {
         if byte < 0x80 { return isLetterOrDigit(byte) || byte == UInt8(ascii: "_") }
         var first = offset
         if isLast { while first > 0, text[first] & 0xC0 == 0x80 { first -= 1 } }
-        return scalar(at: first, in: text).map { isWordScalar($0) } ?? false
+        return scalar(at: first, in: text).map { Words.isWordScalar($0) } ?? false
     }
 
     private static func scalar(at offset: Int, in text: Span<UInt8>) -> Unicode.Scalar? {
@@ -117,21 +207,6 @@ struct WordSearch: Sendable {
     private static func fold(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool { fold(byte) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 }
-
-    private static func isWordCharacter(_ character: Character) -> Bool {
-        character == "-" || character == "." || character == "_" || character.unicodeScalars.allSatisfy(isWordScalar)
-    }
-
-    /// Letters, their marks, and digits of any script.
-    private static func isWordScalar(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar.isASCII { return isLetterOrDigit(UInt8(scalar.value)) || scalar == "_" }
-        switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark, .enclosingMark,
-            .decimalNumber, .letterNumber, .otherNumber:
-            return true
-        default: return false
-        }
-    }
 
     // MARK: Data
 

@@ -8,13 +8,62 @@ enum EventFilter {
     /// Rows that `offset` may pass over: behind it a cursor is the cheaper way.
     static let offsetMax = 1_000_000
 
-    private static let known = [
-        "source", "source_system", "type", "event_type", "severity", "min_severity", "host", "correlation_id", "tag", "tags", "start", "end", "q",
-        "limit", "cursor", "offset", "sort_order",
+    /// Those that say which events, not when and how many.
+    private static let filterNames = [
+        "source", "source_system", "type", "event_type", "severity", "min_severity", "host", "correlation_id", "tag", "tags", "q",
     ]
 
     static func query(_ parameters: FormParameters) throws(Problem) -> EventQuery {
-        try parameters.refuseOthers(than: known)
+        try parameters.refuseOthers(than: filterNames + ["start", "end", "limit", "cursor", "offset", "sort_order", "fields"])
+        var query = try filters(parameters)
+        (query.start, query.end) = try range(parameters)
+        query.limit = try parameters.integer("limit", in: 1...limitMax, default: limitDefault)
+        query.offset = try parameters.integer("offset", in: 0...offsetMax, default: 0)
+        query.newestFirst = try isNewestFirst(parameters)
+        if let text = try parameters.value("cursor") {
+            query.cursor = try cursor(text)
+            if query.offset > 0 { throw wrong("offset", String(query.offset), "give cursor or offset, not both") }
+        }
+        return query
+    }
+
+    /// The filters of an export; all rows that match, from `cursor` on.
+    static func exportQuery(_ parameters: FormParameters) throws(Problem) -> EventQuery {
+        try parameters.refuseOthers(than: filterNames + ["start", "end", "limit", "cursor", "sort_order", "fields"])
+        var query = try filters(parameters)
+        (query.start, query.end) = try range(parameters)
+        query.newestFirst = try isNewestFirst(parameters)
+        if let text = try parameters.value("cursor") { query.cursor = try cursor(text) }
+        return query
+    }
+
+    /// The filters of totals and facets.
+    static func countQuery(_ parameters: FormParameters, besides names: [String]) throws(Problem) -> EventQuery {
+        try parameters.refuseOthers(than: filterNames + ["start", "end"] + names)
+        var query = try filters(parameters)
+        (query.start, query.end) = try range(parameters)
+        return query
+    }
+
+    /// The filters of a live stream.
+    static func streamQuery(_ parameters: FormParameters) throws(Problem) -> EventQuery {
+        try parameters.refuseOthers(than: filterNames + ["since"])
+        return try filters(parameters)
+    }
+
+    /// `fields`: members of an event by their names, comma-separated; all when there is none.
+    static func fields(_ parameters: FormParameters) throws(Problem) -> [EventField] {
+        var wanted = Set<EventField>()
+        for name in parameters.values("fields").flatMap({ $0.split(separator: ",") }) {
+            guard let field = EventField(rawValue: String(name)) else {
+                throw wrong("fields", String(name), "write \(EventField.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            wanted.insert(field)
+        }
+        return wanted.isEmpty ? EventField.allCases : EventField.allCases.filter(wanted.contains)
+    }
+
+    private static func filters(_ parameters: FormParameters) throws(Problem) -> EventQuery {
         var query = EventQuery()
         query.source = try parameters.value("source", "source_system")
         query.type = try parameters.value("type", "event_type")
@@ -25,21 +74,21 @@ enum EventFilter {
         query.host = try parameters.value("host")
         query.correlationID = try parameters.value("correlation_id")
         query.tags = parameters.values("tag", "tags").flatMap { $0.split(separator: ",").map(String.init) }
-        (query.start, query.end) = try range(parameters)
         query.words = try parameters.value("q")
-        query.limit = try parameters.integer("limit", in: 1...limitMax, default: limitDefault)
-        query.offset = try parameters.integer("offset", in: 0...offsetMax, default: 0)
+        return query
+    }
+
+    private static func isNewestFirst(_ parameters: FormParameters) throws(Problem) -> Bool {
         switch try parameters.value("sort_order") {
-        case nil, "desc": query.newestFirst = true
-        case "asc": query.newestFirst = false
+        case nil, "desc": return true
+        case "asc": return false
         case let other?: throw wrong("sort_order", other, "write asc or desc")
         }
-        if let text = try parameters.value("cursor") {
-            guard let cursor = EventCursor(text: text) else { throw wrong("cursor", text, "give the next_cursor of the page before, unchanged") }
-            query.cursor = cursor
-            if query.offset > 0 { throw wrong("offset", String(query.offset), "give cursor or offset, not both") }
-        }
-        return query
+    }
+
+    private static func cursor(_ text: String) throws(Problem) -> EventCursor {
+        guard let cursor = EventCursor(text: text) else { throw wrong("cursor", text, "give the next_cursor of the page before, unchanged") }
+        return cursor
     }
 
     /// `start` inclusive, `end` exclusive.
@@ -55,7 +104,7 @@ enum EventFilter {
         return severity
     }
 
-    private static func wrong(_ name: String, _ value: String, _ remedy: String) -> Problem {
+    static func wrong(_ name: String, _ value: String, _ remedy: String) -> Problem {
         .malformed("\(name)=\(value): \(remedy)", errors: [Problem.Item(pointer: "?\(name)", detail: remedy)])
     }
 }

@@ -1,26 +1,39 @@
 package import JSON
 package import Telemetry
 
+/// Members of an event in JSON, in the order they are written in.
+package enum EventField: String, Sendable, Hashable, CaseIterable {
+    case id = "event_id"
+    case timestamp, source, type, severity, host
+    case correlationID = "correlation_id"
+    case tags, message, data
+}
+
 extension JSONWriter {
     /// An event as the REST interface shows it.
-    package mutating func event(_ event: Event) {
+    /// - Parameter fields: those that are wanted, each once.
+    package mutating func event(_ event: Event, fields: [EventField] = EventField.allCases) {
         beginObject()
-        member("event_id", event.id?.description)
-        member("timestamp", event.timestamp.rfc3339)
-        member("source", event.source)
-        member("type", event.type)
-        member("severity", event.severity.label)
-        member("host", event.host)
-        member("correlation_id", event.correlationID)
-        member("tags", event.tags)
-        member("message", event.message)
-        member("data", raw: event.data)
+        for field in fields {
+            switch field {
+            case .id: member("event_id", event.id?.description)
+            case .timestamp: member("timestamp", event.timestamp.rfc3339)
+            case .source: member("source", event.source)
+            case .type: member("type", event.type)
+            case .severity: member("severity", event.severity.label)
+            case .host: member("host", event.host)
+            case .correlationID: member("correlation_id", event.correlationID)
+            case .tags: member("tags", event.tags)
+            case .message: member("message", event.message)
+            case .data: member("data", raw: event.data)
+            }
+        }
         endObject()
     }
 
-    mutating func events(_ events: [Event]) {
+    mutating func events(_ events: [Event], fields: [EventField] = EventField.allCases) {
         beginArray()
-        for event in events { self.event(event) }
+        for event in events { self.event(event, fields: fields) }
         endArray()
     }
 

@@ -9,6 +9,8 @@ struct EventRoutes: Sendable {
 
     /// Events of one correlation that are shown; a request that touches more services than this is looked at in pages of the list.
     static let correlationMax = 10_000
+    /// Values of a facet in one answer.
+    static let facetsMax = 10_000
 
     init(_ searching: any EventSearching) { self.searching = searching }
 
@@ -18,17 +20,20 @@ struct EventRoutes: Sendable {
             + Route.both(.get, "/events/stream", .read) { _, _ in
                 throw Problem.notFound("there is no live stream yet; ask /api/v1/events with sort_order=asc and the last next_cursor")
             }
+            + Route.both(.get, "/events/facets", .read) { request, _ in try await facets(request) }
+            + Route.both(.get, "/events/export", .read) { request, _ in try await EventExport(searching, request).response() }
             + Route.both(.get, "/events/correlation/:id", .read) { _, context in try await correlation(context) }
             + Route.both(.get, "/events/:id", .read) { _, context in try await one(context) }
     }
 
     private func list(_ request: Request) async throws(Problem) -> Response {
-        let query = try EventFilter.query(try request.parameters())
+        let parameters = try request.parameters()
+        let (query, fields) = (try EventFilter.query(parameters), try EventFilter.fields(parameters))
         let page = try await asked { () async throws(QueryError) in try await searching.events(query) }
         return .json { json in
             json.beginObject()
             json.key("events")
-            json.events(page.events)
+            json.events(page.events, fields: fields)
             json.member("count", page.events.count)
             json.member("next_cursor", page.next?.text)
             json.endObject()
@@ -61,9 +66,16 @@ struct EventRoutes: Sendable {
 
     private func statistics(_ request: Request) async throws(Problem) -> Response {
         let parameters = try request.parameters()
-        try parameters.refuseOthers(than: ["start", "end"])
-        let (start, end) = try EventFilter.range(parameters)
-        let totals = try await asked { () async throws(QueryError) in try await searching.statistics(from: start, to: end) }
+        let query = try EventFilter.countQuery(parameters, besides: ["interval"])
+        var interval: Duration?
+        if let text = try parameters.value("interval") {
+            interval = StepDuration.parse(text)
+            guard let interval, interval >= .milliseconds(1) else {
+                throw EventFilter.wrong("interval", text, "write a duration of a millisecond or more: seconds (300) or with a unit (5m)")
+            }
+        }
+        let width = interval
+        let totals = try await asked { () async throws(QueryError) in try await searching.statistics(query, interval: width) }
         return .json { json in
             json.beginObject()
             json.member("total_events", totals.total)
@@ -76,8 +88,51 @@ struct EventRoutes: Sendable {
             json.member("start", totals.start)
             json.member("end", totals.end)
             json.endObject()
+            if totals.interval != nil { json.buckets(totals.buckets) }
             json.endObject()
         }
+    }
+
+    private func facets(_ request: Request) async throws(Problem) -> Response {
+        let parameters = try request.parameters()
+        let query = try EventFilter.countQuery(parameters, besides: ["field", "limit"])
+        let names = EventFacet.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let name = try parameters.value("field"), let facet = EventFacet(rawValue: name) else {
+            throw EventFilter.wrong("field", try parameters.value("field") ?? "", "write one of \(names)")
+        }
+        let limit = try parameters.integer("limit", in: 1...Self.facetsMax, default: EventFilter.limitDefault)
+        let found = try await asked { () async throws(QueryError) in try await searching.facets(query, by: facet, limit: limit) }
+        return .json { json in
+            json.beginObject()
+            json.member("field", facet.rawValue)
+            json.key("values")
+            json.beginArray()
+            for value in found.values {
+                json.beginObject()
+                json.member("value", value.value)
+                json.member("count", value.count)
+                json.endObject()
+            }
+            json.endArray()
+            json.member("distinct", found.distinct)
+            json.member("total_events", found.total)
+            json.endObject()
+        }
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func buckets(_ buckets: [EventBucket]) {
+        key("buckets")
+        beginArray()
+        for bucket in buckets {
+            beginObject()
+            member("start", bucket.start.rfc3339)
+            member("count", bucket.total)
+            counts("by_severity", bucket.bySeverity.map { ($0.key.label, $0.value) })
+            endObject()
+        }
+        endArray()
     }
 }
 

@@ -14,7 +14,8 @@ package struct EventQuery: Sendable, Hashable {
     package var start: Timestamp
     /// Exclusive.
     package var end: Timestamp
-    /// Whole words, case-insensitive, in `message` and in the string values of `data`; every word must occur.
+    /// Whole words, "phrases" and -words, case-insensitive, in `message` and in the string values of `data`: every word and phrase must occur, none
+    /// of those behind a `-`.
     package var words: String?
     /// 1…1000.
     package var limit: Int
@@ -81,6 +82,10 @@ package struct EventStatistics: Sendable, Hashable {
     package var byHost: [String: Int]
     package var start: Timestamp
     package var end: Timestamp
+    /// Width of the buckets; nil: none were asked for.
+    package var interval: Duration?
+    /// Earliest first; those without a row are left out.
+    package var buckets: [EventBucket]
 
     package init(
         total: Int = 0,
@@ -89,10 +94,48 @@ package struct EventStatistics: Sendable, Hashable {
         bySeverity: [Severity: Int] = [:],
         byHost: [String: Int] = [:],
         start: Timestamp,
-        end: Timestamp
+        end: Timestamp,
+        interval: Duration? = nil,
+        buckets: [EventBucket] = []
     ) {
         (self.total, self.bySource, self.byType, self.bySeverity, self.byHost) = (total, bySource, byType, bySeverity, byHost)
-        (self.start, self.end) = (start, end)
+        (self.start, self.end, self.interval, self.buckets) = (start, end, interval, buckets)
+    }
+}
+
+/// Rows of one stretch of time.
+package struct EventBucket: Sendable, Hashable {
+    /// A multiple of the interval since the epoch.
+    package var start: Timestamp
+    package var total: Int
+    package var bySeverity: [Severity: Int]
+
+    package init(start: Timestamp, total: Int, bySeverity: [Severity: Int]) {
+        (self.start, self.total, self.bySeverity) = (start, total, bySeverity)
+    }
+}
+
+/// What has few enough different values to be counted by.
+package enum EventFacet: String, Sendable, Hashable, CaseIterable { case source, type, severity, host, tag }
+
+/// Values of a facet in the rows of a query, the most frequent first.
+package struct EventFacetCounts: Sendable, Hashable {
+    package struct Value: Sendable, Hashable {
+        package var value: String
+        package var count: Int
+
+        package init(value: String, count: Int) { (self.value, self.count) = (value, count) }
+    }
+
+    package var facet: EventFacet
+    package var values: [Value]
+    /// Different values, also those beyond the limit.
+    package var distinct: Int
+    /// Rows.
+    package var total: Int
+
+    package init(facet: EventFacet, values: [Value], distinct: Int, total: Int) {
+        (self.facet, self.values, self.distinct, self.total) = (facet, values, distinct, total)
     }
 }
 
@@ -102,7 +145,19 @@ package protocol EventSearching: Sendable {
     func event(id: UUID) async throws(QueryError) -> Event?
     /// Oldest first, at most `limit`.
     func events(correlationID: String, limit: Int) async throws(QueryError) -> [Event]
-    func statistics(from start: Timestamp, to end: Timestamp) async throws(QueryError) -> EventStatistics
+    /// Totals of the rows that match; limit, cursor and offset count nothing here.
+    /// - Parameter interval: also by stretches of time of this length; a whole number of milliseconds.
+    func statistics(_ query: EventQuery, interval: Duration?) async throws(QueryError) -> EventStatistics
+    /// Values of a facet in the rows that match, the `limit` most frequent.
+    func facets(_ query: EventQuery, by facet: EventFacet, limit: Int) async throws(QueryError) -> EventFacetCounts
+    /// The next step of an export: as ``events(_:)``, but with as many rows as Querying reads at once; `limit` and `offset` count nothing.
+    func exported(_ query: EventQuery) async throws(QueryError) -> EventPage
+}
+
+extension EventSearching {
+    package func statistics(from start: Timestamp, to end: Timestamp) async throws(QueryError) -> EventStatistics {
+        try await statistics(EventQuery(start: start, end: end), interval: nil)
+    }
 }
 
 /// Why a query has no answer.

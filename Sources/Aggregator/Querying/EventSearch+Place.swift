@@ -1,0 +1,123 @@
+import Blocks
+import Sealing
+package import Telemetry
+
+/// One event by its id.
+extension EventSearch {
+    /// Blocks that an id's own millisecond may be looked for in before the log's index of clients' ids is asked.
+    private static let blocksTriedFirst = 16
+
+    @concurrent
+    package func event(id: UUID) async throws(QueryError) -> Event? {
+        // An id that the aggregator gave says its millisecond, and there the row's own id is computed again: that needs no index, which
+        // would wait for the commits.
+        var isLookedFor = false
+        if let millisecond = id.millisecond, millisecond < Int64.max / 1_000_000 - 1 {
+            let first = try await derived(id, at: millisecond, blocksMax: Self.blocksTriedFirst)
+            if let event = first.event { return event }
+            isLookedFor = first.isComplete
+        } else {
+            isLookedFor = true
+        }
+        do throws(LogError) {
+            if let place = try await log.place(ofClientID: id) { return try await onThreadRow(place) }
+        } catch {
+            throw .failed(error.description)
+        }
+        guard !isLookedFor, let millisecond = id.millisecond else { return nil }
+        return try await derived(id, at: millisecond, blocksMax: .max).event
+    }
+
+    private func onThreadRow(_ place: (position: LogPosition, row: UInt32)) async throws(LogError) -> Event? {
+        do throws(QueryError) {
+            return try await onThread { catalog, _, damaged throws(QueryError) in
+                try self.event(at: place.position, row: place.row, in: catalog, &damaged)
+            }
+        } catch {
+            throw .failed(error.description)
+        }
+    }
+
+    /// The row that arrived at this place, wherever it is now.
+    private func event(
+        at position: LogPosition,
+        row: UInt32,
+        in catalog: Catalog,
+        _ damaged: inout [DamagedBlock]
+    ) throws(QueryError) -> Event? {
+        if let arrival = catalog.arrival(at: position) {
+            guard let block = try? CachedBlock(arrival), Int(row) < block.events.count else { return nil }
+            return block.event(at: Int(row))
+        }
+        for block in catalog.sealed where block.kind == .events && block.first <= position && block.last >= position {
+            do throws(SealedError) {
+                let events = try cache.directory(of: block)
+                let runs = events.runs.filter { $0.position == position }
+                guard !runs.isEmpty else { continue }
+                let numbers = try events.arrivalRows()
+                for run in runs {
+                    if let found = run.rows.first(where: { numbers[$0] == row }) { return try events.events(at: [found]).first }
+                }
+            } catch {
+                damaged.append(try error.damage(of: block))
+            }
+        }
+        return nil
+    }
+
+    /// The row whose derived id this is. Not complete: more than `blocksMax` blocks hold rows of that millisecond.
+    private func derived(_ id: UUID, at millisecond: Int64, blocksMax: Int) async throws(QueryError) -> (event: Event?, isComplete: Bool) {
+        let (start, end) = (Timestamp(milliseconds: millisecond), Timestamp(milliseconds: millisecond + 1))
+        return try await onThread { catalog, isTimeUp, damaged throws(QueryError) in
+            var scope = try SearchScope(catalog, from: start, to: end)
+            guard scope.pieces.count <= blocksMax else { return (nil, false) }
+            scope.sort(newestFirst: true)
+            for piece in scope.pieces {
+                if isTimeUp() { throw .limit("the search for event \(id) took longer than \(self.limits.eventTime): ask /api/v1/events by its time") }
+                switch piece.body {
+                case .arrival(let arrival):
+                    guard let block = try? CachedBlock(arrival) else { continue }
+                    for row in 0..<block.events.count where Timestamp(nanoseconds: block.events.timestamps[row]).milliseconds == millisecond {
+                        if block.events.ids[UInt32(row)] == nil, block.id(of: row) == id { return (block.event(at: row), true) }
+                    }
+                case .sealed(let block):
+                    do throws(SealedError) {
+                        if let event = try self.derived(id, at: start, in: block) { return (event, true) }
+                    } catch {
+                        damaged.append(try error.damage(of: block))
+                    }
+                }
+            }
+            return (nil, true)
+        }
+    }
+
+    private func derived(_ id: UUID, at start: Timestamp, in block: SealedBlock) throws(SealedError) -> Event? {
+        let events = try cache.directory(of: block)
+        let times = try events.timestamps()
+        let (from, to) = (start.nanoseconds, start.nanoseconds + 1_000_000)
+        let rows = times.indices.filter { times[$0] >= from && times[$0] < to }
+        guard !rows.isEmpty else { return nil }
+        let numbers = try events.arrivalRows()
+        for row in rows {
+            var origin = events.run(of: row).origin
+            origin.row = numbers[row]
+            guard UUID.derived(at: Timestamp(nanoseconds: times[row]), from: origin) == id, try events.ids()[UInt32(row)] == nil else { continue }
+            return try events.events(at: [row]).first
+        }
+        return nil
+    }
+}
+
+extension Catalog {
+    /// Arrivals lie by their positions.
+    func arrival(at position: LogPosition) -> Arrival? {
+        var (low, high) = (0, arrivals.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if arrivals[middle].position < position { low = middle + 1 } else { high = middle }
+        }
+        guard low < arrivals.count, arrivals[low].position == position, arrivals[low].block.kind == .events else { return nil }
+        return arrivals[low]
+    }
+}
