@@ -135,7 +135,7 @@ struct EventSearchTests {
     @Test(arguments: Sealing.allCases)
     func `a wrong query is refused with a sentence`(sealing: Sealing) async throws {
         let bench = try await SearchBench(sealing)
-        let (fixture, search) = (bench.fixture, bench.search)
+        let search = bench.search
         for query in [EventQuery(limit: 0), EventQuery(limit: 1001), EventQuery(words: "???"), EventQuery(offset: -1)] {
             await #expect(throws: QueryError.self) { try await search.events(query) }
         }
@@ -180,8 +180,8 @@ struct EventSearchTests {
     @Test(arguments: [true, false], Sealing.allCases)
     func `when the time is up a page is short and its cursor leads on`(newestFirst: Bool, sealing: Sealing) async throws {
         let bench = try await SearchBench(sealing)
-        let (fixture, search) = (bench.fixture, bench.search)
-        for index in 0..<60 { try await fixture.store([F.event(index % 7 == 0 ? "wanted \(index)" : "line", at: .seconds(index))]) }
+        let fixture = bench.fixture
+        for index in 0..<60 { try await fixture.store([F.event(index % 7 == 0 ? "wanted \(index)" : "line", at: .seconds(index), correlation: "r")]) }
         var limits = QueryLimits()
         // Up at the first look at the clock.
         limits.eventTime = .seconds(-1)

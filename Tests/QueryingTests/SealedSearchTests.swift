@@ -160,7 +160,7 @@ struct SealedSearchTests {
         _ = try Self.fill(log, blocks: 3, rows: 50)
         try log.seal(first: 2, together: 1)
         var limits = QueryLimits()
-        (limits.bucketsMax, limits.valuesMax) = (3, 4)
+        (limits.bucketsMax, limits.distinctMax) = (3, 4)
         let search = EventSearch(log: log, limits: limits, time: ManualTime())
         await #expect(throws: QueryError.self) { try await search.statistics(EventQuery(), interval: .milliseconds(1)) }
         await #expect(throws: QueryError.self) { try await search.statistics(EventQuery(), interval: nil) }

@@ -52,7 +52,7 @@ final class SomeBlocks: LogBrowsing {
                 var sealer = EventSealer()
                 for arrival in arrivals.prefix(together) { try sealer.append(arrival) }
                 arrivals = arrivals.dropFirst(together)
-                if let output = try sealer.finish() { outputs.append(output) }
+                if let output = sealer.finish() { outputs.append(output) }
             }
             for output in outputs {
                 let number = UInt64(state.catalog.sealed.count + state.setAside.count + 1)
@@ -110,5 +110,18 @@ final class SomeBlocks: LogBrowsing {
 
     func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
         catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit).map { $0 }
+    }
+
+    func blocks(
+        overlapping start: Timestamp,
+        _ end: Timestamp,
+        kinds: Set<BlockKind>,
+        newestFirst: Bool,
+        offset: Int,
+        limit: Int
+    ) async throws(LogError) -> [StoredBlock] { [] }
+
+    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? {
+        try await blocks(after: position - 1, kinds: [.events], limit: 1).first
     }
 }
