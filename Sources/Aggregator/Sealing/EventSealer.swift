@@ -3,7 +3,7 @@ import Telemetry
 
 /// Rows of arrivals, in the order of the log, into one sealed block of events (the layout is the first comment of SealedEventFormat.swift).
 package struct EventSealer {
-    /// Rows beyond which a block is finished: a page of a newest-first list reads some columns of one or two blocks whole.
+    /// Rows of a block at most, but for an arrival that has more of its own: a page of a newest-first list reads some columns of one or two blocks whole.
     package static let rowsMax = 65_536
     /// Bytes of text beyond which it is finished.
     package static let textBytesMax = 16 << 20
@@ -31,7 +31,8 @@ package struct EventSealer {
 
     package var isFull: Bool { count >= Self.rowsMax || textBytes >= Self.textBytesMax }
 
-    /// Takes the rows of an arrival that are wanted; repeats are left out. Throws when it cannot be read: nothing of it was taken.
+    /// Takes the rows of an arrival that are wanted; repeats are left out. Throws when it cannot be read, or when ``rowsMax``
+    /// would be passed: nothing of it was taken.
     package mutating func append(_ arrival: Arrival, rows isWanted: (Int) -> Bool = { _ in true }) throws(SealedError) {
         let block = arrival.block
         let events: EventBlock
@@ -39,6 +40,14 @@ package struct EventSealer {
         let repeated = Set(block.repeatedRows)
         let taken = (0..<events.count).filter { isWanted($0) && (repeated.isEmpty || !repeated.contains(UInt32($0))) }
         guard !taken.isEmpty else { return }
+        guard count == 0 || count + taken.count <= Self.rowsMax else {
+            throw .damaged("arrival \(block.position) has \(taken.count) rows, for which a sealed block of \(count) has no room: begin another")
+        }
+        // Codes have 16 bits, which only a block of more than 64 k rows can need more of.
+        let values = max(events.sources.values.count, events.types.values.count, events.hosts.values.count, events.tags.lists.count)
+        guard taken.count <= Self.rowsMax || values < Self.rowsMax else {
+            throw .damaged("arrival \(block.position) has \(values) different sources, types, hosts or lists of tags")
+        }
         // Column by column: a row at a time would fetch and give back each of them for each row.
         let times = events.timestamps
         for row in taken {

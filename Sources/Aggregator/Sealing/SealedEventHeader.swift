@@ -28,7 +28,7 @@ package struct SealedEventHeader: Sendable, Hashable {
         checksum = number(8)
         let length = number(16)
         (directoryBytes, inflatedBytes, count) = (Int(number(24, 4)), Int(number(28, 4)), Int(number(32, 4)))
-        guard length < 1 << 40, length >= UInt64(Self.bytes + directoryBytes), count <= EventSealer.rowsMax * 4 else {
+        guard length < 1 << 40, length >= UInt64(Self.bytes + directoryBytes), count <= BlockFormat.rowsMax, inflatedBytes <= 1 << 28 else {
             throw .damaged("a sealed block says \(length) bytes and \(count) rows")
         }
         blockBytes = Int(length)

@@ -84,11 +84,12 @@ extension SealedEvents {
     /// (repeats, or another class of retention), the others carry their ids, for their places have moved.
     package func arrivals() throws(SealedError) -> [StoredBlock] {
         let (ids, numbers) = (try ids(), try arrivalRows())
+        let events = try events(at: Array(0..<count))
         var blocks = [StoredBlock]()
         for run in runs {
             var encoder = EventBlockEncoder()
-            for (row, event) in zip(run.rows, try events(at: Array(run.rows))) {
-                var event = event
+            for row in run.rows {
+                var event = events[row]
                 if Int(numbers[row]) == row - run.rows.lowerBound { event.id = ids[UInt32(row)] }
                 event.tags.removeAll { run.tags.contains($0) }
                 encoder.append(event)

@@ -25,7 +25,7 @@ package final class SealedEvents: Sendable {
     package let tagLists: [[String]]
     package let tagCounts: [Int]
     package let runs: [SealedRun]
-    private let frames: [FrameEntry]
+    let frames: [FrameEntry]
 
     package var count: Int { header.count }
 
@@ -60,12 +60,25 @@ package final class SealedEvents: Sendable {
                 from: SealedEventHeader.bytes + header.directoryBytes,
                 blockBytes: header.blockBytes
             )
+            try checkCounts()
         } catch { throw .damaged(error.description) }
     }
 
     /// About how much memory it takes.
     package var bytesInMemory: Int {
         4096 + frames.count * 64 + runs.count * 128 + (sources.texts.count + types.texts.count + hosts.texts.count) * 48 + tagLists.count * 128
+    }
+
+    /// Bytes that each column takes, by its number in the format: what figures are made of.
+    package var columnBytes: [UInt8: Int] {
+        frames.reduce(into: [:]) { $0[$1.column, default: 0] += $1.range.count }
+    }
+
+    /// Statistics are answered from these counts alone, and rows name texts by place: so they must agree with each other.
+    private func checkCounts() throws(BlockError) {
+        for (name, counts) in [("severities", severityCounts), ("sources", sources.counts), ("types", types.counts), ("hosts", hosts.counts)]
+        where counts.reduce(0, +) != count { throw .malformed("\(name) of \(counts.reduce(0, +)) rows in a block of \(count)") }
+        guard tagLists.isEmpty || tagCounts.reduce(0, +) == count else { throw .malformed("tags of other rows than its \(count)") }
     }
 
     // MARK: Columns

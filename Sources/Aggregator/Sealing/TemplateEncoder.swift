@@ -88,7 +88,7 @@ struct TemplateEncoder {
                 var index = range.lowerBound
                 while index < range.upperBound {
                     var byte = unsafe texts[index]
-                    if byte &- 0x30 >= 10 {
+                    if byte &- 0x30 >= 10 || values.count == TextPage.numbersMax {
                         if byte == TextPage.placeholder { return false }
                         unsafe scratch[end] = byte
                         end += 1
@@ -169,7 +169,7 @@ struct TemplateEncoder {
         var isVisited = false
         var told: [UInt64] = []
         for part in parts {
-            Words.forEachWord(in: bytes.span, part) { range, isWide in
+            Words.forEachWord(in: bytes.span, part, isTemplate: true) { range, isWide in
                 let hasNumber = bytes[range].contains(TextPage.placeholder)
                 if isWide {
                     if hasNumber { isVisited = true } else { Words.visitWide(bytes.span.extracting(range)) { told.append($0) } }

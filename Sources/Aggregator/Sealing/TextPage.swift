@@ -8,7 +8,8 @@ import Blocks
 //                       are written: 0 without leading zeros, 1 and a width: with that many digits, 2 and a width a number
 //
 // A log's texts are some templates with numbers in them: without their digits they are few, and the numbers, freed from the text, take the bits they are
-// worth. Texts come out exactly as they went in. Where there are too many templates, or a text holds a byte 0, the page is plain.
+// worth. Texts come out exactly as they went in. At most 64 numbers are taken out of a text. Where there are too many templates, more than 64 MiB of text, or a text
+// holds a byte 0, the page is plain.
 
 /// What a frame is made of.
 struct Payload {
@@ -22,6 +23,10 @@ enum TextPage {
     static let rowsMax = 4096
     /// Digits in one run that a number can hold; a longer run is two.
     static let digitsMax = 18
+    /// Numbers that are taken out of one text; the digits behind them stay in its template.
+    static let numbersMax = 64
+    /// Bytes of text beyond which a page is plain: so a reader knows what a page of templates can come to.
+    static let templatedBytesMax = 64 << 20
     static let placeholder: UInt8 = 0
 
     // MARK: Writing
@@ -36,7 +41,7 @@ enum TextPage {
     static func encode(_ texts: [UInt8], _ ranges: [Range<Int>?], _ content: Content, words: inout HashSet) -> Payload {
         // Beyond it each template costs more than its numbers gain.
         var encoder = TemplateEncoder(content, templatesMax: max(16, ranges.count / 12))
-        if let payload = encoder.encode(texts, ranges, words: &words) { return payload }
+        if texts.count <= templatedBytesMax, let payload = encoder.encode(texts, ranges, words: &words) { return payload }
         for case let range? in ranges { words.insert(texts.span.extracting(range), content) }
         return plain(texts, ranges)
     }
@@ -115,16 +120,22 @@ enum TextPage {
         for (template, range) in templates.enumerated() {
             var runs = [NumberRun]()
             for index in range where bytes[index] == placeholder {
+                guard runs.count < numbersMax else { throw .malformed("a template of more than \(numbersMax) numbers") }
                 runs.append(try NumberRun(uses[template], &cursor, in: bytes, &packedCursor, in: payload.packed.span))
             }
             pieces.append(Pieces(template: range, runs: runs))
         }
-        return make(rows, wanted, codes, pieces, bytes)
+        // A text is its template with more than one byte for some of the numbers.
+        let room = codes.reduce(0) { $1 == 0 ? $0 : $0 + pieces[$1 - 1].longest }
+        guard room <= templatedBytesMax + TextPage.rowsMax * numbersMax * 20 else { throw .malformed("a page of \(room) bytes of text") }
+        return make(wanted, codes, room, pieces, bytes)
     }
 
     private struct Pieces {
         let template: Range<Int>
         let runs: [NumberRun]
+
+        var longest: Int { runs.reduce(template.count) { $0 + $1.longest } }
     }
 
     private struct NumberRun {
@@ -132,6 +143,8 @@ enum TextPage {
         /// Nil: without leading zeros.
         let widths: [UInt8]?
         let width: UInt8
+        /// Digits that one of them takes at most.
+        let longest: Int
 
         init(
             _ count: Int,
@@ -150,9 +163,11 @@ enum TextPage {
                 (width, widths) = (0, each)
             case let other: throw .malformed("digits written in way \(other)")
             }
+            let natural = values.max().map { TextPage.digits(of: $0) } ?? 0
+            longest = Int(max(natural, min(widths?.max() ?? width, UInt8(digitsMax))))
         }
 
-        /// Writes number `index` as it was written; at most 20 bytes. Gives how many.
+        /// Writes number `index` as it was written; at most ``longest`` bytes. Gives how many.
         func write(_ index: Int, to text: UnsafeMutablePointer<UInt8>) -> Int {
             var value = values[index]
             let count = Int(max(TextPage.digits(of: value), min(widths?[index] ?? width, UInt8(digitsMax))))
@@ -166,15 +181,15 @@ enum TextPage {
         }
     }
 
-    private static func make(_ rows: Int, _ wanted: [Int]?, _ codes: [Int], _ pieces: [Pieces], _ bytes: Span<UInt8>) -> Texts {
+    /// - Parameters:
+    ///   - codes: a row's template, plus one; 0: no text.
+    ///   - room: bytes that all texts take at most.
+    private static func make(_ wanted: [Int]?, _ codes: [Int], _ room: Int, _ pieces: [Pieces], _ bytes: Span<UInt8>) -> Texts {
         var next = [Int](repeating: 0, count: pieces.count)
-        // A row takes its template and 19 more bytes a number at most.
-        let longest = pieces.map { $0.template.count + 20 * $0.runs.count }
-        let room = codes.reduce(0) { $1 == 0 ? $0 : $0 + longest[$1 - 1] }
-        var ranges = [Range<Int>?](repeating: nil, count: rows)
+        var ranges = [Range<Int>?](repeating: nil, count: codes.count)
         let made = unsafe [UInt8](unsafeUninitializedCapacity: room) { text, end in
             var nextWanted = 0
-            for row in 0..<rows where codes[row] > 0 {
+            for row in codes.indices where codes[row] > 0 {
                 let template = codes[row] - 1
                 let index = next[template]
                 next[template] += 1

@@ -11,7 +11,7 @@ package enum Words {
 
     /// Each word of a text, the same one as often as it stands there.
     package static func visit(text: Span<UInt8>, _ body: (UInt64) -> Void) {
-        forEachWord(in: text, 0..<text.count) { range, isWide in
+        forEachWord(in: text, 0..<text.count, isTemplate: false) { range, isWide in
             if isWide { visitWide(text.extracting(range), body) } else { body(WordHash.folded(text, range)) }
         }
     }
@@ -28,22 +28,23 @@ package enum Words {
         }
     }
 
-    /// Where words stand in a part of a text. A stretch with bytes beyond ASCII is given whole, as wide: its words are cut by ``visitWide(_:_:)``. A byte 0 counts
-    /// as a digit: it stands for digits in templates, and no text with words has one.
-    static func forEachWord(in text: Span<UInt8>, _ part: Range<Int>, _ body: (Range<Int>, _ isWide: Bool) -> Void) {
+    /// Where words stand in a part of a text. A stretch with bytes beyond ASCII is given whole, as wide: its words are cut by ``visitWide(_:_:)``.
+    /// - Parameter isTemplate: a byte 0 stands for digits (TextPage); in a text it is no letter.
+    static func forEachWord(in text: Span<UInt8>, _ part: Range<Int>, isTemplate: Bool, _ body: (Range<Int>, _ isWide: Bool) -> Void) {
         precondition(part.lowerBound >= 0 && part.upperBound <= text.count, "a part lies outside of its text")
         unsafe text.withUnsafeBufferPointer { text in
             var index = part.lowerBound
             let end = part.upperBound
+            let zero: Kind = isTemplate ? .letter : .other
             while index < end {
-                if unsafe kind(text[index]) == .other {
+                if unsafe kind(text[index], zero: zero) == .other {
                     index += 1
                     continue
                 }
                 let start = index
                 var (hasLetter, hasJoint, isASCII) = (false, false, true)
                 scan: while index < end {
-                    switch unsafe kind(text[index]) {
+                    switch unsafe kind(text[index], zero: zero) {
                     case .other: break scan
                     case .letter: hasLetter = true
                     case .joint: hasJoint = true
@@ -140,9 +141,10 @@ package enum Words {
     private enum Kind: UInt8 { case other = 0, letter, underscore, joint, wide }
 
     @inline(__always)
-    private static func kind(_ byte: UInt8) -> Kind {
+    private static func kind(_ byte: UInt8, zero: Kind = .other) -> Kind {
         if byte >= 0x80 { return .wide }
-        if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0 { return .letter }
+        if (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 { return .letter }
+        if byte == 0 { return zero }
         if byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") { return .joint }
         return byte == UInt8(ascii: "_") ? .underscore : .other
     }
