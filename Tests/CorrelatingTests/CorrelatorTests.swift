@@ -20,6 +20,7 @@ import Testing
         Correlator(
             config: CorrelatingConfig(path: folder("correlation.db"), hostDownAfter: after),
             reader: log,
+            evidence: log,
             writer: log,
             next: people,
             time: time,
@@ -243,5 +244,35 @@ import Testing
         #expect(event.message == "DiskFull fires on web-1: DiskFull of a test")
         #expect(event.timestamp == Scene.at(0))
         #expect(event.data.contains("\"severity\":\"warning\""))
+    }
+
+    @Test func `what retention deleted before it was read is recorded once, and reading goes on behind it`() async throws {
+        for sequence in 1...3 as ClosedRange<UInt64> { log.store([Scene.firing("Alert\(sequence)", since: -2)], sequence: sequence, at: Scene.noon) }
+        let gap = Gap(source: "log", reason: .retention, from: Scene.at(-100), to: Scene.at(-50), count: 7, detail: "retention was quicker")
+        log.purge(through: 2, saying: gap)
+        let correlator = makeCorrelator()
+        try await whileRunning(correlator) {
+            await people.wait(for: 1)
+            while log.ownEvents.count < 2 { await Task.yield() }
+        }
+        #expect(people.taken.map(\.alert.name) == ["Alert3"])
+        let recorded = log.ownEvents.filter { $0.type == Gap.eventType }
+        #expect(recorded.map(\.message) == ["retention was quicker"])
+        // Again from the same position, as after a crash before the cursor was written: nothing is told twice.
+        let again = makeCorrelator()
+        try await whileRunning(again) { while log.cursor == nil { await Task.yield() } }
+        #expect(log.ownEvents.filter { $0.type == Gap.eventType }.count == 1)
+    }
+
+    @Test func `the log is given a copy of the cursor, never ahead of what is written`() async throws {
+        log.store([Scene.firing(since: -2)], sequence: 1, at: Scene.noon)
+        let correlator = makeCorrelator()
+        try await whileRunning(correlator) {
+            await people.wait(for: 1)
+            while log.cursor == nil { await Task.yield() }
+        }
+        let cursor = try #require(log.cursor)
+        let written = try CorrelationStore(path: folder("correlation.db"), now: Scene.noon).load().cursor
+        #expect(cursor.name == "correlating" && cursor.position >= 1 && cursor.position <= written)
     }
 }

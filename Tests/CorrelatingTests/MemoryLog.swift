@@ -2,13 +2,17 @@ import Blocks
 import Synchronization
 import Telemetry
 
+@testable import Correlating
+
 /// A log in memory: both its doors, with failures on demand.
-final class MemoryLog: LogReader, LogWriter {
+final class MemoryLog: LogReader, LogWriter, EvidenceSource {
     private struct State {
         var blocks: [StoredBlock] = []
         var keys: Set<String> = []
         var appends = 0
         var failure: LogError?
+        var purged: (position: LogPosition, gap: Gap)?
+        var cursor: LogCursor?
         var waiters: [Int: (position: LogPosition, continuation: CheckedContinuation<Void, Never>)] = [:]
         var cancelled: Set<Int> = []
         var nextWaiter = 0
@@ -25,6 +29,16 @@ final class MemoryLog: LogReader, LogWriter {
     var appends: Int { state.withLock { $0.appends } }
 
     func fail(_ error: LogError?) { state.withLock { $0.failure = error } }
+
+    /// Retention passes over everything up to a position: a reader before it is told.
+    func purge(through position: LogPosition, saying gap: Gap) {
+        state.withLock { state in
+            state.blocks.removeAll { $0.position <= position }
+            state.purged = (position, gap)
+        }
+    }
+
+    var cursor: LogCursor? { state.withLock(\.cursor) }
 
     func forgetEverything() { state.withLock { $0.blocks = [] } }
 
@@ -115,7 +129,20 @@ final class MemoryLog: LogReader, LogWriter {
 
     func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement { Acknowledgement(lanes: [:]) }
 
+    func warnings(of host: String, in window: ClosedRange<Timestamp>, limit: Int) async throws -> [Event] {
+        let blocks = state.withLock { $0.blocks }
+        return Array(blocks.flatMap { Evidence.events(in: $0, of: host, window: window) }.sorted { $0.timestamp > $1.timestamp }.prefix(limit))
+    }
+
     // MARK: LogReader
+
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        let blocks = try await blocks(after: position, kinds: kinds, limit: limit)
+        let gap = state.withLock { $0.purged.flatMap { $0.position > position ? $0.gap : nil } }
+        return LogPage(blocks: blocks, next: blocks.last?.position ?? position, gap: gap)
+    }
+
+    func report(_ cursor: LogCursor) async { state.withLock { $0.cursor = cursor } }
 
     func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
         let (failure, blocks) = state.withLock { state in

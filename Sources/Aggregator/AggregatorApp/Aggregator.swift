@@ -60,6 +60,7 @@ struct Aggregator: Sendable {
         let correlator = Correlator(
             config: config.correlating,
             reader: log,
+            evidence: SearchedEvidence(events: searching),
             writer: log,
             next: notifier,
             time: time,

@@ -38,8 +38,8 @@ enum CorrelatingLimits {
     static let evidenceAfter = Duration.seconds(120)
     /// Characters kept of a piece of evidence's message, and of its data; the whole event stays in the log under its id.
     static let evidenceTextMax = 500
-    /// Blocks searched for evidence at an opening.
-    static let evidenceBlocksMax = 200
+    /// Events looked at for evidence at an opening.
+    static let evidenceEventsMax = 200
     /// Closed incidents kept in memory, for alerts and evidence that arrive late; older ones are read from the file.
     static let closedIncidentsInMemory = 100
     /// Alerts listed in one incident.
@@ -52,6 +52,8 @@ enum CorrelatingLimits {
     static let transitionsKept: UInt64 = 10_000
     /// A cursor and renewed leases alone are written this often: reading them again changes nothing, an fsync for each does.
     static let restEvery = Duration.seconds(1)
+    /// How often the log is given a copy of the cursor: each is a commit there.
+    static let reportEvery = Duration.seconds(60)
     /// Blocks read again when the state is new but the log is not: enough to know the hosts and what fires.
     static let rereadBlocksMax: UInt64 = 20_000
     /// The first wait after a failure; doubled up to `retryCap`.

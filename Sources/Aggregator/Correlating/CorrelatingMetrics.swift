@@ -5,6 +5,7 @@ import Telemetry
 struct CorrelatingMetrics: Sendable {
     let failures: Counter
     let unreadable: Counter
+    let gaps: Counter
     private let transitions: [String: Counter]
     private let hosts: [HostRecord.State: Gauge]
     private let firing: Gauge
@@ -14,6 +15,7 @@ struct CorrelatingMetrics: Sendable {
     init(_ registry: MetricsRegistry) {
         failures = registry.counter("tocsin_correlation_failures_total", help: "Times that correlating was held up and tried again.")
         unreadable = registry.counter("tocsin_correlation_unreadable_blocks_total", help: "Blocks of alerts that could not be read.")
+        gaps = registry.counter("tocsin_correlation_gaps_total", help: "Parts of the log that were deleted before they were correlated.")
         var counters: [String: Counter] = [:]
         for reason in TransitionReason.allCases {
             counters[reason.rawValue] = registry.counter(

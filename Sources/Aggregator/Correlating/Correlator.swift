@@ -14,8 +14,12 @@ package actor Correlator: Service, AlertDirectory {
     private let executor = BlockingExecutor(label: "correlating")
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
+    /// As what the log knows our cursor.
+    package static let cursorName = "correlating"
+
     let config: CorrelatingConfig
     let reader: any LogReader
+    private let evidence: any EvidenceSource
     let writer: any LogWriter
     let next: any Sink<AlertTransition>
     let time: any TimeSource
@@ -31,6 +35,10 @@ package actor Correlator: Service, AlertDirectory {
     private var lastWrite: Duration = .zero
     private var lastPrune: Duration?
     private var isUnwritten = false
+    /// When the log was given a copy of the cursor last.
+    private var lastReport: Duration?
+    /// What was lost before us and told last: it may be told on several pages.
+    private var toldGap: Gap?
     /// When the state was judged last, and when it is to be again; until then blocks alone change it.
     private var judged: (at: Timestamp, next: Timestamp)?
     /// Wakes the two hand-over loops.
@@ -39,6 +47,7 @@ package actor Correlator: Service, AlertDirectory {
 
     /// - Parameters:
     ///   - reader: the log that is followed.
+    ///   - evidence: finds what led to an incident.
     ///   - writer: takes the aggregator's own events (`alert.fired`, `alert.resolved`, `host.down`, `host.back`).
     ///   - next: is handed each transition in order of its sequence, again after a crash: it passes over sequences that it knows.
     ///   - isTakingData: false while the aggregator refuses data (a full disk): no host is called down for that.
@@ -46,6 +55,7 @@ package actor Correlator: Service, AlertDirectory {
     package init(
         config: CorrelatingConfig,
         reader: any LogReader,
+        evidence: any EvidenceSource,
         writer: any LogWriter,
         next: any Sink<AlertTransition>,
         time: any TimeSource,
@@ -55,7 +65,7 @@ package actor Correlator: Service, AlertDirectory {
         makeID: (@Sendable (Timestamp) -> UUID)? = nil
     ) {
         (self.config, self.reader, self.writer, self.next, self.time) = (config, reader, writer, next, time)
-        (self.logger, self.isTakingData) = (logger, isTakingData)
+        (self.evidence, self.logger, self.isTakingData) = (evidence, logger, isTakingData)
         self.metrics = CorrelatingMetrics(metrics)
         self.makeID =
             makeID ?? { timestamp in
@@ -120,8 +130,13 @@ package actor Correlator: Service, AlertDirectory {
             logger.warning("too many alert changes wait to be told: the log is read no further until some are taken")
             return true
         }
-        let blocks = try await reader.blocks(after: cursor, kinds: Set(BlockKind.allCases), limit: CorrelatingLimits.blocksPerRead)
-        let isCaughtUp = blocks.count < CorrelatingLimits.blocksPerRead
+        let page = try await reader.page(after: cursor, kinds: Set(BlockKind.allCases), limit: CorrelatingLimits.blocksPerRead)
+        let end = try await reader.end()
+        let (blocks, isCaughtUp) = (page.blocks, page.next >= end)
+        if let gap = page.gap, gap != toldGap {
+            try await tell(gap)
+            toldGap = gap
+        }
         let isDue = isCaughtUp && isJudgementDue(time.now())
         let mayBlameHosts = isDue ? await isTakingData() : true
         guard var state = correlation else { return false }
@@ -140,8 +155,8 @@ package actor Correlator: Service, AlertDirectory {
             judged = (known.at, min(known.next, release))
         }
         correlation = state
-        if let last = blocks.last {
-            cursor = last.position
+        if page.next > cursor {
+            cursor = page.next
             isUnwritten = true
         }
         if !transitions.isEmpty || state.hasEffects || (isUnwritten && isWriteDue) { try write(transitions, now: now) }
@@ -151,7 +166,26 @@ package actor Correlator: Service, AlertDirectory {
             recorded.continuation.yield()
         }
         if isCaughtUp { try await searchEvidence() }
+        await reportCursor()
         return isCaughtUp
+    }
+
+    /// Retention or damage has taken what we had not read: nobody was told of what fired in it, and the log says so. Before the cursor passes it; under a
+    /// key, so that telling it again changes nothing.
+    private func tell(_ gap: Gap) async throws {
+        metrics.gaps.increment()
+        logger.error(
+            "part of the log was deleted before alerts in it were correlated: what still fires is repeated by its agent, what ended there is not told",
+            metadata: ["log.position": "\(cursor)", "from": "\(gap.from)", "to": "\(gap.to)", "rows": "\(gap.count)", "detail": "\(gap.detail)"]
+        )
+        _ = try await writer.append(OwnEvents.batch(for: gap, behind: cursor, receivedAt: time.now()))
+    }
+
+    /// The log's copy, for the lag: what is in our own file counts, and the copy is never ahead of it.
+    private func reportCursor() async {
+        guard !isUnwritten, lastReport.map({ time.monotonic() - $0 >= CorrelatingLimits.reportEvery }) ?? true else { return }
+        lastReport = time.monotonic()
+        await reader.report(LogCursor(name: Self.cursorName, position: cursor))
     }
 
     /// A clock that was set back is noticed here as well as one that has come far enough.
@@ -206,21 +240,8 @@ package actor Correlator: Service, AlertDirectory {
     /// Looks back for what led to the incidents that have just opened. People were told before: this never delays a page.
     private func searchEvidence() async throws {
         for entry in correlation?.incidents.awaitingEvidence.prefix(8) ?? [] {
-            var found: [Event] = []
-            var offset = 0
-            while offset < CorrelatingLimits.evidenceBlocksMax {
-                let page = try await reader.blocks(
-                    overlapping: entry.window.lowerBound,
-                    entry.window.upperBound,
-                    kinds: [.events],
-                    newestFirst: true,
-                    offset: offset,
-                    limit: 25
-                )
-                for block in page { found += Evidence.events(in: block, of: entry.host, window: entry.window) }
-                offset += page.count
-                if page.count < 25 { break }
-            }
+            let warnings = try await evidence.warnings(of: entry.host, in: entry.window, limit: CorrelatingLimits.evidenceEventsMax)
+            let found = warnings.compactMap(Evidence.cut)
             correlation?.addEvidence(found, of: entry.host)
             correlation?.evidenceWasSearched(entry.id)
         }

@@ -13,13 +13,13 @@ enum Evidence {
         for row in 0..<events.count where events.severity(at: row) >= .warning {
             guard window.contains(Timestamp(nanoseconds: events.timestamps[row])), !repeated.contains(UInt32(row)) else { continue }
             var event = events.event(at: row)
-            guard event.host == host, !isOwn(event) else { continue }
+            guard event.host == host else { continue }
             if event.id == nil {
                 var origin = block.origin
                 origin.row &+= UInt32(truncatingIfNeeded: row)
                 event.id = .derived(at: event.timestamp, from: origin)
             }
-            found.append(cut(event))
+            if let event = cut(event) { found.append(event) }
         }
         return found
     }
@@ -37,7 +37,9 @@ enum Evidence {
         event.source == Event.ownSource && (event.type.hasPrefix("alert.") || event.type.hasPrefix("host."))
     }
 
-    private static func cut(_ event: Event) -> Event {
+    /// What is kept of an event; nil for our own words about alerts.
+    static func cut(_ event: Event) -> Event? {
+        guard !isOwn(event) else { return nil }
         var event = event
         if let message = event.message, message.utf8.count > CorrelatingLimits.evidenceTextMax {
             event.message = String(message.prefix(CorrelatingLimits.evidenceTextMax)) + "…"

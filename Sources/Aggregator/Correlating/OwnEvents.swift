@@ -21,6 +21,35 @@ enum OwnEvents {
         )
     }
 
+    /// What the log lost before it was correlated, under a key of the position that it lay behind.
+    static func batch(for gap: Gap, behind position: LogPosition, receivedAt now: Timestamp) -> AdmittedBatch {
+        var data = JSONWriter()
+        data.beginObject()
+        data.member("source", Correlator.cursorName)
+        data.member("reason", gap.reason.rawValue)
+        data.member("from", gap.from.rfc3339)
+        data.member("to", gap.to.rfc3339)
+        data.member("count", gap.count)
+        data.member("bytes", gap.bytes)
+        data.member("detail", gap.detail)
+        data.endObject()
+        let event = Event(
+            timestamp: now,
+            source: Event.ownSource,
+            type: Gap.eventType,
+            severity: .warning,
+            host: "",
+            message: gap.detail,
+            data: data.text
+        )
+        let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: now, to: now)
+        return AdmittedBatch(
+            origin: .client(name: Event.ownSource, key: "tocsin-correlating-gap-\(position)"),
+            receivedAt: now,
+            blocks: [block]
+        )
+    }
+
     static func event(for transition: AlertTransition) -> Event {
         let alert = transition.alert
         let isFiring = alert.state == .firing
