@@ -166,6 +166,12 @@ let benchmarks: [Target] =
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "searches-bench",
+            dependencies: ["Querying", "Sealing", "Blocks", "Telemetry", "Operating"],
+            path: "Benchmarks/Searches",
+            swiftSettings: strict
+        ),
+        .executableTarget(
             name: "tocsin-load",
             dependencies: ["Telemetry", "Blocks", "Wire", arguments],
             path: "Benchmarks/Load",
