@@ -33,6 +33,7 @@ extension Log {
             let page = blocks.prefix { $0.position <= last }
             if page.count < blocks.count { return LogPage(blocks: Array(page), next: last, gap: gap) }
         }
+        await sealer.forgetReadBack()
         return LogPage(blocks: blocks, next: behind.last, gap: gap)
     }
 
@@ -64,7 +65,16 @@ extension Catalog {
 
 extension Sealer {
     /// Sealed blocks as the arrivals they were made of. For a reader far behind: decodes and encodes everything again.
+    /// Kept from one page to the next: small arrivals make many pages of one sealed block.
     func arrivals(of blocks: [SealedBlock]) throws(LogError) -> [StoredBlock] {
+        let numbers = blocks.map(\.number)
+        if let known = readBack, known.numbers == numbers { return known.arrivals }
+        let arrivals = try decode(blocks)
+        readBack = (numbers, arrivals)
+        return arrivals
+    }
+
+    private func decode(_ blocks: [SealedBlock]) throws(LogError) -> [StoredBlock] {
         var arrivals = [StoredBlock]()
         for block in blocks {
             do throws(SealedError) {

@@ -21,6 +21,8 @@ actor Sealer {
     /// Marks damage and records it; set once, before anything is sealed.
     private var onDamage: @Sendable (Damage) async -> Void = { _ in }
     private var isBusy = false
+    /// Sealed blocks as arrivals, while a reader goes through them page by page.
+    var readBack: (numbers: [UInt64], arrivals: [StoredBlock])?
     private var others: [CheckedContinuation<Void, Never>] = []
 
     init(
@@ -97,6 +99,8 @@ actor Sealer {
         }
         return false
     }
+
+    func forgetReadBack() { readBack = nil }
 
     func isAnyDue() -> Bool { BlockKind.allCases.contains { isDue($0, time.now()) } }
 
