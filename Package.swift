@@ -30,6 +30,10 @@ let hummingbird: [Target.Dependency] = [
     .product(name: "HTTPTypes", package: "swift-http-types"),
     .product(name: "NIOCore", package: "swift-nio"),
 ]
+let webSocket: [Target.Dependency] = [
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+]
 let hummingbirdTLS: [Target.Dependency] = [
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -118,7 +122,7 @@ let agent: [Target] = [
 ]
 
 let aggregator: [Target] = [
-    library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", logging] + hummingbird),
+    library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", crypto, logging] + hummingbird + webSocket),
     library("Sealing", in: "Aggregator", ["Telemetry", "Blocks", "JSON", "CZstd"]),
     library(
         "Receiving",
@@ -213,7 +217,7 @@ let testTargets: [Target] = [
     tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
-    tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird),
+    tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird + webSocket),
     tests(
         of: "AggregatorApp",
         [

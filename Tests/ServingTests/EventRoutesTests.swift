@@ -92,7 +92,6 @@ struct EventRoutesTests {
         #expect(found.json["source"]?.string == "shop")
         #expect(try await window.ask("/api/v1/events/01234567-89ab-7def-8123-456789abcdee").status == 404)
         #expect(try await window.ask("/events/7").status == 400)
-        #expect(try await window.ask("/events/stream").status == 404)
     }
 
     @Test func `a correlation's events, its id with escapes`() async throws {

@@ -12,10 +12,13 @@ import Telemetry
 import TestSupport
 
 /// The rooms behind Serving, in memory.
-final class FakeRooms: EventSearching, MetricQuerying, AlertDirectory, NotificationDirectory {
+final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory {
     struct State {
         var events: [Event] = []
         var asked: [EventQuery] = []
+        var starts: [StreamStart] = []
+        var deliveries: [StreamDelivery] = []
+        var streamError: StreamError?
         var next: EventCursor?
         var error: QueryError?
         var answer = MetricAnswer.vector([])
@@ -40,6 +43,25 @@ final class FakeRooms: EventSearching, MetricQuerying, AlertDirectory, Notificat
         return state.withLock { state in
             state.asked.append(query)
             return EventPage(events: state.events, next: state.next)
+        }
+    }
+
+    /// Gives what was set, then ends.
+    final class Subscription: EventSubscription {
+        private let deliveries: Mutex<[StreamDelivery]>
+
+        init(_ deliveries: [StreamDelivery]) { self.deliveries = Mutex(deliveries) }
+
+        func next() async throws(QueryError) -> StreamDelivery? { deliveries.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
+        func cancel() {}
+    }
+
+    func subscribe(to query: EventQuery, from start: StreamStart) async throws(StreamError) -> any EventSubscription {
+        if let error = state.withLock({ $0.streamError }) { throw error }
+        return state.withLock { state in
+            state.asked.append(query)
+            state.starts.append(start)
+            return Subscription(state.deliveries)
         }
     }
 
@@ -139,6 +161,7 @@ struct Window {
         let (now, components, identification) = (time.now(), components, identification)
         let serving = ServingRoutes(
             events: rooms,
+            stream: rooms,
             queries: rooms,
             alerts: rooms,
             notifications: rooms,

@@ -17,7 +17,7 @@ import UnixSignals
 /// The aggregator: the whole data flow, wired from the last room to the first.
 ///
 ///     HTTP ─▶ Receiver ─▶ Admitter ─▶ Log ─▶ Correlator ─▶ Notifier ─▶ webhook, mail
-///      ▲                               └─▶ EventSearch, MetricReader ─▶ ServingRoutes
+///      ▲                               └─▶ EventSearch, EventFeed, MetricReader ─▶ ServingRoutes
 struct Aggregator: Sendable {
     private let config: AggregatorConfig
     private let tokens: TokenBook?
@@ -46,6 +46,7 @@ struct Aggregator: Sendable {
         let startedAt = time.now()
         let log = try await Log.open(config.storage, newID: newID(startedAt), time: time, metrics: metrics, logger: logger)
         let searching = EventSearch(log: log, time: time)
+        let feed = EventFeed(log: log, searching: searching, limits: FeedLimits(clientsMax: config.streamsMax), time: time, metrics: metrics)
         let querying = MetricReader(log: log, time: time)
         let notifier = Notifier(
             config: config.notifying,
@@ -77,6 +78,7 @@ struct Aggregator: Sendable {
         let receiver = Receiver(limits: config.receiving, into: admitter, budget: budget, time: time, metrics: metrics)
         let serving = ServingRoutes(
             events: searching,
+            stream: feed,
             queries: querying,
             alerts: correlator,
             notifications: notifier,
@@ -106,14 +108,18 @@ struct Aggregator: Sendable {
                 announce(port)
                 await onListening(port)
             },
-            onStopping: { systemd.stopping() }
+            onStopping: {
+                systemd.stopping()
+                // A stream has no end of its own, and the front door waits for every answer.
+                feed.finish()
+            }
         )
         let reloader = Reloader(systemd: systemd, reload: reload) { fresh in
             await apply(fresh, to: notifier, certificates)
         }
 
         // Consumers first: they are there before data comes, and stop after the last of it.
-        let services: [any Service] = [log, notifier, correlator, querying, reloader, front]
+        let services: [any Service] = [log, notifier, correlator, querying, feed, reloader, front]
         var configuration = ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = Self.shutdownDuration
         do {

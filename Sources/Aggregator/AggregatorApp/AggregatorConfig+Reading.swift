@@ -79,6 +79,7 @@ extension AggregatorConfig {
         receiving.inflatedBytesMax = Int(reader.bytes("inflated_body", default: UInt64(receiving.inflatedBytesMax), in: sizes))
         receiving.jsonDepthMax = reader.integer("json_depth", default: receiving.jsonDepthMax, in: 2...128)
         bodyMemory = Int(reader.bytes("body_memory", default: UInt64(bodyMemory), in: (1 << 20)...(1 << 40)))
+        streamsMax = reader.integer("streams", default: streamsMax, in: 0...10_000)
         reader.finish()
     }
 

@@ -21,6 +21,8 @@ package struct AggregatorConfig: Sendable {
     package var admitting = AdmittingLimits()
     /// `limits.body_memory`: what the bodies of all requests together may hold, inflated ones included.
     package var bodyMemory = 256 << 20
+    /// `limits.streams`: clients that may follow the live stream at once.
+    package var streamsMax = 256
     /// `tokens.file` as read; nil: no token is needed, on loopback only.
     package var tokens: [TokenEntry]?
     /// `host_down`.
@@ -40,7 +42,8 @@ package struct AggregatorConfig: Sendable {
         var keys: [String] = []
         if listen != fresh.listen || tls != fresh.tls || externalURL != fresh.externalURL { keys.append("listen") }
         if storage != fresh.storage { keys.append("storage") }
-        if receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory { keys.append("limits") }
+        let haveLimitsChanged = receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory
+        if haveLimitsChanged || streamsMax != fresh.streamsMax { keys.append("limits") }
         if correlating != fresh.correlating { keys.append("host_down") }
         if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
         if logLevel != fresh.logLevel { keys.append("log") }

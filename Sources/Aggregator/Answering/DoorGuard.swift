@@ -42,6 +42,11 @@ struct DoorGuard: RouterMiddleware {
             response = problem.response
             if problem.closesConnection { close(&response, context) }
         }
+        // NIO's decoder reads nothing behind an offer of another protocol (h2c, as Java's client sends it): a connection that was kept open
+        // would never answer again.
+        if request.headers[.upgrade] != nil, response.status != .switchingProtocols, response.headers[.connection] == nil {
+            close(&response, context)
+        }
         count(response.status, context)
         return response
     }

@@ -17,9 +17,6 @@ struct EventRoutes: Sendable {
     var routes: [Route] {
         Route.both(.get, "/events", .read) { request, _ in try await list(request) }
             + Route.both(.get, "/events/stats", .read) { request, _ in try await statistics(request) }
-            + Route.both(.get, "/events/stream", .read) { _, _ in
-                throw Problem.notFound("there is no live stream yet; ask /api/v1/events with sort_order=asc and the last next_cursor")
-            }
             + Route.both(.get, "/events/facets", .read) { request, _ in try await facets(request) }
             + Route.both(.get, "/events/export", .read) { request, _ in try await EventExport(searching, request).response() }
             + Route.both(.get, "/events/correlation/:id", .read) { _, context in try await correlation(context) }

@@ -11,6 +11,7 @@ package struct ServingRoutes: Sendable {
     ///   - makeID: a new identifier for a silence made now.
     package init(
         events: any EventSearching,
+        stream: any EventStreaming,
         queries: any MetricQuerying,
         alerts: any AlertDirectory,
         notifications: any NotificationDirectory,
@@ -22,6 +23,7 @@ package struct ServingRoutes: Sendable {
     ) {
         routes =
             EventRoutes(events).routes
+            + EventStreamRoutes(stream).routes
             + MetricRoutes(queries, budget: budget, time: time).routes
             + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
