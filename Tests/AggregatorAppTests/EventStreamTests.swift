@@ -1,5 +1,6 @@
 import Admitting
 import Answering
+import Correlating
 import HTTPTypes
 import JSON
 import Logging

@@ -4,6 +4,8 @@ package struct WebSocketClient: Sendable {
         package var opcode: UInt8
         package var payload: [UInt8]
 
+        package init(opcode: UInt8, payload: [UInt8]) { (self.opcode, self.payload) = (opcode, payload) }
+
         package var text: String { String(decoding: payload, as: UTF8.self) }
         /// Of a close frame.
         package var code: Int? { payload.count < 2 ? nil : Int(payload[0]) << 8 | Int(payload[1]) }
