@@ -53,7 +53,9 @@ struct EventStreamTests {
         )
         let head = try await socket.receive(through: "\r\n\r\n")
         #expect(head.hasPrefix("HTTP/1.1 201 "))
-        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }?.split(separator: " ").last.flatMap { Int($0) }
+        let length = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }?.split(separator: " ").last.flatMap {
+            Int($0)
+        }
         _ = try await socket.receive(try #require(length))
     }
 
@@ -215,7 +217,7 @@ struct EventStreamTests {
             let first = try await follow("")
             try await post(["one", "two"], on: sender)
             let text = try await first.receive(through: "\"two\"")
-            let id = try #require(text.split(separator: "\n").first { $0.hasPrefix("id: ") }?.dropFirst(4))
+            let id = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("id: ") }?.dropFirst(4))
             let second = try await follow("Last-Event-ID: \(id)\r\n")
             try await post(["three"], on: sender)
             let rest = try await second.receive(through: "\"three\"")

@@ -28,7 +28,9 @@ package actor SocketClient {
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
         let status = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         guard status == 0 else {
             let code = errno
@@ -42,7 +44,9 @@ package actor SocketClient {
     package func send(_ bytes: [UInt8]) throws {
         var offset = 0
         while offset < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL)) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { throw Failure(description: "send: errno \(errno)") }
             offset += count
         }
@@ -63,7 +67,9 @@ package actor SocketClient {
         let end = Array(end.utf8)
         var looked = 0
         while true {
-            if buffer.count >= end.count, let start = (looked...(buffer.count - end.count)).first(where: { Array(buffer[$0..<($0 + end.count)]) == end }) {
+            if buffer.count >= end.count,
+                let start = (looked...(buffer.count - end.count)).first(where: { Array(buffer[$0..<($0 + end.count)]) == end })
+            {
                 return String(decoding: try receive(start + end.count), as: UTF8.self)
             }
             looked = max(0, buffer.count - end.count + 1)
