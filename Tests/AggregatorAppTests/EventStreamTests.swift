@@ -190,7 +190,8 @@ struct EventStreamTests {
     }
 
     @Test func `over the limit of streams a client is sent away, and has its place when another has gone`() async throws {
-        try await withAggregator({ $0.streamsMax = 1 }) { port, _ in
+        let one: (inout AggregatorConfig) -> Void = { $0.streamsMax = 1 }
+        try await withAggregator(one) { port, _ in
             let first = try await WebSocketClient(port: port, "/events/stream")
             #expect(first.isOpen)
             let second = try await WebSocketClient(port: port, "/events/stream")
@@ -229,7 +230,9 @@ struct EventStreamTests {
     @Test func `with TLS it is the same`() async throws {
         let folder = try TemporaryFolder()
         let certificate = try await TestServer.certificate(in: folder)
-        try await withAggregator({ $0.tls = TLSFiles(certificate: certificate.certificate, key: certificate.key) }) { port, _ in
+        let files = TLSFiles(certificate: certificate.certificate, key: certificate.key)
+        let secured: (inout AggregatorConfig) -> Void = { $0.tls = files }
+        try await withAggregator(secured) { port, _ in
             let offer = WebSocketClient.offer("/events/stream").replacing("\r\n", with: "\\r\\n")
             let script =
                 "import ssl,socket; c=ssl.create_default_context(cafile='\(certificate.certificate)'); "
