@@ -41,7 +41,7 @@ struct AggregatorConfigTests {
             storage:
               path: /srv/tocsin/
               disk_reserve: 1GiB
-              retention: {events: 7d, metrics: 14d, max_size: 5GiB}
+              retention: {events: 7d, metrics: 14d, metrics_1m: 30d, metrics_1h: 365d, sources: {audit: 400d, "web-1": 1h}, max_size: 5GiB}
             limits:
               events_per_second: 10
               burst: 20
@@ -61,6 +61,8 @@ struct AggregatorConfigTests {
         #expect(config.storage.path == "/srv/tocsin")
         #expect(config.storage.eventRetention == .seconds(7 * 86_400))
         #expect(config.storage.metricRetention == .seconds(14 * 86_400))
+        #expect(config.storage.minuteRetention == .seconds(30 * 86_400) && config.storage.hourRetention == .seconds(365 * 86_400))
+        #expect(config.storage.sourceRetention == ["audit": .seconds(400 * 86_400), "web-1": .seconds(3600)])
         #expect(config.storage.maxSize == 5 << 30 && config.storage.diskReserve == 1 << 30)
         #expect(
             config.admitting
@@ -99,6 +101,22 @@ struct AggregatorConfigTests {
             ],
             "\(problems.joined(separator: "\n"))"
         )
+    }
+
+    @Test func `a coarser tier of metrics is not kept shorter than a finer one`() throws {
+        let (config, problems) = try read("storage: {retention: {metrics: 3000d}}")
+        #expect(problems == [])
+        #expect(config.storage.minuteRetention == .seconds(3000 * 86_400) && config.storage.hourRetention == .seconds(3000 * 86_400))
+        #expect(try read("storage: {retention: {metrics: 20d, metrics_1m: 10d}}").problems.count == 1)
+        #expect(try read("storage: {retention: {metrics_1h: 10d}}").problems.count == 1)
+        #expect(try read("storage: {retention: {sources: {audit: long}}}").problems.count == 1)
+        #expect(try read("storage: {retention: {sources: [audit]}}").problems.count == 1)
+    }
+
+    @Test func `a store in memory has no files`() throws {
+        let (config, problems) = try read("storage: {path: \":memory:\"}")
+        #expect(problems == [])
+        #expect(config.storage.isInMemory && config.correlating.path == ":memory:")
     }
 
     @Test func `beyond loopback TLS and tokens are required`() throws {

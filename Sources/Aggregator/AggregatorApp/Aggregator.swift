@@ -50,7 +50,7 @@ struct Aggregator: Sendable {
         let querying = MetricReader(log: log, time: time)
         let notifier = Notifier(
             config: config.notifying,
-            path: config.storage.path + "/notifications.db",
+            path: config.storage.isInMemory ? config.storage.path : config.storage.path + "/notifications.db",
             externalURL: config.externalURL,
             http: HTTPClient(concurrent: NotifyingLimits.deliveriesMax),
             mail: MailClient(concurrent: NotifyingLimits.deliveriesMax),

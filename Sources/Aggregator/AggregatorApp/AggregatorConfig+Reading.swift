@@ -52,17 +52,38 @@ extension AggregatorConfig {
 
     private mutating func readStorage(_ reader: ConfigReader) {
         storage.path = reader.string("path", default: storage.path)
-        if !storage.path.hasPrefix("/") { reader.report("path", "\"\(storage.path)\" is not an absolute path", "write one that begins with /") }
+        if !storage.path.hasPrefix("/"), !storage.isInMemory {
+            reader.report("path", "\"\(storage.path)\" is not an absolute path", "write one that begins with /, or \":memory:\" to keep nothing")
+        }
         while storage.path.count > 1, storage.path.hasSuffix("/") { storage.path.removeLast() }
         let retention = reader.section("retention")
         let days: ClosedRange<Duration> = .seconds(60) ... .seconds(3650 * 86_400)
         storage.eventRetention = retention.duration("events", default: storage.eventRetention, in: days)
         storage.metricRetention = retention.duration("metrics", default: storage.metricRetention, in: days)
+        // A tier that ends before the finer one would never be seen: what is said of one carries the coarser ones along.
+        storage.minuteRetention = retention.duration("metrics_1m", default: max(storage.minuteRetention, storage.metricRetention), in: days)
+        storage.hourRetention = retention.duration("metrics_1h", default: max(storage.hourRetention, storage.minuteRetention), in: days)
+        if storage.minuteRetention < storage.metricRetention {
+            reader.report("retention.metrics_1m", "rows of a minute would go before the samples themselves", "write at least retention.metrics")
+        }
+        if storage.hourRetention < storage.minuteRetention {
+            reader.report("retention.metrics_1h", "rows of an hour would go before those of a minute", "write at least retention.metrics_1m")
+        }
+        // A list in its place is one mistake, told once.
+        if let entries = retention.map("sources") {
+            let sources = retention.section("sources")
+            for (source, _, _) in entries { storage.sourceRetention[source] = sources.duration(source, default: storage.eventRetention, in: days) }
+            sources.finish()
+        }
+        if storage.sourceRetention.count > StorageConfig.sourceRetentionsMax {
+            let problem = "\(storage.sourceRetention.count) sources have a retention of their own, each in files of its own"
+            retention.report("sources", problem, "name at most \(StorageConfig.sourceRetentionsMax)")
+        }
         storage.maxSize = retention.bytes("max_size", default: storage.maxSize, in: (16 << 20)...(1 << 60))
         retention.finish()
         storage.diskReserve = reader.bytes("disk_reserve", default: storage.diskReserve)
         reader.finish()
-        correlating.path = storage.path + "/correlation.db"
+        correlating.path = storage.isInMemory ? storage.path : storage.path + "/correlation.db"
     }
 
     private mutating func readLimits(_ reader: ConfigReader) {

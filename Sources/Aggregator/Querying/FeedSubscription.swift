@@ -85,13 +85,12 @@ final class FeedSubscription: EventSubscription {
     /// Puts what matches of the next blocks into the client's queue.
     private func read(after position: LogPosition, row: UInt32?) async throws(QueryError) {
         do throws(LogError) {
-            let end = try await feed.log.end()
-            let blocks = try await feed.log.blocks(after: position, kinds: [.events], limit: Self.blocksPerRead)
-            for stored in blocks {
+            let page = try await feed.log.page(after: position, kinds: [.events], limit: Self.blocksPerRead)
+            for stored in page.blocks {
                 guard let block = try? CachedBlock(stored) else { continue }
                 client.put(FeedBlock(block, counting: feed.held), behind: stored.position == position + 1 ? row : nil)
             }
-            go(to: .reading(after: blocks.last?.position ?? max(position, end), row: nil))
+            go(to: .reading(after: page.next, row: nil))
         } catch {
             throw .failed(error.description)
         }

@@ -28,7 +28,8 @@ struct EventStreamRoutes: Sendable {
         if WebSocketHandshake.isOffered(by: request) {
             let headers = try WebSocketHandshake.accept(request)
             let subscription = try await subscribe(query, try start(parameters, lastEventID: nil))
-            return WebSocket.response(headers, context, timing: timing, onEnd: { subscription.cancel() }) { await send(subscription, to: $0) }
+            let cancel: @Sendable () -> Void = { subscription.cancel() }
+            return WebSocket.response(headers, context, timing: timing, onEnd: cancel) { await send(subscription, to: $0) }
         }
         guard acceptsEvents(request) else {
             throw Problem(

@@ -68,8 +68,10 @@ package struct StorageConfig: Sendable, Hashable {
 
     /// The path that stands for a log in memory.
     package static let memoryPath = ":memory:"
+    /// Each source with a retention of its own has segments of its own, a file a day.
+    package static let sourceRetentionsMax = 32
 
-    var isInMemory: Bool { path == Self.memoryPath }
+    package var isInMemory: Bool { path == Self.memoryPath }
     /// The journal.
     var databasePath: String { isInMemory ? path : path + "/log.db" }
     /// Bytes beyond which a segment gets no more blocks: retention by size deletes whole segments, so they are small where little is kept.
