@@ -5,6 +5,16 @@ import Testing
 
 /// Starting, stopping, refusing: what an operator and systemd see.
 @Suite(.serialized) struct OperatingTests {
+    @Test func `the configuration behind verify is the one that verify reads`() throws {
+        let house = try Installation()
+        try TestFiles.write("storage: {path: \(house.folder("elsewhere"))}\n", to: house.folder("elsewhere.yaml"))
+        let (exit, output) = try ChildProcess.run([
+            "\(Installation.binaries)/tocsin-aggregator", "verify", "--config", house.folder("elsewhere.yaml"),
+        ])
+        #expect(exit == .code(2))
+        #expect(output.contains(house.folder("elsewhere")))
+    }
+
     @Test func `every mistake of a configuration is named in one run, with its line and what to write`() throws {
         let house = try Installation()
         try TestFiles.write(
