@@ -2,6 +2,7 @@ import Answering
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 import Operating
 import ServiceLifecycle
 import Telemetry
@@ -15,6 +16,8 @@ struct FrontDoorTests {
     private func withFrontDoor(
         _ certificates: Certificates? = nil,
         limits: BodyLimits = BodyLimits(),
+        idleTimeout: TimeAmount = .seconds(75),
+        connectionsMax: Int = 1000,
         _ body: @Sendable (_ port: Int) async throws -> Void
     ) async throws {
         var quiet = Logger(label: "test")
@@ -29,6 +32,8 @@ struct FrontDoorTests {
         let configuration = FrontDoor.Configuration(
             address: ListenAddress(host: "127.0.0.1", port: 0),
             certificates: certificates,
+            connectionsMax: connectionsMax,
+            idleTimeout: idleTimeout,
             bodyLimits: limits
         )
         let front = FrontDoor(configuration, door: door, logger: quiet, onListening: { gate.yield($0) }, onStopping: { gate.finish() })
@@ -125,6 +130,44 @@ struct FrontDoorTests {
                 "https://localhost:\(port)/echo",
             ])
             #expect(again == "4")
+        }
+    }
+
+    @Test func `a connection that says nothing, or half of something, is closed`() async throws {
+        try await withFrontDoor(idleTimeout: .milliseconds(200)) { port in
+            let silent = try SocketClient(port: port)
+            let slow = try SocketClient(port: port)
+            try await slow.send("GET /echo HTTP/1.1\r\nHost")
+            #expect(try await silent.isAtEnd())
+            _ = try await slow.receive(1 << 20)
+            #expect(try await slow.isAtEnd())
+        }
+    }
+
+    @Test func `over the limit of connections one waits until another has gone`() async throws {
+        try await withFrontDoor(connectionsMax: 1) { port in
+            let post = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+            var first: SocketClient? = try SocketClient(port: port)
+            try await first?.send(post)
+            #expect(try await first?.receive(through: "\r\n\r\n2").hasPrefix("HTTP/1.1 200 ") == true)
+            let second = try SocketClient(port: port)
+            try await second.send(post)
+            // The kernel took it, the server did not: it is answered when the first is closed.
+            first = nil
+            #expect(try await second.receive(through: "\r\n\r\n2").hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test func `behind an offer of another protocol the connection ends, so that the client comes again`() async throws {
+        try await withFrontDoor { port in
+            let client = try SocketClient(port: port)
+            try await client.send(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
+                    + "Content-Length: 2\r\n\r\nab"
+            )
+            let answer = String(decoding: try await client.receive(1 << 20), as: UTF8.self)
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
+            #expect(answer.contains("Connection: close"))
         }
     }
 }

@@ -210,4 +210,58 @@ struct EventFeedTests {
             #expect(delivery == .quiet)
         }
     }
+
+    @Test func `what retention deleted before it could be read is told, once, before what is left`() async throws {
+        let gap = Gap(source: "log", reason: .retention, from: F.noon, to: F.noon.advanced(by: .seconds(9)), count: 7, detail: "gone")
+        try await fixture.store([F.event("a")])
+        try await fixture.store([F.event("b")])
+        let log = OvertakenLog(base: fixture.log, gap: gap, until: 2)
+        let search = EventSearch(log: fixture.log, time: fixture.time)
+        let feed = EventFeed(log: log, searching: search, limits: FeedLimits(pause: .zero), time: fixture.time, metrics: metrics)
+        let missed = StreamDelivery.missed(MissedEvents(reason: .gone, count: 7, from: gap.from, to: gap.to))
+        // Somebody else keeps the reader at the log's end, so that the others read by themselves.
+        let other = try await feed.subscribe(to: EventQuery(), from: .now)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await feed.run() }
+            try await fixture.store([F.event("c")])
+            #expect(try await messages(1, of: other) == ["c"])
+            let subscription = try await feed.subscribe(to: EventQuery(), from: .behind(.live(1, row: 0)))
+            #expect(try await subscription.next() == missed)
+            #expect(try await messages(2, of: subscription) == ["b", "c"])
+            group.cancelAll()
+        }
+    }
+}
+
+/// A log whose readers were overtaken: up to a position each page tells of the same gap.
+private struct OvertakenLog: LogReader {
+    let base: any LogReader
+    let gap: Gap
+    let until: LogPosition
+
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        var page = try await base.page(after: position, kinds: kinds, limit: 1)
+        if position < until { page.gap = gap }
+        return page
+    }
+
+    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
+        try await base.blocks(after: position, kinds: kinds, limit: limit)
+    }
+
+    func blocks(
+        overlapping start: Timestamp,
+        _ end: Timestamp,
+        kinds: Set<BlockKind>,
+        newestFirst: Bool,
+        offset: Int,
+        limit: Int
+    ) async throws(LogError) -> [StoredBlock] {
+        try await base.blocks(overlapping: start, end, kinds: kinds, newestFirst: newestFirst, offset: offset, limit: limit)
+    }
+
+    func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { try await base.place(ofClientID: id) }
+    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? { try await base.block(at: position) }
+    func end() async throws(LogError) -> LogPosition { try await base.end() }
+    func waitForBlocks(after position: LogPosition) async { await base.waitForBlocks(after: position) }
 }

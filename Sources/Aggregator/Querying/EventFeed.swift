@@ -117,6 +117,7 @@ package final class EventFeed: EventStreaming {
     // MARK: The reader
 
     private func read() async {
+        var told: Gap?
         while !Task.isCancelled {
             let seen = arrivals.rings
             guard let position = state.withLock({ $0.position }) else {
@@ -124,10 +125,12 @@ package final class EventFeed: EventStreaming {
                 continue
             }
             do throws(LogError) {
-                let end = try await log.end()
-                let blocks = try await log.blocks(after: position, kinds: [.events], limit: Self.blocksPerRead)
-                if !pass(blocks, from: position, to: blocks.last?.position ?? max(position, end)) { continue }
-                if blocks.isEmpty { await log.waitForBlocks(after: end) }
+                let page = try await log.page(after: position, kinds: [.events], limit: Self.blocksPerRead)
+                // A gap is told again by each page until the reader has passed it.
+                if let gap = page.gap, gap != told { for client in state.withLock({ Array($0.clients.values) }) { client.offer(gap) } }
+                told = page.gap
+                if !pass(page.blocks, from: position, to: max(position, page.next)) { continue }
+                if page.blocks.isEmpty, page.next <= position { await log.waitForBlocks(after: position) }
                 if limits.pause > .zero { try? await time.sleep(for: limits.pause) }
             } catch {
                 // The log cannot be read now; the queries say so themselves.

@@ -21,6 +21,8 @@ final class FeedSubscription: EventSubscription {
     private let feed: EventFeed
     private let client: FeedClient
     private let phase: Mutex<Phase>
+    /// What the client knows of already.
+    private let told = Mutex<Gap?>(nil)
 
     init(of feed: EventFeed, client: FeedClient, query: EventQuery, start: StreamStart, end: LogPosition) {
         (self.feed, self.client) = (feed, client)
@@ -60,8 +62,8 @@ final class FeedSubscription: EventSubscription {
                     go(to: .live)
                 } else if let delivery = client.waiting {
                     return delivery
-                } else {
-                    try await read(after: position, row: row)
+                } else if let hole = try await read(after: position, row: row) {
+                    return hole
                 }
             }
         }
@@ -82,15 +84,20 @@ final class FeedSubscription: EventSubscription {
         )
     }
 
-    /// Puts what matches of the next blocks into the client's queue.
-    private func read(after position: LogPosition, row: UInt32?) async throws(QueryError) {
+    /// Puts what matches of the next blocks into the client's queue. When some are gone, that is told first, and they are read the next time.
+    private func read(after position: LogPosition, row: UInt32?) async throws(QueryError) -> StreamDelivery? {
         do throws(LogError) {
             let page = try await feed.log.page(after: position, kinds: [.events], limit: Self.blocksPerRead)
+            // A gap is told again by each page until the reader has passed it.
+            if let gap = page.gap, told.withLock({ $0.replace(with: gap) }) {
+                return .missed(MissedEvents(reason: .gone, count: gap.count, from: gap.from, to: gap.to))
+            }
             for stored in page.blocks {
                 guard let block = try? CachedBlock(stored) else { continue }
                 client.put(FeedBlock(block, counting: feed.held), behind: stored.position == position + 1 ? row : nil)
             }
             go(to: .reading(after: page.next, row: nil))
+            return nil
         } catch {
             throw .failed(error.description)
         }
@@ -101,5 +108,13 @@ final class FeedSubscription: EventSubscription {
             if case .over = phase { return }
             phase = next
         }
+    }
+}
+
+extension Gap? {
+    /// True when it is another one than before.
+    fileprivate mutating func replace(with gap: Gap) -> Bool {
+        defer { self = gap }
+        return self != gap
     }
 }
