@@ -133,7 +133,7 @@ let aggregator: [Target] = [
     library(
         "Storing",
         in: "Aggregator",
-        ["Sealing", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "CZstd", "JSON", deque, logging, lifecycle]
+        ["Sealing", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", deque, logging, lifecycle]
     ),
     library("Querying", in: "Aggregator", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", logging, lifecycle]),
     library(

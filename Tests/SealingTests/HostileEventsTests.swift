@@ -29,7 +29,7 @@ import Testing
                 frames.append((column, entry.page, try entry.payload(Array(output.bytes[entry.range]))))
             }
             let stored = Array(output.bytes[SealedEventHeader.bytes..<SealedEventHeader.bytes + header.directoryBytes])
-            let whole = stored.count == header.inflatedBytes ? stored : try #require(Frames.decompress(stored, length: header.inflatedBytes))
+            let whole = stored.count == header.inflatedBytes ? stored : try #require(Zstd.decompress(stored, length: header.inflatedBytes))
             var list = [UInt8]()
             list.appendVarint(UInt64(frames.count))
             list += Self.write(frames).list

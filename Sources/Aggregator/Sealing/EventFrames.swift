@@ -11,7 +11,7 @@ struct FrameWriter {
 
     mutating func append(_ payload: Payload, _ column: SealedEventFormat.Column, page: Int = 0) {
         let start = bytes.count
-        let frame = Frames.compress(payload.compressible, level: level)
+        let frame = Zstd.compress(payload.compressible, level: level)
         bytes += frame ?? payload.compressible
         list.append(column.rawValue)
         list.appendVarint(UInt64(page))
@@ -72,7 +72,7 @@ struct FrameEntry: Sendable {
         if inflatedBytes == 0 {
             payload.compressible = Array(bytes[..<frameBytes])
         } else {
-            guard let inflated = Frames.decompress(Array(bytes[..<frameBytes]), length: inflatedBytes) else {
+            guard let inflated = Zstd.decompress(Array(bytes[..<frameBytes]), length: inflatedBytes) else {
                 throw .damaged("column \(column), page \(page) does not decompress")
             }
             payload.compressible = inflated

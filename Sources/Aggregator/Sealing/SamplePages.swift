@@ -48,7 +48,7 @@ struct PageEncoder: ~Copyable {
     /// The page; the encoder begins the next one.
     mutating func finish(level: Int32) -> [UInt8] {
         let (coded, plain) = coder.finish()
-        let frame = Frames.compress(heads, level: level)
+        let frame = Zstd.compress(heads, level: level)
         var page = [UInt8]()
         page.reserveCapacity(heads.count + coded.count + plain.count + 24)
         page.appendVarint(UInt64(heads.count))
@@ -85,7 +85,7 @@ struct PageDecoder: ~Copyable {
             let heads: [UInt8]
             if framed > 0 {
                 let frame = try cursor.take(Int(framed))
-                guard let unpacked = Frames.decompress(Array(page[frame]), length: Int(length)) else {
+                guard let unpacked = Zstd.decompress(Array(page[frame]), length: Int(length)) else {
                     throw .malformed("a page's heads are damaged")
                 }
                 heads = unpacked

@@ -102,7 +102,7 @@ struct SampleWriter: ~Copyable {
         directory += chunkRests
         directory += chunkGroups
         directory += chunkSequences
-        let packed = Frames.compress(directory, level: level) ?? directory
+        let packed = Zstd.compress(directory, level: level) ?? directory
         var header = SampleHeader(resolution: resolution, count: count, from: earliest, to: latest, first: first, last: last)
         (header.directoryBytes, header.directoryLength) = (packed.count, directory.count)
         header.length = SampleHeader.bytes + packed.count + timeBytes.count + valueBytes.count

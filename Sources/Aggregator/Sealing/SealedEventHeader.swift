@@ -47,7 +47,7 @@ package struct SealedEventHeader: Sendable, Hashable {
         first: LogPosition,
         last: LogPosition
     ) -> [UInt8] {
-        let stored = Frames.compress(directory, level: 3) ?? directory
+        let stored = Zstd.compress(directory, level: 3) ?? directory
         var block = [UInt8]()
         block.reserveCapacity(bytes + stored.count + frames.count)
         block += SealedEventFormat.magic

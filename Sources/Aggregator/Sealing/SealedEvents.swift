@@ -41,7 +41,7 @@ package final class SealedEvents: Sendable {
             throw .damaged("the checksum of its directory does not hold")
         }
         let stored = Array(whole[SealedEventHeader.bytes...])
-        guard let bytes = stored.count == header.inflatedBytes ? stored : Frames.decompress(stored, length: header.inflatedBytes) else {
+        guard let bytes = stored.count == header.inflatedBytes ? stored : Zstd.decompress(stored, length: header.inflatedBytes) else {
             throw .damaged("its directory does not decompress")
         }
         var cursor = ByteCursor(bytes.indices)

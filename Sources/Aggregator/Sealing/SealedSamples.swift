@@ -44,7 +44,7 @@ package final class SealedSamples: Sendable {
         guard Checksum.xxh64(whole.span.extracting(16..<whole.count)) == BlockBytes.littleEndian64(whole, at: 8) else {
             throw .damaged("the checksum of the directory of sealed samples does not hold")
         }
-        guard let bytes = header.directoryBytes == header.directoryLength ? packed : Frames.decompress(packed, length: header.directoryLength) else {
+        guard let bytes = header.directoryBytes == header.directoryLength ? packed : Zstd.decompress(packed, length: header.directoryLength) else {
             throw .damaged("the directory of sealed samples cannot be unpacked")
         }
         do throws(BlockError) {

@@ -1,6 +1,7 @@
 import Blocks
 import JSON
 import SQLite
+import Sealing
 import Telemetry
 
 /// A row of `blocks` joined with its origin, and what it says.

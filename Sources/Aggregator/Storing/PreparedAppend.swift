@@ -1,4 +1,5 @@
 import Blocks
+import Sealing
 import Synchronization
 import Telemetry
 

@@ -1,5 +1,6 @@
 import Blocks
 import SQLite
+import Sealing
 import Telemetry
 
 /// The small requests of clients that wait for one commit, put together into one arrival: one block, one row in the journal, one frame.

@@ -1,9 +1,9 @@
 import CZstd
 
-/// Zstandard over libzstd, for blocks at rest.
-enum Zstd {
+/// Zstandard over libzstd, for arrivals in the journal and the frames of sealed blocks.
+package enum Zstd {
     /// One frame; nil when libzstd refuses or the frame is not smaller than the bytes.
-    static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8]? {
+    package static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8]? {
         let bound = ZSTD_compressBound(bytes.count)
         let frame = unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
             let code = unsafe bytes.withUnsafeBytes { input in
@@ -15,7 +15,7 @@ enum Zstd {
     }
 
     /// Exactly `length` bytes, or nil: the frame is damaged.
-    static func decompress(_ frame: [UInt8], length: Int) -> [UInt8]? {
+    package static func decompress(_ frame: [UInt8], length: Int) -> [UInt8]? {
         // The frame says how much is in it: a damaged length takes no memory.
         let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
         guard length >= 0, size == UInt64(length) else { return nil }
