@@ -6,10 +6,11 @@ import Sealing
 import Telemetry
 
 // Latencies of searches over sealed events in memory, without HTTP and disk: what of a slow query is the search's own.
-// usage: searches-bench [BLOCKS of 65 536 events, 200]
+// usage: searches-bench [BLOCKS of 65 536 events, 200] [ONLY probes whose name contains this]
 // ENABLE_BENCHMARKS=1 swift build -c release --product searches-bench
 
 let blocks = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200
+let only = CommandLine.arguments.dropFirst(2).first
 let log = try SealedMix(blocks: blocks)
 let search = EventSearch(log: log, time: SystemTime())
 var generator = SystemRandomNumberGenerator()
@@ -22,6 +23,7 @@ func milliseconds() -> Double {
 
 /// The first round fills the caches and does not count.
 func probe(_ name: String, _ rounds: Int = 100, _ body: () async throws -> Int) async throws {
+    if let only, !name.contains(only) { return }
     var times = [Double]()
     var found = 0
     for round in 0..<rounds + 1 {

@@ -98,14 +98,10 @@ extension EventSearch {
         let (from, to) = (start.nanoseconds, start.nanoseconds + 1_000_000)
         let rows = times.indices.filter { times[$0] >= from && times[$0] < to }
         guard !rows.isEmpty else { return nil }
-        let numbers = try events.arrivalRows()
-        for row in rows {
-            var origin = events.run(of: row).origin
-            origin.row = numbers[row]
-            guard UUID.derived(at: Timestamp(nanoseconds: times[row]), from: origin) == id, try events.ids()[UInt32(row)] == nil else { continue }
-            return try events.events(at: [row]).first
-        }
-        return nil
+        let places = try events.places()
+        // A client's own id is another search's: the same bytes here would be chance.
+        guard let row = rows.first(where: { !places.hasOwnID($0) && places.id(of: $0, at: times[$0]) == id }) else { return nil }
+        return try events.events(at: [row], times: times, places: places).first
     }
 }
 

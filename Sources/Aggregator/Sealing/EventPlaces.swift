@@ -202,12 +202,14 @@ enum Codes16 {
         return bytes
     }
 
-    static func decode(_ bytes: [UInt8], count: Int, distinct: Int) throws(BlockError) -> [UInt16] {
+    /// - Parameter rows: only of these; nil: of all.
+    static func decode(_ bytes: [UInt8], count: Int, at rows: [Int]? = nil, distinct: Int) throws(BlockError) -> [UInt16] {
         let isWide = distinct > 256
         guard bytes.count == (isWide ? 2 * count : count) else { throw .malformed("\(bytes.count) bytes of codes for \(count) rows") }
         var codes = [UInt16]()
-        codes.reserveCapacity(count)
-        for row in 0..<count {
+        codes.reserveCapacity(rows?.count ?? count)
+        for index in 0..<(rows?.count ?? count) {
+            let row = rows.map { $0[index] } ?? index
             let code = UInt16(bytes[row]) | (isWide ? UInt16(bytes[count + row]) << 8 : 0)
             guard Int(code) < distinct else { throw .malformed("code \(code) of \(distinct)") }
             codes.append(code)

@@ -12,6 +12,9 @@ extension SealedEvents {
         /// The position of the row's arrival and its row there.
         package func place(of row: Int) -> (position: LogPosition, row: UInt32) { (events.run(of: row).position, rows[row]) }
 
+        /// Whether the client gave the row's id.
+        package func hasOwnID(_ row: Int) -> Bool { !ids.isEmpty && ids[UInt32(row)] != nil }
+
         /// The client's own id, or the derived one.
         package func id(of row: Int, at timestamp: Int64) -> UUID {
             if !ids.isEmpty, let id = ids[UInt32(row)] { return id }
@@ -35,13 +38,19 @@ extension SealedEvents {
     }
 
     /// Whole events with their ids and their agents' tags, in the order of `rows` (ascending).
-    package func events(at rows: [Int]) throws(SealedError) -> [Event] {
+    ///
+    /// - Parameters:
+    ///   - times: ``timestamps()``, where the caller has them already.
+    ///   - places: ``places()``, the same.
+    package func events(at rows: [Int], times: [Int64]? = nil, places: Places? = nil) throws(SealedError) -> [Event] {
         guard !rows.isEmpty else { return [] }
-        let (times, severities) = (try timestamps(), try severities())
-        let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources), try codes(.types), try codes(.hosts))
-        let tagCodes = tagLists.isEmpty ? [] : try codes(.tags)
+        let times = if let times { times } else { try timestamps() }
+        let severities = try severities()
+        // For a few rows the codes of the others are not made: one event by its id costs what it is worth.
+        let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources, at: rows), try codes(.types, at: rows), try codes(.hosts, at: rows))
+        let tagCodes = tagLists.isEmpty ? [] : try codes(.tags, at: rows)
         let correlations = try correlations(of: rows)
-        let places = try places()
+        let places = if let places { places } else { try self.places() }
         var events = [Event]()
         events.reserveCapacity(rows.count)
         var next = 0
@@ -50,19 +59,20 @@ extension SealedEvents {
             let end = rows[next...].firstIndex { $0 / Self.rowsPerPage != page } ?? rows.count
             let wanted = rows[next..<end].map { $0 - page * Self.rowsPerPage }
             let (messages, data) = (try texts(.messages, page: page, wanted: wanted), try texts(.data, page: page, wanted: wanted))
-            for row in rows[next..<end] {
+            for index in next..<end {
+                let row = rows[index]
                 let inPage = row - page * Self.rowsPerPage
                 let run = run(of: row)
-                var tags = tagLists.isEmpty ? [] : tagLists[Int(tagCodes[row])]
+                var tags = tagLists.isEmpty ? [] : tagLists[Int(tagCodes[index])]
                 if !run.tags.isEmpty { tags += run.tags.filter { !tags.contains($0) } }
                 events.append(
                     Event(
                         id: places.id(of: row, at: times[row]),
                         timestamp: Timestamp(nanoseconds: times[row]),
-                        source: sources.texts[Int(sourceCodes[row])],
-                        type: types.texts[Int(typeCodes[row])],
+                        source: sources.texts[Int(sourceCodes[index])],
+                        type: types.texts[Int(typeCodes[index])],
                         severity: Severity(rawValue: severities[row]) ?? .critical,
-                        host: hosts.texts[Int(hostCodes[row])],
+                        host: hosts.texts[Int(hostCodes[index])],
                         correlationID: correlations[row],
                         tags: tags,
                         message: messages.ranges[inPage].map { String(decoding: messages.bytes[$0], as: UTF8.self) },
@@ -123,7 +133,7 @@ extension SealedEvents {
         let bytes = try needed(.correlationCodes).compressible
         return try decoding { () throws(BlockError) in
             let texts = try CorrelationTexts(payload)
-            let codes = try CorrelationColumn.decodeCodes(bytes, count: count)
+            let codes = try CorrelationColumn.decodeCodes(bytes, count: (rows.last ?? -1) + 1)
             var ids = [Int: String]()
             for row in rows where codes[row] > 0 {
                 guard Int(codes[row]) <= texts.count else { throw .malformed("correlation id \(codes[row]) of \(texts.count)") }

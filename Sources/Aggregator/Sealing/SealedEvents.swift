@@ -90,7 +90,9 @@ package final class SealedEvents: Sendable {
     }
 
     /// By row: the place in ``sources``, ``types``, ``hosts`` or ``tagLists`` (0 when there are no lists).
-    package func codes(_ column: CodedColumn) throws(SealedError) -> [UInt16] {
+    ///
+    /// - Parameter rows: only of these, in their order; nil: of all.
+    package func codes(_ column: CodedColumn, at rows: [Int]? = nil) throws(SealedError) -> [UInt16] {
         let (place, distinct): (SealedEventFormat.Column, Int) =
             switch column {
             case .sources: (.sources, sources.texts.count)
@@ -98,9 +100,9 @@ package final class SealedEvents: Sendable {
             case .hosts: (.hosts, hosts.texts.count)
             case .tags: (.tags, tagLists.count)
             }
-        guard distinct > 1 else { return [UInt16](repeating: 0, count: count) }
+        guard distinct > 1 else { return [UInt16](repeating: 0, count: rows?.count ?? count) }
         let bytes = try needed(place).compressible
-        return try decoding { () throws(BlockError) in try Codes16.decode(bytes, count: count, distinct: distinct) }
+        return try decoding { () throws(BlockError) in try Codes16.decode(bytes, count: count, at: rows, distinct: distinct) }
     }
 
     /// Raw values, by row.
