@@ -5,7 +5,7 @@ help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
 	@echo "make test           all tests that take seconds or a few minutes"
 	@echo "make test-faults    the log on a disk that fails at each of its steps in turn: some minutes"
-	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some ten minutes"
+	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some minutes"
 	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
 	@echo "make build          release binaries into .build/release/"
 	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"

@@ -139,7 +139,7 @@ let aggregator: [Target] = [
     library(
         "Correlating",
         in: "Aggregator",
-        ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging, lifecycle]
+        ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "JSON", logging, lifecycle]
     ),
     library(
         "Notifying",

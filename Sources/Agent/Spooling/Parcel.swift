@@ -1,6 +1,7 @@
 import Blocks
 import Synchronization
 import Telemetry
+import Wire
 
 /// One intake, encoded by its giver's task, on its way into a transaction. What becomes of it is written into `outcome`.
 final class Parcel: Sendable {

@@ -1,53 +1,25 @@
 import Blocks
 import JSON
 import Telemetry
+import Wire
 
 /// What the aggregator itself has to say, as events of the log: an alert fired or was resolved, a host fell silent or came back.
 enum OwnEvents {
     /// One transition as one event, under a key that is never used twice: appending it again changes nothing.
     static func batch(for transition: AlertTransition, receivedAt now: Timestamp) -> AdmittedBatch {
-        let event = event(for: transition)
-        let block = AdmittedBlock(
-            kind: .events,
-            bytes: EventBlock.encode([event]),
-            count: 1,
-            from: event.timestamp,
-            to: event.timestamp
-        )
-        return AdmittedBatch(
-            origin: .client(name: Event.ownSource, key: "tocsin-transition-\(transition.sequence)"),
-            receivedAt: now,
-            blocks: [block]
-        )
+        batch(of: event(for: transition), key: "tocsin-transition-\(transition.sequence)", receivedAt: now)
     }
 
     /// What the log lost before it was correlated, under a key of the position that it lay behind.
     static func batch(for gap: Gap, behind position: LogPosition, receivedAt now: Timestamp) -> AdmittedBatch {
-        var data = JSONWriter()
-        data.beginObject()
-        data.member("source", Correlator.cursorName)
-        data.member("reason", gap.reason.rawValue)
-        data.member("from", gap.from.rfc3339)
-        data.member("to", gap.to.rfc3339)
-        data.member("count", gap.count)
-        data.member("bytes", gap.bytes)
-        data.member("detail", gap.detail)
-        data.endObject()
-        let event = Event(
-            timestamp: now,
-            source: Event.ownSource,
-            type: Gap.eventType,
-            severity: .warning,
-            host: "",
-            message: gap.detail,
-            data: data.text
-        )
-        let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: now, to: now)
-        return AdmittedBatch(
-            origin: .client(name: Event.ownSource, key: "tocsin-correlating-gap-\(position)"),
-            receivedAt: now,
-            blocks: [block]
-        )
+        var gap = gap
+        gap.source = Correlator.cursorName
+        return batch(of: gap.event(at: now, host: ""), key: "tocsin-correlating-gap-\(position)", receivedAt: now)
+    }
+
+    private static func batch(of event: Event, key: String, receivedAt now: Timestamp) -> AdmittedBatch {
+        let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: event.timestamp, to: event.timestamp)
+        return AdmittedBatch(origin: .client(name: Event.ownSource, key: key), receivedAt: now, blocks: [block])
     }
 
     static func event(for transition: AlertTransition) -> Event {

@@ -61,21 +61,20 @@ final class BlockDigest: Sendable {
 /// Digests of all sealed blocks that were looked at, and the directories of those used last. Blocks never change, so nothing here is ever wrong.
 final class DirectoryCache: Sendable {
     private struct State {
-        var directories: [UInt64: (events: SealedEvents, lastUse: UInt64)] = [:]
-        var directoryBytes = 0
-        var uses: UInt64 = 0
         var digests: [UInt64: BlockDigest] = [:]
         var digestBytes = 0
         var names = Names()
     }
 
     private let state = Mutex(State())
-    private let directoryBytesMax: Int
+    private let directories: RecentlyUsed<SealedEvents>
     private let digestBytesMax: Int
 
-    init(directoryBytesMax: Int, digestBytesMax: Int) { (self.directoryBytesMax, self.digestBytesMax) = (directoryBytesMax, digestBytesMax) }
+    init(directoryBytesMax: Int, digestBytesMax: Int) {
+        (directories, self.digestBytesMax) = (RecentlyUsed(bytesMax: directoryBytesMax), digestBytesMax)
+    }
 
-    var bytesInMemory: Int { state.withLock { $0.directoryBytes + $0.digestBytes + $0.names.bytes } }
+    var bytesInMemory: Int { directories.bytesInMemory + state.withLock { $0.digestBytes + $0.names.bytes } }
 
     /// The numbers that digests speak of; one query uses the same from its beginning to its end.
     var names: Names {
@@ -99,31 +98,9 @@ final class DirectoryCache: Sendable {
 
     /// Reads when it is not here: from a thread that may block.
     func directory(of block: SealedBlock) throws(SealedError) -> SealedEvents {
-        let known = state.withLock { state in
-            state.uses += 1
-            state.directories[block.number]?.lastUse = state.uses
-            return state.directories[block.number]?.events
-        }
-        if let known { return known }
+        if let known = directories.find(block.number) { return known }
         let fresh = try SealedEvents(block)
-        insert(fresh)
+        directories.insert(fresh, bytes: fresh.bytesInMemory, for: block.number)
         return fresh
-    }
-
-    private func insert(_ events: SealedEvents) {
-        guard events.bytesInMemory < directoryBytesMax / 2 else { return }
-        state.withLock { state in
-            state.uses += 1
-            if state.directories.updateValue((events, state.uses), forKey: events.block.number) == nil {
-                state.directoryBytes += events.bytesInMemory
-            }
-            guard state.directoryBytes > directoryBytesMax else { return }
-            // A quarter at once: sorting for each block would cost more than it saves.
-            for (number, entry) in state.directories.sorted(by: { $0.value.lastUse < $1.value.lastUse }) {
-                guard state.directoryBytes > directoryBytesMax / 4 * 3 else { break }
-                state.directories[number] = nil
-                state.directoryBytes -= entry.events.bytesInMemory
-            }
-        }
     }
 }

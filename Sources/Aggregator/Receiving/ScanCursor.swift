@@ -1,3 +1,5 @@
+import JSON
+
 /// Loads from a body with padding: at every offset up to the body's end eight bytes (and some more) can be read, and the zero bytes behind the end
 /// stop every scan. Nothing here goes on behind a zero byte, so no load needs a check.
 @safe
@@ -312,29 +314,8 @@ struct ScanCursor {
 
     /// The value of a string that was scanned.
     func appendResolved(_ start: Int, _ end: Int, to output: inout [UInt8]) {
-        var offset = start
-        while offset < end {
-            let byte = self[offset]
-            guard byte == UInt8(ascii: "\\") else {
-                output.append(byte)
-                offset += 1
-                continue
-            }
-            let escape = self[offset + 1]
-            offset += 2
-            switch escape {
-            case UInt8(ascii: "b"): output.append(0x08)
-            case UInt8(ascii: "f"): output.append(0x0C)
-            case UInt8(ascii: "n"): output.append(0x0A)
-            case UInt8(ascii: "r"): output.append(0x0D)
-            case UInt8(ascii: "t"): output.append(0x09)
-            case UInt8(ascii: "u"):
-                if let unit = unit(offset), let scalar = Unicode.Scalar(unit) {
-                    output.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
-                }
-                offset += 4
-            default: output.append(escape)
-            }
+        withBytes(start, end) { bytes in
+            JSONText(start: 0, end: bytes.count, hasEscapes: true).appendValue(in: bytes, to: &output)
         }
     }
 }

@@ -1,6 +1,6 @@
 import Blocks
-import JSON
 import Telemetry
+import Wire
 
 /// A loss of the log's own, as the event that every gap is.
 enum GapEvents {
@@ -31,30 +31,8 @@ enum GapEvents {
     }
 
     private static func batch(for gap: Gap, host: String, key: String?, at now: Timestamp) -> AdmittedBatch {
-        var data = JSONWriter()
-        data.beginObject()
-        data.member("source", gap.source)
-        data.member("reason", gap.reason.rawValue)
-        data.member("from", gap.from.rfc3339)
-        data.member("to", gap.to.rfc3339)
-        data.member("count", gap.count)
-        data.member("bytes", gap.bytes)
-        data.member("detail", gap.detail)
-        data.endObject()
-        let event = Event(
-            timestamp: now,
-            source: Event.ownSource,
-            type: Gap.eventType,
-            severity: .warning,
-            host: host,
-            message: gap.detail,
-            data: data.text
-        )
+        let event = gap.event(at: now, host: host)
         let block = AdmittedBlock(kind: .events, bytes: EventBlock.encode([event]), count: 1, from: now, to: now)
-        return AdmittedBatch(
-            origin: .client(name: Event.ownSource, key: key),
-            receivedAt: now,
-            blocks: [block]
-        )
+        return AdmittedBatch(origin: .client(name: Event.ownSource, key: key), receivedAt: now, blocks: [block])
     }
 }

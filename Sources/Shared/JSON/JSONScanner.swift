@@ -5,6 +5,8 @@ package struct JSONText: Sendable, Hashable {
     /// Whether a string's content holds backslashes; without them the bytes are the value.
     package var hasEscapes: Bool
 
+    package init(start: Int, end: Int, hasEscapes: Bool) { (self.start, self.end, self.hasEscapes) = (start, end, hasEscapes) }
+
     package var range: Range<Int> { start..<end }
 }
 

@@ -1,9 +1,9 @@
 import JSON
-import Telemetry
+package import Telemetry
 
 extension Gap {
-    /// A gap as it travels: an Event of Tocsin's own.
-    func event(at timestamp: Timestamp, host: String) -> Event {
+    /// A gap as it travels: an Event of Tocsin's own, with its numbers in `data`.
+    package func event(at timestamp: Timestamp, host: String) -> Event {
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("source", source)
