@@ -1,4 +1,4 @@
-// spool.db, schema 1 (application id "TcSp"). Times are nanoseconds since the epoch; keys are lane << 56 | the spool's own sequence (BatchKey).
+// spool.db, schema 2 (application id "TcSp"). Times are nanoseconds since the epoch; keys are lane << 56 | the spool's own sequence (BatchKey).
 //
 //   meta        one row: the agent's id on the wire, how often it was renewed (generation), how many transactions were committed
 //   lane        per lane: the next sequence, the last one acknowledged, the base that wire sequences are counted from, rows and bytes held
@@ -7,7 +7,7 @@
 //   skipped     runs of sequences whose content was given up. On the wire each is a batch without blocks, and the last one carries the Gap
 //               event. `is_fixed`: some of it was leased, so its content must not change any more
 //   refused     batches that the aggregator will never take, for a person to look at
-//   position    read positions of followed files
+//   position    read positions of followed files; `state` is Tailing's own
 //   judgement   one row: the alerts that are pending or firing, as a block
 //   pattern     matches so far by pattern
 //   gap         the latest gaps; `gap_count` counts all of them
@@ -17,7 +17,7 @@
 import SQLite
 
 enum SpoolSchema {
-    static let migrations = Migrations(applicationID: 0x5463_5370, steps: [version1])
+    static let migrations = Migrations(applicationID: 0x5463_5370, steps: [version1, version2])
 
     private static let version1 = """
         CREATE TABLE meta (
@@ -89,5 +89,11 @@ enum SpoolSchema {
             detail TEXT NOT NULL
         ) STRICT;
         CREATE TABLE gap_count (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        """
+
+    private static let version2 = """
+        ALTER TABLE position ADD COLUMN tail_hash INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE position ADD COLUMN tail_length INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE position ADD COLUMN state BLOB NOT NULL DEFAULT x'';
         """
 }

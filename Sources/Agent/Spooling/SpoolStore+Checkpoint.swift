@@ -21,13 +21,15 @@ extension SpoolStore {
         }
         try connection.execute(
             """
-            INSERT INTO position (device, inode, path, offset, head_hash, head_length) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO position (device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET path = excluded.path, offset = excluded.offset, head_hash = excluded.head_hash,
-                head_length = excluded.head_length
+                head_length = excluded.head_length, tail_hash = excluded.tail_hash, tail_length = excluded.tail_length, state = excluded.state
             """,
             [
                 .unsigned(position.device), .unsigned(position.inode), .text(position.path), .unsigned(position.offset),
-                .unsigned(position.headHash), .integer(Int64(position.headLength)),
+                .unsigned(position.headHash), .integer(Int64(position.headLength)), .unsigned(position.tailHash),
+                .integer(Int64(position.tailLength)), .blob(position.state),
             ]
         )
         if let index { checkpoint.positions[index] = position } else { checkpoint.positions.append(position) }
@@ -53,15 +55,18 @@ extension SpoolStore {
 
     static func loadCheckpoint(_ connection: Connection) throws(SQLiteError) -> Checkpoint {
         var checkpoint = Checkpoint()
-        checkpoint.positions = try connection.query("SELECT device, inode, path, offset, head_hash, head_length FROM position") {
-            (row) throws(SQLiteError) in
+        let columns = "device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state"
+        checkpoint.positions = try connection.query("SELECT \(columns) FROM position") { (row) throws(SQLiteError) in
             ReadPosition(
                 path: row.text(2),
                 device: row.unsigned(0),
                 inode: row.unsigned(1),
                 offset: row.unsigned(3),
                 headHash: row.unsigned(4),
-                headLength: UInt32(truncatingIfNeeded: row.integer(5))
+                headLength: UInt32(truncatingIfNeeded: row.integer(5)),
+                tailHash: row.unsigned(6),
+                tailLength: UInt32(truncatingIfNeeded: row.integer(7)),
+                state: row.blob(8)
             )
         }
         let block = try connection.first("SELECT alerts FROM judgement") { (row) throws(SQLiteError) in row.blob(0) }

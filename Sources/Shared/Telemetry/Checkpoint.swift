@@ -23,13 +23,29 @@ package struct ReadPosition: Sendable, Hashable {
     /// A hash of the first `headLength` bytes, so that a reused inode is seen to be a new file.
     package var headHash: UInt64
     package var headLength: UInt32
+    /// A hash of the `tailLength` bytes before `offset`, so that a file that was filled anew behind its first lines is seen, too.
+    package var tailHash: UInt64
+    package var tailLength: UInt32
+    /// What else Tailing has to find again with this position: lines that are counted and not yet told. Opaque to the spool; usually empty.
+    package var state: [UInt8]
     /// True once the file was rotated away and read to its end: the position may be forgotten.
     package var isFinished: Bool
 
-    package init(path: String, device: UInt64, inode: UInt64, offset: UInt64, headHash: UInt64 = 0, headLength: UInt32 = 0, isFinished: Bool = false)
-    {
+    package init(
+        path: String,
+        device: UInt64,
+        inode: UInt64,
+        offset: UInt64,
+        headHash: UInt64 = 0,
+        headLength: UInt32 = 0,
+        tailHash: UInt64 = 0,
+        tailLength: UInt32 = 0,
+        state: [UInt8] = [],
+        isFinished: Bool = false
+    ) {
         (self.path, self.device, self.inode, self.offset) = (path, device, inode, offset)
-        (self.headHash, self.headLength, self.isFinished) = (headHash, headLength, isFinished)
+        (self.headHash, self.headLength, self.tailHash, self.tailLength) = (headHash, headLength, tailHash, tailLength)
+        (self.state, self.isFinished) = (state, isFinished)
     }
 }
 
