@@ -5,14 +5,6 @@ import Telemetry
 /// What the log holds, in memory: the arrivals that are not sealed, the directory of what is. The committer changes it after each commit, in one step,
 /// so that each row is in exactly one place; readers take snapshots.
 final class CatalogBook: Sendable {
-    /// What retention has deleted of one kind.
-    struct Purged: Sendable {
-        var position: LogPosition = 0
-        var from = Timestamp.distantFuture
-        var to = Timestamp.distantPast
-        var rows = 0
-    }
-
     /// What waits to be sealed.
     struct Waiting: Sendable {
         var rows = 0
@@ -23,7 +15,7 @@ final class CatalogBook: Sendable {
     fileprivate struct State {
         var catalog = Catalog()
         var waiting: [BlockKind: Waiting] = [:]
-        var purged: [BlockKind: Purged] = [:]
+        var purged: [BlockKind: PurgedSpans] = [:]
         var watermarks: [UUID: Acknowledgement] = [:]
 
         mutating func count(_ arrivals: [Arrival]) {
@@ -47,11 +39,13 @@ final class CatalogBook: Sendable {
     /// Bytes of arrivals in memory.
     var arrivalBytes: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.bytes } } }
     func waiting(_ kind: BlockKind) -> Waiting { state.withLock { $0.waiting[kind] ?? Waiting() } }
-    func purged(_ kind: BlockKind) -> Purged { state.withLock { $0.purged[kind] ?? Purged() } }
+    func purged(_ kind: BlockKind) -> PurgedSpans { state.withLock { $0.purged[kind] ?? PurgedSpans() } }
+    /// What is there and what is gone, at one moment: a row that retention takes is in one of the two.
+    var view: (catalog: Catalog, purged: [BlockKind: PurgedSpans]) { state.withLock { ($0.catalog, $0.purged) } }
     func watermarks(of agent: UUID) -> Acknowledgement { state.withLock { $0.watermarks[agent] ?? Acknowledgement(lanes: [:]) } }
 
     /// What the journal says at the start.
-    func begin(_ catalog: Catalog, watermarks: [UUID: Acknowledgement], purged: [BlockKind: Purged]) {
+    func begin(_ catalog: Catalog, watermarks: [UUID: Acknowledgement], purged: [BlockKind: PurgedSpans]) {
         state.withLock { state in
             state = State(catalog: catalog, purged: purged, watermarks: watermarks)
             state.count(catalog.arrivals)
@@ -100,5 +94,5 @@ struct CatalogChange: Sendable {
     var sealedGone: Set<UInt64> = []
     var filters: [UInt64: WordFilter] = [:]
     var words: [WordGroup] = []
-    var purged: [BlockKind: CatalogBook.Purged] = [:]
+    var purged: [BlockKind: PurgedSpans] = [:]
 }

@@ -31,7 +31,7 @@ actor Committer {
         var groups: [WordGroupRow]
         var lastNumber: UInt64
         var watermarks: [UUID: Acknowledgement]
-        var purged: [BlockKind: CatalogBook.Purged]
+        var purged: [BlockKind: PurgedSpans]
     }
 
     /// WAL bytes after which it is checkpointed between two rounds.

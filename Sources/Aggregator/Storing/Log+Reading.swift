@@ -6,35 +6,55 @@ package import Telemetry
 /// The log as a sequence of blocks, for readers with a cursor.
 extension Log {
     package func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
-        let catalog = book.snapshot
-        guard limit > 0, !kinds.isEmpty, position < catalog.end else { return LogPage(blocks: [], next: max(position, catalog.end)) }
-        var gap: Gap?
-        for kind in kinds {
-            let purged = book.purged(kind)
-            if purged.position > position { gap = Gap(purged, kind: kind, joining: gap) }
+        var damaged = PurgedSpans()
+        while true {
+            // What is there and what is gone are of one moment: a segment that retention takes between two looks would be in neither.
+            let (catalog, purged) = book.view
+            guard limit > 0, !kinds.isEmpty, position < catalog.end else { return LogPage(blocks: [], next: max(position, catalog.end)) }
+            switch try await page(of: catalog, after: position, kinds: kinds, limit: limit) {
+            case .page(var page):
+                page.gap = Gap(purged, kinds: kinds, damaged: damaged, after: position, through: page.next)
+                return page
+            case .damaged(let block, let detail):
+                // One bad block does not stop a reader: it is taken out of the catalog, and the reader passes over it and is told.
+                damaged.add(PurgedSpans.Span(block))
+                await setAside(block, detail: detail)
+            }
         }
+    }
+
+    private enum Attempt {
+        case page(LogPage)
+        case damaged(SealedBlock, String)
+    }
+
+    private func page(of catalog: Catalog, after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> Attempt {
         let behind = catalog.sealed.filter { $0.last > position && kinds.contains($0.kind) && $0.resolution == .raw }.min { $0.first < $1.first }
         guard let behind else {
             let blocks = catalog.arrivals(after: position, kinds: kinds, limit: limit)
-            return LogPage(blocks: blocks, next: blocks.count < limit ? catalog.end : blocks[limit - 1].position, gap: gap)
+            return .page(LogPage(blocks: blocks, next: blocks.count < limit ? catalog.end : blocks[limit - 1].position))
         }
         // What lies before the first sealed block comes first; then that block, together with what else has positions in its range.
         let before = catalog.arrivals(after: position, kinds: kinds, limit: limit).prefix { $0.position < behind.first }
-        if !before.isEmpty { return LogPage(blocks: Array(before), next: before[before.endIndex - 1].position, gap: gap) }
+        if !before.isEmpty { return .page(LogPage(blocks: Array(before), next: before[before.endIndex - 1].position)) }
         let overlapping = catalog.sealed.filter {
             $0.first <= behind.last && $0.last > position && kinds.contains($0.kind) && $0.resolution == .raw
         }
-        var blocks = try await sealer.arrivals(of: overlapping).filter { $0.position > position && $0.position <= behind.last }
+        var blocks: [StoredBlock]
+        switch try await sealer.arrivals(of: overlapping) {
+        case .damaged(let block, let detail): return .damaged(block, detail)
+        case .arrivals(let all): blocks = all.filter { $0.position > position && $0.position <= behind.last }
+        }
         blocks += catalog.arrivals(after: position, kinds: kinds, limit: .max).prefix { $0.position <= behind.last }
         blocks.sort { $0.position < $1.position }
         if blocks.count > limit {
             // Rows of one arrival can lie in several sealed blocks (each class of retention has its own): a page never ends between them.
             let last = blocks[limit - 1].position
             let page = blocks.prefix { $0.position <= last }
-            if page.count < blocks.count { return LogPage(blocks: Array(page), next: last, gap: gap) }
+            if page.count < blocks.count { return .page(LogPage(blocks: Array(page), next: last)) }
         }
         await sealer.forgetReadBack()
-        return LogPage(blocks: blocks, next: behind.last, gap: gap)
+        return .page(LogPage(blocks: blocks, next: behind.last))
     }
 
     package func report(_ cursor: LogCursor) async {
@@ -64,56 +84,86 @@ extension Catalog {
 }
 
 extension Sealer {
-    /// Sealed blocks as the arrivals they were made of. For a reader far behind: decodes and encodes everything again.
-    /// Kept from one page to the next: small arrivals make many pages of one sealed block.
-    func arrivals(of blocks: [SealedBlock]) throws(LogError) -> [StoredBlock] {
-        let numbers = blocks.map(\.number)
-        if let known = readBack, known.numbers == numbers { return known.arrivals }
-        let arrivals = try decode(blocks)
-        readBack = (numbers, arrivals)
-        return arrivals
+    /// What reading sealed blocks back came to.
+    enum ReadBack: Sendable {
+        case arrivals([StoredBlock])
+        case damaged(SealedBlock, String)
     }
 
-    private func decode(_ blocks: [SealedBlock]) throws(LogError) -> [StoredBlock] {
+    /// Sealed blocks as the arrivals they were made of. For a reader far behind: decodes and encodes everything again.
+    /// Kept from one page to the next: small arrivals make many pages of one sealed block.
+    func arrivals(of blocks: [SealedBlock]) throws(LogError) -> ReadBack {
+        let numbers = blocks.map(\.number)
+        if let known = readBack, known.numbers == numbers { return .arrivals(known.arrivals) }
         var arrivals = [StoredBlock]()
         for block in blocks {
-            do throws(SealedError) {
-                switch block.kind {
-                case .events: arrivals += try SealedEvents(block).arrivals()
-                case .alerts: arrivals += try PlainSealer.arrivals(block)
-                case .samples:
-                    let bytes = try SealedSamples(block).wireBlock()
-                    arrivals.append(
-                        StoredBlock(
-                            position: block.last,
-                            kind: .samples,
-                            bytes: bytes,
-                            count: block.count,
-                            from: block.from,
-                            to: block.to,
-                            receivedAt: block.to,
-                            origin: RowOrigin(agent: UUID(high: 0, low: 0), lane: .metrics, sequence: 0, block: 0, row: 0),
-                            host: ""
-                        )
-                    )
+            do throws(SealedError) { arrivals += try Self.arrivals(of: block) } catch {
+                switch error {
+                case .damaged(let detail): return .damaged(block, detail)
+                case .read(let error): throw .failed("sealed block \(block.number) cannot be read: \(error)")
                 }
-            } catch {
-                throw .failed("sealed block \(block.number) cannot be read: \(error)")
             }
         }
-        return arrivals
+        readBack = (numbers, arrivals)
+        return .arrivals(arrivals)
+    }
+
+    private static func arrivals(of block: SealedBlock) throws(SealedError) -> [StoredBlock] {
+        switch block.kind {
+        case .events: return try SealedEvents(block).arrivals()
+        case .alerts: return try PlainSealer.arrivals(block)
+        case .samples:
+            return [
+                StoredBlock(
+                    position: block.last,
+                    kind: .samples,
+                    bytes: try SealedSamples(block).wireBlock(),
+                    count: block.count,
+                    from: block.from,
+                    to: block.to,
+                    receivedAt: block.to,
+                    origin: RowOrigin(agent: UUID(high: 0, low: 0), lane: .metrics, sequence: 0, block: 0, row: 0),
+                    host: ""
+                )
+            ]
+        }
+    }
+}
+
+extension PurgedSpans.Span {
+    init(_ block: SealedBlock) {
+        self.init(first: block.first, last: block.last, from: block.from, to: block.to, rows: block.count)
     }
 }
 
 extension Gap {
-    fileprivate init(_ purged: CatalogBook.Purged, kind: BlockKind, joining other: Gap?) {
+    /// What a page passes over; nil: nothing. A reader that goes on from page to page is told of each row once.
+    fileprivate init?(
+        _ purged: [BlockKind: PurgedSpans],
+        kinds: Set<BlockKind>,
+        damaged: PurgedSpans,
+        after position: LogPosition,
+        through next: LogPosition
+    ) {
+        var (sentences, losses) = ([String](), [PurgedSpans.Span]())
+        for kind in BlockKind.allCases where kinds.contains(kind) {
+            guard let loss = purged[kind]?.loss(after: position, through: next) else { continue }
+            sentences.append("retention has deleted about \(loss.rows) \(kind) at positions \(loss.first) to \(loss.last) before they were read here")
+            losses.append(loss)
+        }
+        let isRetention = !losses.isEmpty
+        if let loss = damaged.loss(after: position, through: next) {
+            sentences.append("about \(loss.rows) rows at positions \(loss.first) to \(loss.last) are damaged and were set aside")
+            losses.append(loss)
+        }
+        guard let from = losses.map(\.from).min(), let to = losses.map(\.to).max() else { return nil }
         self.init(
             source: "log",
-            reason: .retention,
-            from: min(purged.from, other?.from ?? purged.from),
-            to: max(purged.to, other?.to ?? purged.to),
-            count: UInt64(purged.rows) + (other?.count ?? 0),
-            detail: "retention has deleted \(kind) up to position \(purged.position) before they were read here"
+            reason: isRetention ? .retention : .corrupt,
+            from: from,
+            to: to,
+            count: UInt64(losses.reduce(0) { $0 + $1.rows }),
+            detail: sentences.joined(separator: "; ")
         )
     }
 }

@@ -67,6 +67,18 @@ enum LogSchema {
             -- Copies of readers' positions, for the lag.
             CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
             """,
+            """
+            -- level: how often a segment's rows were brought together; from 1 on no more blocks come into it.
+            ALTER TABLE segments ADD COLUMN level INTEGER NOT NULL DEFAULT 0;
+            -- exact: 0 when it was read back from sealed blocks, because the journal was lost: more may have been acknowledged, so the next sequence may be
+            -- any higher one.
+            ALTER TABLE watermarks ADD COLUMN exact INTEGER NOT NULL DEFAULT 1;
+            -- What retention has deleted, by position, so that a reader is told of what lay before it only.
+            CREATE TABLE purged_spans (
+                kind INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, rows INTEGER NOT NULL);
+            INSERT INTO purged_spans SELECT kind, 1, position, from_ns, to_ns, rows FROM purged WHERE position > 0;
+            DROP TABLE purged;
+            """,
         ]
     )
 

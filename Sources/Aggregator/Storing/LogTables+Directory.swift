@@ -15,6 +15,8 @@ struct SegmentRow: Sendable, Hashable {
     var bytes: Int
     /// When the last of it arrived.
     var receivedAt: Timestamp
+    /// How often its rows were brought together; from 1 on it was written at once, and no more blocks come into it.
+    var level = 0
 
     var name: String { SegmentRow.name(id) }
 
@@ -92,7 +94,8 @@ struct DirectoryChange: Sendable {
     var groups: [WordGroupRow] = []
     /// Clients' own ids that are forgotten with their events.
     var idsGone: [UUID] = []
-    var purged: [BlockKind: CatalogBook.Purged] = [:]
+    /// All that is known of these kinds, with what is new.
+    var purged: [BlockKind: PurgedSpans] = [:]
 }
 
 /// The directory of segments.
@@ -124,10 +127,11 @@ extension LogTables {
         }
         for segment in change.segments {
             try connection.execute(
-                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     .unsigned(segment.id), .integer(Int64(segment.kind.rawValue)), .integer(Int64(segment.resolution.rawValue)),
                     .text(segment.retentionClass), .integer(segment.day), .integer(Int64(segment.bytes)), .integer(segment.receivedAt.nanoseconds),
+                    .integer(Int64(segment.level)),
                 ]
             )
         }
@@ -166,13 +170,16 @@ extension LogTables {
         }
         for id in change.idsGone { try connection.execute("DELETE FROM client_ids WHERE id = ?", [.blob(id.bytes)]) }
         for (kind, purged) in change.purged {
-            try connection.execute(
-                "INSERT OR REPLACE INTO purged VALUES (?, ?, ?, ?, ?)",
-                [
-                    .integer(Int64(kind.rawValue)), .unsigned(purged.position), .integer(purged.from.nanoseconds), .integer(purged.to.nanoseconds),
-                    .integer(Int64(purged.rows)),
-                ]
-            )
+            try connection.execute("DELETE FROM purged_spans WHERE kind = ?", [.integer(Int64(kind.rawValue))])
+            for span in purged.spans {
+                try connection.execute(
+                    "INSERT INTO purged_spans VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        .integer(Int64(kind.rawValue)), .unsigned(span.first), .unsigned(span.last), .integer(span.from.nanoseconds),
+                        .integer(span.to.nanoseconds), .integer(Int64(span.rows)),
+                    ]
+                )
+            }
         }
         // Positions and numbers are never given twice, even when nothing is left.
         try connection.execute("UPDATE meta SET value = max(value, ?) WHERE key = 'position'", [.unsigned(end)])
@@ -197,7 +204,7 @@ extension LogTables {
     }
 
     func segments() throws(SQLiteError) -> [SegmentRow] {
-        try connection.query("SELECT id, kind, resolution, class, day, bytes, received_ns FROM segments ORDER BY id") {
+        try connection.query("SELECT id, kind, resolution, class, day, bytes, received_ns, level FROM segments ORDER BY id") {
             (row) throws(SQLiteError) -> SegmentRow? in
             guard let kind = BlockKind(rawValue: UInt8(clamping: row.integer(1))),
                 let resolution = Resolution(rawValue: UInt8(clamping: row.integer(2)))
@@ -209,7 +216,8 @@ extension LogTables {
                 retentionClass: row.text(3),
                 day: row.integer(4),
                 bytes: Int(row.integer(5)),
-                receivedAt: Timestamp(nanoseconds: row.integer(6))
+                receivedAt: Timestamp(nanoseconds: row.integer(6)),
+                level: Int(clamping: row.integer(7))
             )
         }.compactMap { $0 }
     }
@@ -259,15 +267,20 @@ extension LogTables {
         return all
     }
 
-    func allPurged() throws(SQLiteError) -> [BlockKind: CatalogBook.Purged] {
-        var all: [BlockKind: CatalogBook.Purged] = [:]
-        try connection.forEach("SELECT kind, position, from_ns, to_ns, rows FROM purged") { (row) throws(SQLiteError) in
-            if let kind = BlockKind(rawValue: UInt8(clamping: row.integer(0))) {
-                all[kind] = CatalogBook.Purged(
-                    position: row.unsigned(1),
-                    from: Timestamp(nanoseconds: row.integer(2)),
-                    to: Timestamp(nanoseconds: row.integer(3)),
-                    rows: Int(row.integer(4))
+    func allPurged() throws(SQLiteError) -> [BlockKind: PurgedSpans] {
+        var all: [BlockKind: PurgedSpans] = [:]
+        try connection.forEach("SELECT kind, first, last, from_ns, to_ns, rows FROM purged_spans ORDER BY kind, first") {
+            (row) throws(SQLiteError) in
+            // One that makes no sense would only be told to readers.
+            if let kind = BlockKind(rawValue: UInt8(clamping: row.integer(0))), row.unsigned(1) <= row.unsigned(2), row.integer(5) >= 0 {
+                all[kind, default: PurgedSpans()].add(
+                    PurgedSpans.Span(
+                        first: row.unsigned(1),
+                        last: row.unsigned(2),
+                        from: Timestamp(nanoseconds: row.integer(3)),
+                        to: Timestamp(nanoseconds: row.integer(4)),
+                        rows: Int(row.integer(5))
+                    )
                 )
             }
             return true

@@ -89,12 +89,12 @@ final class LogTables {
         _ checksum: UInt64
     ) throws(SQLiteError) -> AppendOutcome {
         let (agent, laneCode) = (Value.blob(identity.agent.bytes), Value.integer(Int64(lane.rawValue)))
-        let watermark = try connection.first("SELECT sequence FROM watermarks WHERE agent = ? AND lane = ?", [agent, laneCode]) {
-            (row) throws(SQLiteError) in row.unsigned(0)
+        let watermark = try connection.first("SELECT sequence, exact FROM watermarks WHERE agent = ? AND lane = ?", [agent, laneCode]) {
+            (row) throws(SQLiteError) in (sequence: row.unsigned(0), isExact: row.integer(1) != 0)
         }
         // An agent never seen before may begin anywhere: what came before went to an aggregator that is gone.
         if let watermark {
-            if sequence <= watermark {
+            if sequence <= watermark.sequence {
                 let known = try connection.first(
                     "SELECT checksum FROM sequences WHERE agent = ? AND lane = ? AND sequence = ?",
                     [agent, laneCode, .unsigned(sequence)]
@@ -102,14 +102,15 @@ final class LogTables {
                 // Older than what is remembered: the watermark alone says that it was stored.
                 return known == nil || known == checksum ? .repeated(ids: []) : .conflict
             }
-            guard sequence == watermark + 1 else { return .outOfOrder(expected: watermark + 1) }
+            // What was acknowledged behind one that was read back is gone here and at the agent: to wait for it would be to wait for ever.
+            guard sequence == watermark.sequence + 1 || !watermark.isExact else { return .outOfOrder(expected: watermark.sequence + 1) }
         }
         let origin = try origin(of: identity)
         for (index, block) in request.blocks.enumerated() {
             try insert(block, identity, origin: origin, lane: lane, sequence: sequence, block: index, receivedAt: request.receivedAt)
         }
         watermarks.append((identity.agent, lane, sequence))
-        try connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?)", [agent, laneCode, .unsigned(sequence)])
+        try connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, 1)", [agent, laneCode, .unsigned(sequence)])
         try connection.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", [agent, laneCode, .unsigned(sequence), .unsigned(checksum)])
         if sequence > config.sequencesKept {
             try connection.execute(

@@ -3,7 +3,7 @@ import Operating
 import Sealing
 import Telemetry
 
-/// Retention: whole segments go, the oldest first.
+/// Retention: whole segments go.
 extension Sealer {
     /// One step. Returns whether there is more to do.
     func retain(at now: Timestamp) async throws(LogError) -> Bool {
@@ -23,9 +23,12 @@ extension Sealer {
         counters.fileBytes.set(Double(used))
         guard used > config.maxSize else { return try await committer.giveBack() }
         if store.segments.isEmpty { while try await sealOnce(isForced: true) {} }
-        guard let oldest = store.segments.values.min(by: { ($0.receivedAt, $0.id) < ($1.receivedAt, $1.id) }) else { return false }
-        try await drop(oldest.id, counting: counters.overSize)
-        logger.notice("storage.retention.max_size is reached: the oldest segment was deleted", metadata: ["segment": "\(oldest.id)"])
+        guard let first = RetentionPlan.firstToGo(of: store.segments.values, at: now, retention: retention(of:)) else { return false }
+        try await drop(first.id, counting: counters.overSize)
+        logger.notice(
+            "storage.retention.max_size is reached: the segment nearest to its end was deleted",
+            metadata: ["segment": "\(first.id)", "class": "\(first.retentionClass)"]
+        )
         return true
     }
 
@@ -46,6 +49,15 @@ extension Sealer {
         }
     }
 
+    /// What readers that are behind have lost with these blocks. Rolled up rows are read by their time only.
+    func purged(with blocks: [SealedBlock]) -> [BlockKind: PurgedSpans] {
+        var all: [BlockKind: PurgedSpans] = [:]
+        for block in blocks where block.resolution == .raw {
+            all[block.kind, default: book.purged(block.kind)].add(PurgedSpans.Span(block))
+        }
+        return all
+    }
+
     private func usedBytes() async throws(LogError) -> UInt64 {
         store.segments.values.reduce(try await committer.pageBytes().used) { $0 + UInt64($1.bytes) }
     }
@@ -53,20 +65,14 @@ extension Sealer {
     /// Takes a segment out of the journal and the catalog, then its file away. A crash between the two leaves a file that the next start removes.
     private func drop(_ id: UInt64, counting counter: Counter) async throws(LogError) {
         try await exclusively { () async throws(LogError) in
-            guard let segment = store.segments[id] else { return }
+            guard store.segments[id] != nil else { return }
             let blocks = book.snapshot.sealed.filter { store.holds($0, segment: id) }
             var directory = DirectoryChange()
             directory.segmentsGone = [id]
             for block in blocks where block.kind == .events {
                 if let ids = try? SealedEvents(block).ids() { directory.idsGone += ids.values }
             }
-            var purged = book.purged(segment.kind)
-            for block in blocks {
-                purged.position = max(purged.position, block.last)
-                (purged.from, purged.to) = (min(purged.from, block.from), max(purged.to, block.to))
-                purged.rows += block.count
-            }
-            directory.purged[segment.kind] = purged
+            directory.purged = purged(with: blocks)
             var catalog = CatalogChange(sealedGone: Set(blocks.map(\.number)))
             catalog.purged = directory.purged
             try await committer.apply(directory, catalog)

@@ -52,6 +52,10 @@ extension Sealer {
             var directory = DirectoryChange()
             var catalog = CatalogChange(sealedGone: gone)
             directory.sealedGone = gone.sorted()
+            if key.resolution != segment.resolution {
+                directory.purged = purged(with: merged.inputs)
+                catalog.purged = directory.purged
+            }
             // Damage that was found just now keeps the file, unless its time is over.
             let isWhole = gone.count == there.count && (merged.damaged.isEmpty || key.resolution != segment.resolution)
             if isWhole { directory.segmentsGone = [segment.id] }
