@@ -170,6 +170,12 @@ let benchmarks: [Target] =
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "judging-bench",
+            dependencies: ["Judging", "Rules", "Expressions", "Telemetry", "Operating", logging],
+            path: "Benchmarks/Judging",
+            swiftSettings: strict
+        ),
+        .executableTarget(
             name: "searches-bench",
             dependencies: ["Querying", "Sealing", "Blocks", "Telemetry", "Operating"],
             path: "Benchmarks/Searches",

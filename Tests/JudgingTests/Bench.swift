@@ -26,12 +26,20 @@ final class Store: Sink {
 
 /// A judge with its clock and its next room.
 struct Bench {
-    let time = ManualTime()
+    let time: ManualTime
     let store = Store()
     let metrics = MetricsRegistry()
     let judge: Judge
 
-    init(_ rules: [Rule] = [], patterns: [(String, String)] = [], interval: Duration? = nil, checkpoint: Checkpoint = Checkpoint()) throws {
+    /// - Parameter now: when judging begins; nil: at the first moment of 2026.
+    init(
+        _ rules: [Rule] = [],
+        patterns: [(String, String)] = [],
+        interval: Duration? = nil,
+        checkpoint: Checkpoint = Checkpoint(),
+        at now: Timestamp? = nil
+    ) throws {
+        time = now.map { ManualTime(now: $0) } ?? ManualTime()
         judge = Judge(
             try Bench.config(rules, patterns: patterns, interval: interval),
             next: store,
@@ -60,12 +68,19 @@ struct Bench {
         try await judge.accept(Intake(samples: values.sorted { $0.key < $1.key }.map { Sample($0.key, at: now, $0.value) }))
     }
 
-    func lines(_ lines: [String], after milliseconds: Int64 = 100) async throws {
+    /// - Parameter age: how long ago the lines say to have been written.
+    func lines(_ lines: [String], after milliseconds: Int64 = 100, age: Duration = .zero) async throws {
         time.advance(by: .milliseconds(milliseconds))
-        let now = time.now()
+        let now = time.now().advanced(by: .zero - age)
         try await judge.accept(
             Intake(events: lines.map { Event(timestamp: now, source: "syslog", type: Event.logLine, severity: .info, message: $0) })
         )
+    }
+
+    /// What a restart finds.
+    var checkpoint: Checkpoint {
+        let stored = store.taken.compactMap(\.judgement).last
+        return Checkpoint(alerts: stored?.alerts ?? [], patternMatches: stored?.patternMatches ?? [:])
     }
 
     var states: [String] { store.alerts.map { "\($0.name) \($0.state.rawValue)" } }

@@ -55,9 +55,14 @@ package actor Judge: Sink {
         recent = RecentSamples(reading: config.groups.flatMap { $0.rules.map(\.expression) }, limits: config.limits)
         clock = ClockWatch(wall: now, monotonic: time.monotonic())
         (startedAt, lastMoment, lastSweep) = (now, now, now)
-        for (name, count) in matches {
-            recent.append(Sample(series: Self.series(name, hostLabels), timestamp: now, value: Double(count)))
-        }
+        for (name, count) in matches { Self.begin(Self.series(name, hostLabels), at: Double(count), now: now, in: &recent) }
+    }
+
+    /// Nothing was counted before now, as far back as rules look: a line that was written while nobody read counts from its own time on.
+    private static func begin(_ series: Labels, at value: Double, now: Timestamp, in recent: inout RecentSamples) {
+        guard let slot = recent.slotIndex(for: series), recent.newest(slot) == nil else { return }
+        recent.append(Point(now.advanced(by: .zero - recent.reach(slot)), value), to: slot)
+        recent.append(Point(now, value), to: slot)
     }
 
     /// Counters of patterns that exist: known ones go on, new ones begin at 0.
@@ -75,12 +80,12 @@ package actor Judge: Sink {
         var intake = element
         for index in intake.events.indices where intake.events[index].host.isEmpty { intake.events[index].host = identity.host }
         // Outside of the actor: reads of several files are searched at the same time.
-        let matches = patterns.withLock { $0 }.count(in: intake.events)
+        let matches = patterns.withLock { $0 }.count(in: intake.events, at: time.now())
         guard !intake.samples.isEmpty || !matches.isEmpty else { return try await next.accept(intake) }
         try await judge(intake, matches: matches)
     }
 
-    private func judge(_ element: Intake, matches: [String: UInt64]) async throws(SinkError) {
+    private func judge(_ element: Intake, matches: [String: PatternMatches]) async throws(SinkError) {
         await takeTurn()
         defer { passTurn() }
         let began = time.monotonic()
@@ -89,9 +94,12 @@ package actor Judge: Sink {
         let isCollection = !element.samples.isEmpty
         var intake = element
         var draft = judgement
-        for (name, count) in matches { draft.patternMatches[name]? += count }
+        for (name, found) in matches { draft.patternMatches[name]? += found.count }
         let moment = moment(of: intake.samples, hasMatches: !matches.isEmpty)
         keep(&intake.samples)
+        // Taken back when the next room refuses.
+        let counters = draft.patternMatches.keys.compactMap { recent.slotIndex(for: Self.series($0, hostLabels)) }.map { recent.snapshot(of: $0) }
+        raise(matches)
         let counted = counterSamples(draft, changed: matches.keys, isCollection: isCollection, at: moment)
         for sample in counted { recent.append(sample) }
         if !hasSentSeeds, !isCollection { intake.samples += seedSamples() }
@@ -108,7 +116,7 @@ package actor Judge: Sink {
             try await next.accept(intake)
         } catch {
             // Nothing of it happened: the giver comes again with the same lines, and they must not count twice.
-            for sample in counted { recent.removePoints(of: sample.series, from: moment) }
+            for counter in counters { recent.restore(counter) }
             metrics.refused.increment()
             throw error
         }
@@ -148,10 +156,18 @@ package actor Judge: Sink {
         }
     }
 
+    /// Late lines raise the counter where they belong.
+    private func raise(_ matches: [String: PatternMatches]) {
+        for (name, found) in matches where !found.late.isEmpty {
+            guard let slot = recent.slotIndex(for: Self.series(name, hostLabels)) else { continue }
+            recent.raise(slot, by: found.late.map { (Timestamp(nanoseconds: $0.key * 1_000_000_000), Double($0.value)) })
+        }
+    }
+
     /// All counters with a collection, else those that have grown.
     private func counterSamples(
         _ draft: Judgement,
-        changed: Dictionary<String, UInt64>.Keys,
+        changed: Dictionary<String, PatternMatches>.Keys,
         isCollection: Bool,
         at moment: Timestamp
     ) -> [Sample] {
@@ -217,7 +233,7 @@ package actor Judge: Sink {
         judgement = Judgement(config.groups, restoring: judgement.stored.alerts, patternMatches: matches, at: now)
         recent.replace(reading: config.groups.flatMap { $0.rules.map(\.expression) }, limits: limits)
         hostLabels.forgetAll()
-        for (name, count) in isNew { recent.append(Sample(series: Self.series(name, hostLabels), timestamp: now, value: Double(count))) }
+        for (name, count) in isNew { Self.begin(Self.series(name, hostLabels), at: Double(count), now: now, in: &recent) }
     }
 
     /// Every rule with its alerts and its last error, in the order of the files.

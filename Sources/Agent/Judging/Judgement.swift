@@ -93,7 +93,9 @@ struct Judgement: Sendable {
     /// Pending and firing alerts of all rules.
     var alerts: [Alert] { groups.flatMap { $0.rules.flatMap { $0.state?.alerts ?? [] } }.filter { $0.state != .resolved } }
 
-    var stored: JudgementState { JudgementState(alerts: alerts + orphans, patternMatches: patternMatches) }
+    var stored: JudgementState {
+        JudgementState(alerts: groups.flatMap { $0.rules.flatMap { $0.state?.stored ?? [] } } + orphans, patternMatches: patternMatches)
+    }
 
     mutating func shiftClock(by jump: Duration) {
         for group in groups.indices {
@@ -154,9 +156,11 @@ struct Judgement: Sendable {
             switch rule {
             case .alerting(let alerting):
                 let observations = try alerting.observations(from: value, at: now, outer: outer, limit: limit)
-                let changes = groups[group].rules[index].state?.advance(to: observations, at: now) ?? []
+                let before = groups[group].rules[index].state?.revision
+                let isComplete = groups[group].rules[index].state?.hasUnseen != true || recent.hasSeries(of: rule.expression)
+                let changes = groups[group].rules[index].state?.advance(to: observations, at: now, isComplete: isComplete) ?? []
                 outcome.changes += changes
-                outcome.isChanged = outcome.isChanged || !changes.isEmpty
+                outcome.isChanged = outcome.isChanged || !changes.isEmpty || groups[group].rules[index].state?.revision != before
                 for change in changes where change.kind == .fired || change.kind == .resolved {
                     outcome.alerts.append(change.alert)
                     lastSent[change.alert.labels] = change.kind == .fired ? now : nil

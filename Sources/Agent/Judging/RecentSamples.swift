@@ -109,14 +109,56 @@ struct RecentSamples: SampleSource {
         if let index = slotIndex(for: sample.series) { append(Point(sample.timestamp, sample.value), to: index) }
     }
 
-    /// Takes back the points of a series from `time` on.
-    mutating func removePoints(of series: Labels, from time: Timestamp) {
-        guard let index = slotBySeries[series] else { return }
-        while slots[index].count > 0, let last = slots[index].points.last, last.timestamp >= time {
-            slots[index].points.removeLast()
-            pointCount -= 1
+    /// Events were found to belong to the past: the counter had been higher from these times on. A range then sees the rise where it was, not
+    /// where it was read; what is older than the oldest point raises all of them, and no range sees it.
+    /// - Parameter increments: how much higher from when on, in any order. Times are rounded down to 1/256 of what is kept, so that a backlog
+    ///   makes no more points than that.
+    mutating func raise(_ index: Int, by increments: [(from: Timestamp, count: Double)]) {
+        let step = max(1_000_000_000, slots[index].reach / 256)
+        var rises: [Int64: Double] = [:]
+        for increment in increments { rises[increment.from.nanoseconds / step * step, default: 0] += increment.count }
+        var raised = 0.0
+        var points: [Point] = []
+        var left = rises.sorted { $0.key < $1.key }[...]
+        for point in slots[index].points[slots[index].start...] {
+            while let rise = left.first, rise.key <= point.timestamp.nanoseconds {
+                left.removeFirst()
+                let value = points.last?.value
+                raised += rise.value
+                // The step itself: the value of before, a moment before.
+                let edge = Timestamp(nanoseconds: rise.key - 1_000_000)
+                guard let value, let last = points.last, last.timestamp < edge else { continue }
+                points.append(Point(edge, value))
+                if rise.key < point.timestamp.nanoseconds { points.append(Point(Timestamp(nanoseconds: rise.key), value + rise.value)) }
+            }
+            points.append(Point(point.timestamp, point.value + raised))
         }
+        pointCount += points.count - slots[index].count
+        (slots[index].points, slots[index].start) = (points, 0)
     }
+
+    /// A series' points as they are, to be put back with ``restore(_:)``.
+    struct Snapshot {
+        fileprivate let index: Int
+        fileprivate let points: [Point]
+        fileprivate let start: Int
+    }
+
+    func snapshot(of index: Int) -> Snapshot { Snapshot(index: index, points: slots[index].points, start: slots[index].start) }
+
+    mutating func restore(_ snapshot: Snapshot) {
+        pointCount += snapshot.points.count - snapshot.start - slots[snapshot.index].count
+        (slots[snapshot.index].points, slots[snapshot.index].start) = (snapshot.points, snapshot.start)
+    }
+
+    /// The newest point of a series; nil when none is kept.
+    func newest(_ index: Int) -> Timestamp? { slots[index].count > 0 ? slots[index].points.last?.timestamp : nil }
+
+    /// How far back this series is kept.
+    func reach(_ index: Int) -> Duration { .nanoseconds(slots[index].reach) }
+
+    /// Whether each selector of an expression finds a series.
+    func hasSeries(of expression: Expression) -> Bool { expression.selectors().allSatisfy { !matching($0.matchers).isEmpty } }
 
     private mutating func dropFirst(of index: Int) {
         slots[index].start += 1

@@ -12,4 +12,7 @@ package enum RuleLimits {
     package static let resolvedRetention = Duration.seconds(15 * 60)
     /// A pending alert found again after a longer absence begins its `for` anew: nobody saw the time between.
     package static let restoreGrace = Duration.seconds(10 * 60)
+    /// How long after a restart an alert waits for series that are not there again before their absence counts: Prometheus's look-back, after
+    /// which it would not have seen them without the restart either.
+    package static let absentSeriesGrace = Duration.seconds(5 * 60)
 }

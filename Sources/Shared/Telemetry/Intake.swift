@@ -33,7 +33,7 @@ package struct Intake: Sendable {
 
 /// What Judging must find again after a restart.
 package struct JudgementState: Sendable, Hashable {
-    /// Alerts that are pending or firing.
+    /// Alerts that are pending or firing. `endsAt` of a firing one is when its expression ceased to hold, while `keep_firing_for` runs.
     package var alerts: [Alert]
     package var patternMatches: [String: UInt64]
 
