@@ -88,6 +88,7 @@ let shared: [Target] = [
     library("Matching", in: "Shared", ["CPCRE2"]),
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
     library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
+    library("Rehearsing", in: "Shared", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
     library("Transferring", in: "Shared", ["Telemetry", "CCurl"]),
     library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
@@ -118,7 +119,11 @@ let agent: [Target] = [
         ]
     ),
     program("tocsin-agent", in: "Agent", ["AgentApp", arguments]),
-    program("agentctl", in: "Agent", ["Controlling", "Telemetry", "Operating", "Transferring", "Rules", "JSON", "Configuring", arguments]),
+    program(
+        "agentctl",
+        in: "Agent",
+        ["Controlling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring", arguments]
+    ),
 ]
 
 let aggregator: [Target] = [
@@ -198,6 +203,7 @@ let testTargets: [Target] = [
     tests(of: "Matching", []),
     tests(of: "Expressions", ["Telemetry", "Matching"]),
     tests(of: "Rules", ["Telemetry", "Expressions", "Matching", "Configuring"]),
+    tests(of: "Rehearsing", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     tests(of: "SQLite", []),
     tests(of: "Transferring", ["Telemetry", "JSON"]),
     tests(of: "Configuring", ["Telemetry"]),

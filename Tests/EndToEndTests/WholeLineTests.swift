@@ -63,6 +63,12 @@ import Testing
         try TestFiles.write(firing["raw"]?.string ?? "", to: house.folder("payload"))
         let (_, digest) = try ChildProcess.run(["openssl", "dgst", "-sha256", "-hmac", "open sesame", "-r", house.folder("payload")])
         #expect(firing["headers"]?["x-tocsin-signature"]?.string == "sha256=" + digest.prefix(64))
+        // The same rule over what was stored fires once, as it did.
+        let backtest = ["rules", "test", house.folder("rules.yaml"), "--since", "5m", "--interval", "1s", "--aggregator", house.address, "--json"]
+        let (exit, report) = try ChildProcess.run(["\(Installation.binaries)/agentctl"] + backtest)
+        #expect(exit == .code(0), "\(report)")
+        let record = try JSON.parse(report)["rules"]?[0]
+        #expect(record?["fired"]?.integer == 1 && record?["pages"]?.integer == 1, "\(report)")
         // Told once each, not once an evaluation.
         #expect(webhooks.filter { $0["body"]?["status"]?.string == "firing" }.count == 1)
         #expect(webhooks.filter { $0["body"]?["status"]?.string == "resolved" }.count == 1)

@@ -19,6 +19,8 @@ struct Agentctl: AsyncParsableCommand {
 /// A failure that is printed as one sentence, without usage text; the exit code is 1.
 struct Failure: Error, CustomStringConvertible {
     let description: String
+    /// The answer would be more than the aggregator gives at once, or than is read here: asking for less helps.
+    let isTooMuch: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isTooMuch: Bool = false) { (self.description, self.isTooMuch) = (description, isTooMuch) }
 }

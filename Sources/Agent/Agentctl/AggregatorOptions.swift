@@ -36,10 +36,14 @@ struct AggregatorOptions: ParsableArguments {
         let request = HTTPRequest(method: method, url: base + path, headers: headers, body: body, tls: TLSOptions(caFile: caFile))
         let response: HTTPResponse
         do throws(TransferError) { response = try await HTTPClient(concurrent: 1, userAgent: "agentctl").perform(request) } catch {
-            throw Failure("\(aggregator): \(error)")
+            var isTooMuch = false
+            if case .responseTooLarge = error { isTooMuch = true }
+            throw Failure("\(aggregator): \(error)", isTooMuch: isTooMuch)
         }
         let tree = try? JSON.parse(response.body)
-        guard (200..<300).contains(response.status) else { throw Failure("\(aggregator): \(explain(response, tree))") }
+        guard (200..<300).contains(response.status) else {
+            throw Failure("\(aggregator): \(explain(response, tree))", isTooMuch: response.status == 422)
+        }
         if response.status == 204 || response.body.isEmpty { return .null }
         guard let tree else { throw Failure("\(aggregator) answered with something that is no JSON: is this a Tocsin aggregator?") }
         return tree

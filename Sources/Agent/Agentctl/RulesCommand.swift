@@ -8,8 +8,8 @@ import Rules
 struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules",
-        abstract: "Check rule files, or list the rules that this host's agent judges.",
-        subcommands: [Check.self, List.self]
+        abstract: "Check rule files, test them, or list the rules that this host's agent judges.",
+        subcommands: [Check.self, List.self, Test.self]
     )
 
     struct Check: AsyncParsableCommand {

@@ -14,6 +14,13 @@ enum Terminal {
         }
     }
 
+    /// What long work is at, in one line of a terminal that the next one replaces; an empty one clears it. Nothing where nobody looks.
+    static func progress(_ text: String) {
+        guard isatty(STDERR_FILENO) == 1 else { return }
+        let bytes = Array(("\r\u{1B}[K" + printable(text)).utf8)
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, bytes.count) }
+    }
+
     /// Columns as wide as their widest cell, the last one as long as it is; `nothing` when there are no rows.
     static func table(_ titles: [String], _ rows: [[String]], nothing: String) -> String {
         guard !rows.isEmpty else { return nothing }

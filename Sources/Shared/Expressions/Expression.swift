@@ -117,6 +117,12 @@ package struct Expression: Sendable, Hashable, CustomStringConvertible {
         return all.filter { seen.insert($0).inserted }
     }
 
+    /// Its matchers, where the whole expression is an instant selector and nothing else: `up{job="node"}`.
+    package var plainSelector: [LabelMatcher]? {
+        guard case .selector(let selector) = root, selector.shift == TimeShift() else { return nil }
+        return selector.matchers
+    }
+
     /// A selector, and how far it looks back.
     package struct SelectorReach: Sendable, Hashable {
         package let matchers: [LabelMatcher]
