@@ -122,15 +122,11 @@ final class SealedMix: LogBrowsing {
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
     func end() async throws(LogError) -> LogPosition { made.end }
     func waitForBlocks(after position: LogPosition) async {}
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? { nil }
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] { [] }
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        let blocks = Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
+        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
+    }
 
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] { [] }
+    func report(_ cursor: LogCursor) async {}
+    func cursors() async throws(LogError) -> [LogCursor] { [] }
 }

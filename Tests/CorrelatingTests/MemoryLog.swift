@@ -137,41 +137,20 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
     // MARK: LogReader
 
     func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
-        let blocks = try await blocks(after: position, kinds: kinds, limit: limit)
-        let gap = state.withLock { $0.purged.flatMap { $0.position > position ? $0.gap : nil } }
+        let (failure, blocks, gap) = state.withLock { state in
+            (
+                state.failure, Array(state.blocks.lazy.filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit)),
+                state.purged.flatMap { $0.position > position ? $0.gap : nil }
+            )
+        }
+        if let failure { throw failure }
         return LogPage(blocks: blocks, next: blocks.last?.position ?? position, gap: gap)
     }
 
     func report(_ cursor: LogCursor) async { state.withLock { $0.cursor = cursor } }
-
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
-        let (failure, blocks) = state.withLock { state in
-            (state.failure, Array(state.blocks.lazy.filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit)))
-        }
-        if let failure { throw failure }
-        return blocks
-    }
-
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] {
-        state.withLock { state in
-            let fitting = state.blocks.filter { kinds.contains($0.kind) && $0.from < end && $0.to >= start }
-            let sorted = newestFirst ? fitting.sorted { $0.to > $1.to } : fitting.sorted { $0.from < $1.from }
-            return Array(sorted.dropFirst(offset).prefix(limit))
-        }
-    }
+    func cursors() async throws(LogError) -> [LogCursor] { state.withLock { $0.cursor.map { [$0] } ?? [] } }
 
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
-
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? {
-        state.withLock { $0.blocks.first { $0.position == position } }
-    }
 
     func end() async throws(LogError) -> LogPosition { state.withLock { $0.blocks.last?.position ?? 0 } }
 

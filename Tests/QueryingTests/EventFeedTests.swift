@@ -245,23 +245,9 @@ private struct OvertakenLog: LogReader {
         return page
     }
 
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
-        try await base.blocks(after: position, kinds: kinds, limit: limit)
-    }
-
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] {
-        try await base.blocks(overlapping: start, end, kinds: kinds, newestFirst: newestFirst, offset: offset, limit: limit)
-    }
-
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { try await base.place(ofClientID: id) }
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? { try await base.block(at: position) }
+    func report(_ cursor: LogCursor) async { await base.report(cursor) }
+    func cursors() async throws(LogError) -> [LogCursor] { try await base.cursors() }
     func end() async throws(LogError) -> LogPosition { try await base.end() }
     func waitForBlocks(after position: LogPosition) async { await base.waitForBlocks(after: position) }
 }

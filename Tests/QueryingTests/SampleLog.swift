@@ -105,21 +105,15 @@ final class SampleLog: LogBrowsing {
 
     // MARK: The reader's side, which queries do not need
 
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
-        Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        let blocks = Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
+        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
     }
 
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] { [] }
+    func report(_ cursor: LogCursor) async {}
+    func cursors() async throws(LogError) -> [LogCursor] { [] }
 
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? { nil }
     func end() async throws(LogError) -> LogPosition { catalog().end }
     func waitForBlocks(after position: LogPosition) async {}
 }

@@ -108,20 +108,11 @@ final class SomeBlocks: LogBrowsing {
     func end() async throws(LogError) -> LogPosition { catalog().end }
     func waitForBlocks(after position: LogPosition) async {}
 
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock] {
-        catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit).map { $0 }
+    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        let blocks = Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
+        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
     }
 
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock] { [] }
-
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock? {
-        try await blocks(after: position - 1, kinds: [.events], limit: 1).first
-    }
+    func report(_ cursor: LogCursor) async {}
+    func cursors() async throws(LogError) -> [LogCursor] { [] }
 }

@@ -14,7 +14,6 @@ struct GapTests {
 
     init() throws {
         fixture = try LogFixture()
-        fixture.config.seals = true
         fixture.config.eventRetention = .seconds(100)
         fixture.config.sourceRetention = ["audit": .seconds(1000)]
     }

@@ -80,20 +80,25 @@ struct LogFixture {
         AdmittedBatch(origin: .client(name: client, key: key), receivedAt: noon, blocks: [block(events)])
     }
 
+    /// Blocks behind a position, at most one page of them.
+    static func blocks(_ log: Log, after position: LogPosition, of kinds: Set<BlockKind> = [.events]) async throws -> [StoredBlock] {
+        try await log.page(after: position, kinds: kinds, limit: 10).blocks
+    }
+
     /// All messages in the order of commitment, repeats left out.
     static func messages(_ log: Log) async throws -> [String] {
         var (messages, position) = ([String](), LogPosition(0))
         while true {
-            let blocks = try await log.blocks(after: position, kinds: [.events], limit: 7)
-            guard let last = blocks.last else { return messages }
-            for block in blocks {
+            let page = try await log.page(after: position, kinds: [.events], limit: 7)
+            guard page.next > position else { return messages }
+            for block in page.blocks {
                 let decoded = try EventBlock(decoding: block.bytes)
                 for row in 0..<decoded.count where !block.repeatedRows.contains(UInt32(row)) {
                     let event = decoded.event(at: row)
                     if event.source != Event.ownSource { messages.append(event.message ?? "") }
                 }
             }
-            position = last.position
+            position = page.next
         }
     }
 

@@ -51,70 +51,6 @@ struct ModelTests {
         F.batch(sequence, [F.event(message)], agent: UUID(high: 8, low: agent), checksum: checksum)
     }
 
-    @Test(arguments: [true, false])
-    func `pages by time hold each block that overlaps once, in order`(newestFirst: Bool) async throws {
-        let log = try await fixture.open()
-        var generator = SeededGenerator(seed: 99)
-        var all = [(from: Int64, to: Int64, position: LogPosition)]()
-        var batches = [AdmittedBatch]()
-        for index in 0..<150 as Range<UInt64> {
-            let from = Int64.random(in: 0...1000, using: &generator) * 60_000_000_000
-            // From nothing to ten days, so that each class of length occurs.
-            let lengths: [Int64] = [0, 30, 600, 7200, 864_000]
-            let length = lengths.randomElement(using: &generator)! * 1_000_000_000
-            batches.append(F.batch(index + 1, [F.event("a", at: .nanoseconds(from)), F.event("b", at: .nanoseconds(from + length))]))
-            all.append((from, from + length, index + 1))
-        }
-        _ = try await log.append(batches)
-        for _ in 0..<12 {
-            let start = Int64.random(in: -10...1000, using: &generator) * 60_000_000_000
-            let end = start + Int64.random(in: 1...500, using: &generator) * 60_000_000_000
-            let expected = all.filter { $0.to >= start && $0.from < end }
-                .sorted { newestFirst ? ($0.to, $0.position) > ($1.to, $1.position) : ($0.from, $0.position) < ($1.from, $1.position) }
-                .map(\.position)
-            var (found, last) = ([LogPosition](), BlockEntry?.none)
-            while true {
-                let page = try await log.entries(
-                    overlapping: F.noon.advanced(by: .nanoseconds(start)),
-                    F.noon.advanced(by: .nanoseconds(end)),
-                    kinds: [.events, .samples],
-                    newestFirst: newestFirst,
-                    behind: last,
-                    limit: 7
-                )
-                found += page.map(\.position)
-                guard let next = page.last else { break }
-                last = next
-            }
-            #expect(found == expected)
-        }
-        // One from the beginning of time to its end overlaps everything, though its length is no number.
-        var first = F.event("all")
-        first.timestamp = .distantPast
-        var last = first
-        last.timestamp = .distantFuture
-        _ = try await log.append(F.batch(1, [first, last], agent: UUID(high: 1, low: 1)))
-        let moment = F.noon.advanced(by: .seconds(-100_000))
-        let one = try await log.entries(
-            overlapping: moment,
-            moment.advanced(by: .nanoseconds(1)),
-            kinds: [.events],
-            newestFirst: newestFirst,
-            behind: nil,
-            limit: 10
-        )
-        #expect(one.map(\.position) == [151])
-        let everything = try await log.blocks(
-            overlapping: .distantPast,
-            .distantFuture,
-            kinds: [.events],
-            newestFirst: newestFirst,
-            offset: 100,
-            limit: 100
-        )
-        #expect(everything.count == 51)
-    }
-
     @Test func `retention deletes by arrival, each class by its own age, and gives no position twice`() async throws {
         var fixture = fixture
         fixture.config.eventRetention = .seconds(100)
@@ -132,10 +68,10 @@ struct ModelTests {
         while try await log.retain() {}
         #expect(try await F.messages(log) == [])
         #expect(try await log.place(ofClientID: id) == nil)
-        #expect(try await log.blocks(after: 0, kinds: [.samples], limit: 1).count == 1)
+        #expect(try await F.blocks(log, after: 0, of: [.samples]).count == 1)
         fixture.time.advance(by: .seconds(1000))
         while try await log.retain() {}
-        #expect(try await log.blocks(after: 0, kinds: [.samples], limit: 1).isEmpty)
+        #expect(try await F.blocks(log, after: 0, of: [.samples]).isEmpty)
         await log.close()
         let again = try await fixture.open()
         _ = try await again.append(F.request([F.event("new")]))

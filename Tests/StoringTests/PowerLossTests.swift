@@ -73,7 +73,7 @@ final class FaultScene {
 
     init(seed: UInt64) throws {
         folder = try TemporaryFolder()
-        config = StorageConfig(path: folder("log"), diskReserve: 0, sourceRetention: ["audit": .seconds(400 * 86_400)], seals: true)
+        config = StorageConfig(path: folder("log"), diskReserve: 0, sourceRetention: ["audit": .seconds(400 * 86_400)])
         disk = FaultDisk(prefix: folder("log") + "/", seed: seed)
     }
 

@@ -11,11 +11,7 @@ struct UpkeepTests {
 
     private let fixture: LogFixture
 
-    init() throws {
-        var fixture = try LogFixture()
-        fixture.config.seals = true
-        self.fixture = fixture
-    }
+    init() throws { fixture = try LogFixture() }
 
     /// Sealed blocks of events, and arrivals that are not sealed.
     private func filled() async throws -> Log {

@@ -105,7 +105,7 @@ package final class Log: LogWriter, LogBrowsing {
     /// Several, in their order, in one commit. Throws when one of them could not be stored: those before it may be.
     package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
         guard !batches.isEmpty else { return [] }
-        if config.seals, book.arrivalBytes > config.arrivalBytesMax { try await waitForRoom() }
+        if book.arrivalBytes > config.arrivalBytesMax { try await waitForRoom() }
         let tickets = try await prepare(batches)
         let mustCall: Bool
         do throws(LogError) { mustCall = try queue.push(tickets) } catch {
@@ -171,10 +171,8 @@ package final class Log: LogWriter, LogBrowsing {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
-                if self.config.seals {
-                    group.addTask { await self.keepSealing() }
-                    group.addTask { await self.keepMerging() }
-                }
+                group.addTask { await self.keepSealing() }
+                group.addTask { await self.keepMerging() }
                 group.addTask { await self.keepRetention() }
                 await group.waitForAll()
             }

@@ -34,8 +34,6 @@ package struct StorageConfig: Sendable, Hashable {
     package var sealSamplesAfter: Duration
     /// Samples that are sealed at once.
     package var sealSamplesMax: Int
-    /// Whether arrivals are sealed at all.
-    package var seals: Bool
 
     package init(
         path: String,
@@ -54,8 +52,7 @@ package struct StorageConfig: Sendable, Hashable {
         sealerPatience: Duration = .seconds(5),
         sealEventsAfter: Duration = .seconds(600),
         sealSamplesAfter: Duration = SampleLimits.sealAfter,
-        sealSamplesMax: Int = SampleLimits.sealedSamplesMax,
-        seals: Bool = true
+        sealSamplesMax: Int = SampleLimits.sealedSamplesMax
     ) {
         (self.path, self.eventRetention, self.metricRetention) = (path, eventRetention, metricRetention)
         (self.minuteRetention, self.hourRetention) = (minuteRetention, hourRetention)
@@ -63,7 +60,7 @@ package struct StorageConfig: Sendable, Hashable {
         (self.queueRequestsMax, self.queueBytesMax) = (queueRequestsMax, queueBytesMax)
         (self.sequencesKept, self.keyRetention, self.sourceRetention) = (sequencesKept, keyRetention, sourceRetention)
         (self.arrivalBytesMax, self.sealerPatience) = (arrivalBytesMax, sealerPatience)
-        (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax, self.seals) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax, seals)
+        (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax)
     }
 
     /// The path that stands for a log in memory.

@@ -84,20 +84,8 @@ package struct LogCursor: Sendable, Hashable {
 
 /// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader.
 package protocol LogReader: Sendable {
-    /// Blocks after `position` in the order of commitment, at most `limit`; empty at the end.
-    func blocks(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> [StoredBlock]
-    /// Blocks that overlap `[start, end)`, the latest `to` first when `newestFirst`, else the earliest `from` first; pages by `offset`.
-    func blocks(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        offset: Int,
-        limit: Int
-    ) async throws(LogError) -> [StoredBlock]
     /// The block and row under which a client's own id is stored.
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
-    func block(at position: LogPosition) async throws(LogError) -> StoredBlock?
     /// What lies behind `position`, in the order of commitment; at most `limit` blocks. An empty page whose `next` is the position asked for, or
     /// the end, is the end of the log.
     func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage
@@ -111,64 +99,12 @@ package protocol LogReader: Sendable {
     func waitForBlocks(after position: LogPosition) async
 }
 
-extension LogReader {
-    package func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
-        let blocks = try await blocks(after: position, kinds: kinds, limit: limit)
-        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
-    }
-
-    package func report(_ cursor: LogCursor) async {}
-    package func cursors() async throws(LogError) -> [LogCursor] { [] }
-}
-
 extension LogWriter {
     package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
         var outcomes = [AppendOutcome]()
         for batch in batches { outcomes.append(try await append(batch)) }
         return outcomes
     }
-}
-
-/// What the log knows of a block without reading it.
-package struct BlockEntry: Sendable, Hashable {
-    package var position: LogPosition
-    package var kind: BlockKind
-    package var count: Int
-    package var from: Timestamp
-    package var to: Timestamp
-    /// Whether some rows are repeats; then the summary counts them too.
-    package var hasRepeats: Bool
-    /// Nil for blocks of other kinds than events, and for those with too many different values.
-    package var summary: BlockSummary?
-
-    package init(
-        position: LogPosition,
-        kind: BlockKind,
-        count: Int,
-        from: Timestamp,
-        to: Timestamp,
-        hasRepeats: Bool = false,
-        summary: BlockSummary? = nil
-    ) {
-        (self.position, self.kind, self.count, self.from, self.to) = (position, kind, count, from, to)
-        (self.hasRepeats, self.summary) = (hasRepeats, summary)
-    }
-}
-
-/// A log that can be searched by time: entries first, then only the blocks that can match.
-package protocol LogCatalog: LogReader {
-    /// Entries of blocks that overlap `[start, end)`: by latest row downwards when `newestFirst`, else by earliest row upwards; equal times by
-    /// position in the same direction. The next page begins behind the last entry of the one before.
-    func entries(
-        overlapping start: Timestamp,
-        _ end: Timestamp,
-        kinds: Set<BlockKind>,
-        newestFirst: Bool,
-        behind last: BlockEntry?,
-        limit: Int
-    ) async throws(LogError) -> [BlockEntry]
-    /// The blocks at these positions, in the order of the positions; those that are gone or damaged are left out.
-    func blocks(at positions: [LogPosition]) async throws(LogError) -> [StoredBlock]
 }
 
 /// Why the log could not do it. Nothing was stored.
