@@ -105,7 +105,7 @@ let shared: [Target] = [
 
 let agent: [Target] = [
     library("Collecting", in: "Agent", ["Telemetry", "Operating", "JSON", "CKernel", logging, lifecycle]),
-    library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle, asyncAlgorithms]),
+    library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CZlib", logging, lifecycle, asyncAlgorithms]),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
     library("Shipping", in: "Agent", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
@@ -218,7 +218,7 @@ let testTargets: [Target] = [
         of: "AgentApp",
         [
             "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring", "Rules",
-            "Transferring", "JSON", logging,
+            "Matching", "Transferring", "JSON", logging,
         ]
     ),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),

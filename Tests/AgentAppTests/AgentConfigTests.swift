@@ -3,6 +3,7 @@ import Collecting
 import Configuring
 import Judging
 import Logging
+import Matching
 import Rules
 import Shipping
 import Spooling
@@ -72,7 +73,7 @@ import Transferring
         #expect(config.tails.count == 1)
         #expect(config.tails[0].source == "nginx")
         #expect(config.tails[0].start == .beginning)
-        #expect(config.tails[0].multilineStart != nil)
+        #expect(config.tails[0].multiline?.start != nil)
         #expect(config.tails[0].redact.count == 1)
         #expect(config.judge.patterns.map(\.name) == ["oom"])
         #expect(config.judge.groups.map(\.name) == ["g"])
@@ -125,6 +126,69 @@ import Transferring
                 "\(file):\(line): \(key) is not in\n\(problems.map(\.description).joined(separator: "\n"))"
             )
         }
+    }
+
+    @Test func `every key of a tail reaches it`() throws {
+        let folder = try TemporaryFolder()
+        let (config, problems) = try read(
+            """
+            tail:
+              - paths: ["/var/log/*.log"]
+                exclude: ["*.tmp"]
+                format: raw
+                fields: true
+                time_zone: "+02:00"
+                multiline: {preset: go, continue: '^x', timeout: 2s, max_lines: 7, max_bytes: 2KiB}
+                half_line_timeout: 5s
+                redact: ['a', {preset: emails}, {match: '(b)c', with: '$1'}]
+                drop: ['^DEBUG']
+                sample: [{match: ok, every: 10}]
+                collapse: 1m
+              - {paths: [/a], multiline: python}
+            """,
+            in: folder
+        )
+        #expect(problems.isEmpty, "\(problems)")
+        let tail = try #require(config.tails.first)
+        #expect(tail.exclude == ["*.tmp"])
+        #expect(tail.format == .plain)
+        #expect(tail.takesFields == true)
+        #expect(tail.zone == .offset(7200))
+        #expect(tail.multiline?.preset == .go)
+        #expect(tail.multiline?.continuation?.source == "^x")
+        #expect(tail.multiline?.timeout == .seconds(2))
+        #expect(tail.multiline?.linesMax == 7)
+        #expect(tail.multiline?.bytesMax == 2048)
+        #expect(tail.halfLineTimeout == .seconds(5))
+        #expect(tail.redact.map(\.replacement) == ["<redacted>", "<redacted>", "$1"])
+        #expect(tail.drop.map(\.source) == ["^DEBUG"])
+        #expect(tail.sample.map(\.every) == [10])
+        #expect(tail.collapse == .seconds(60))
+        #expect(config.tails.last?.multiline == TailConfig.Multiline(preset: .python))
+    }
+
+    @Test func `mistakes in a tail are told where they stand`() throws {
+        let folder = try TemporaryFolder()
+        let (_, problems) = try read(
+            """
+            tail:
+              - paths: [/a]
+                exclude: [b/c]
+                time_zone: CET
+                multiline: {timeout: 2s}
+                redact: [[x], {preset: names}, {with: y}]
+                sample: [{match: '(', every: 1}]
+              - {paths: [/a], multiline: perl, redact: x}
+            """,
+            in: folder
+        )
+        let keys = Set(problems.map(\.key))
+        for key in ["exclude", "time_zone", "multiline.start", "redact", "redact[1].preset", "redact[2].match", "sample[0].match", "sample[0].every"]
+        {
+            #expect(keys.contains("tail[0].\(key)"), "\(key) of \(keys)")
+        }
+        #expect(keys.contains("tail[1].multiline"))
+        #expect(keys.contains("tail[1].redact"))
     }
 
     @Test func `a tail of the wrong shape is one mistake`() throws {

@@ -10,29 +10,41 @@ import TestSupport
 final class EngineHouse {
     let folder: TemporaryFolder
     let configs: [TailConfig]
+    let metrics = MetricsRegistry()
+    private let openFilesMax: Int
     private(set) var events: [Event] = []
     private(set) var gaps: [Gap] = []
     private(set) var reads: [ReadRange] = []
     private(set) var positions: [FileIdentity: ReadPosition] = [:]
     private(set) var engine: TailEngine
-    private var now = TailEngine.Moment(wall: Timestamp(milliseconds: 1_790_000_000_000), monotonic: .seconds(1000))
+    private(set) var now = TailEngine.Moment(wall: Timestamp(milliseconds: 1_790_000_000_000), monotonic: .seconds(1000))
 
-    init(_ names: [String] = ["app.log"], start: TailConfig.Start = .beginning, configure: (inout TailConfig) -> Void = { _ in }) throws {
+    init(
+        _ names: [String] = ["app.log"],
+        start: TailConfig.Start = .beginning,
+        openFilesMax: Int = 512,
+        configure: (inout TailConfig) -> Void = { _ in }
+    ) throws {
+        self.openFilesMax = openFilesMax
         folder = try TemporaryFolder()
         let path = folder.path
-        var config = TailConfig(paths: names.map { path + "/" + $0 }, start: start, format: .raw)
+        var config = TailConfig(paths: names.map { path + "/" + $0 }, start: start, format: .plain)
         configure(&config)
         configs = [config]
-        engine = EngineHouse.makeEngine(configs, [])
+        engine = EngineHouse.makeEngine(configs, [], metrics, openFilesMax)
     }
 
-    private static func makeEngine(_ configs: [TailConfig], _ positions: [ReadPosition]) -> TailEngine {
+    private static func makeEngine(_ configs: [TailConfig], _ positions: [ReadPosition], _ metrics: MetricsRegistry, _ openFilesMax: Int)
+        -> TailEngine
+    {
         TailEngine(
             configs,
             host: "web-1",
             tags: [],
             checkpoint: positions,
             counters: TailCounters(MetricsRegistry()),
+            lineCounters: configs.map { LineCounters($0, metrics) },
+            openFilesMax: openFilesMax,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
@@ -40,6 +52,12 @@ final class EngineHouse {
     var lines: [String] { events.compactMap(\.message) }
 
     func path(_ name: String = "app.log") -> String { folder.path + "/" + name }
+
+    /// When the engine wants to be asked again.
+    var due: Duration? { engine.nextDue(at: now) }
+
+    /// A counter, summed over its labels.
+    func counted(_ name: String) -> Double { metrics.samples(at: now.wall).filter { $0.series.name == name }.reduce(0) { $0 + $1.value } }
 
     // MARK: The writer
 
@@ -65,6 +83,7 @@ final class EngineHouse {
 
     /// Reads and stores until nothing is left.
     func drain() {
+        engine.touchAll()
         while true {
             let batch = engine.fill(at: now)
             if batch.isEmpty { return }
@@ -73,7 +92,10 @@ final class EngineHouse {
     }
 
     /// Reads one batch without storing it.
-    func read() -> TailBatch { engine.fill(at: now) }
+    func read() -> TailBatch {
+        engine.touchAll()
+        return engine.fill(at: now)
+    }
 
     func store(_ batch: TailBatch) {
         let intake = batch.intake
@@ -88,10 +110,10 @@ final class EngineHouse {
 
     /// As after `kill -9`: what was not stored is forgotten.
     func restart() {
-        engine = EngineHouse.makeEngine(configs, Array(positions.values))
+        engine = EngineHouse.makeEngine(configs, Array(positions.values), metrics, openFilesMax)
         start()
     }
 
     /// The agent is away: the next `restart` finds what happened since.
-    func stop() { engine = EngineHouse.makeEngine([], []) }
+    func stop() { engine = EngineHouse.makeEngine([], [], metrics, openFilesMax) }
 }

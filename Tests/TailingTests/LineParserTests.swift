@@ -10,7 +10,7 @@ import Testing
     private static let now = Timestamp(rfc3339: "2026-10-11T12:00:00Z") ?? .distantPast
 
     private static let table: [(TailConfig.Format, String, String?, Severity?)] = [
-        (.raw, "2026-10-10T13:55:36Z ERROR x", nil, nil),
+        (.plain, "2026-10-10T13:55:36Z ERROR x", nil, nil),
         (.auto, "2026-10-10T13:55:36Z ERROR x", "2026-10-10T13:55:36Z", .error),
         (.auto, "2026-10-10T13:55:36.123456+02:00 web-1 app[12]: hello", "2026-10-10T11:55:36.123456Z", nil),
         (.auto, "2026-10-10 13:55:36,250 +0000 WARN c.e.Main - slow", "2026-10-10T13:55:36.250Z", .warning),

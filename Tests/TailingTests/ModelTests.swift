@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: 0..<150)
     func `random writes, rotations and restarts: each line exactly once`(seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))
-        let house = try EngineHouse()
+        let house = try EngineHouse { $0.halfLineTimeout = .seconds(100_000) }
         let copies = seed % 3 == 2
         var (written, clock, generations, isRunning): (Int, Int, Int, Bool) = (0, 1_790_000_000, 0, false)
         var half = ""

@@ -142,30 +142,6 @@ extension AgentConfig {
         return config
     }
 
-    private static func readTail(_ reader: ConfigReader) -> TailConfig {
-        defer { reader.finish() }
-        let multiline = reader.section("multiline")
-        let start = multiline.string("start").flatMap { pattern($0, at: "start", multiline) }
-        if reader.has("multiline"), !multiline.has("start") {
-            multiline.report("start", "missing", "write start: '^\\d{4}-', what a first line looks like")
-        }
-        multiline.finish()
-        let config = TailConfig(
-            paths: reader.strings("paths") ?? [],
-            source: reader.string("source"),
-            start: reader.choice("start", TailConfig.Start.allCases.map { ($0.rawValue, $0) }, default: .end),
-            format: reader.choice("format", TailConfig.Format.allCases.map { ($0.rawValue, $0) }, default: .auto),
-            multilineStart: start,
-            redact: (reader.strings("redact") ?? []).compactMap { pattern($0, at: "redact", reader) }
-        )
-        // A list of the wrong type was told already.
-        for mistake in config.problems()
-        where !(mistake.key == "paths" && config.paths.isEmpty && reader.has("paths") && reader.strings("paths") == nil) {
-            reader.report(mistake.key, mistake.problem, mistake.remedy)
-        }
-        return config
-    }
-
     private static func readPatterns(_ reader: ConfigReader) -> [LogPattern] {
         var lines: [String: Int] = [:]
         return reader.sections("patterns").compactMap { section in
@@ -179,7 +155,7 @@ extension AgentConfig {
         }
     }
 
-    private static func pattern(_ text: String, at key: String, _ reader: ConfigReader) -> Pattern? {
+    static func pattern(_ text: String, at key: String, _ reader: ConfigReader) -> Pattern? {
         do throws(PatternError) { return try Pattern(text, anchoring: .unanchored) } catch {
             reader.report(key, "\(error)", "write a regular expression of RE2's language (no backreferences, no look-around)")
             return nil

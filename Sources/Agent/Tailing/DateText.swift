@@ -3,8 +3,6 @@ import Telemetry
 
 /// The ways in which logs write a moment. Each reads it at one place of a line, without a String; nil for anything else.
 enum DateText {
-    private static let months: [StaticString] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-
     /// RFC 3339, and its relatives: a blank for `T`, a comma for the point, no offset (then local time), an offset without colon.
     static func rfc3339(_ line: Span<UInt8>, at start: Int, _ zone: inout LocalZone) -> Timestamp? {
         guard start + 19 <= line.count, line[start + 4] == UInt8(ascii: "-"), line[start + 7] == UInt8(ascii: "-"),
@@ -68,6 +66,28 @@ enum DateText {
         return moment(seconds - zone.offset(atLocal: seconds), 0)
     }
 
+    /// `Sat Oct 10 13:55:36.123456 2026`, local time; the fraction may be missing.
+    static func apacheError(_ line: Span<UInt8>, _ range: Range<Int>, _ zone: inout LocalZone) -> Timestamp? {
+        let start = range.lowerBound
+        guard range.count >= 24, line[start + 3] == UInt8(ascii: " "), let month = month(line, at: start + 4),
+            line[start + 7] == UInt8(ascii: " "), let time = clock(line, at: start + 11), let year = digits(line, at: range.upperBound - 4, 4),
+            let units = digits(line, at: start + 9, 1)
+        else { return nil }
+        guard let tens = line[start + 8] == UInt8(ascii: " ") ? 0 : digits(line, at: start + 8, 1) else { return nil }
+        let day = tens * 10 + units
+        guard day >= 1, day <= CivilDate.days(inMonth: month, year: year), year >= 1971, year <= 2261 else { return nil }
+        var (index, fraction, scale): (Int, Int64, Int64) = (start + 20, 0, 1_000_000_000)
+        if line[start + 19] == UInt8(ascii: ".") {
+            while index < range.upperBound, line[index].isDigit, scale > 1 {
+                scale /= 10
+                fraction += Int64(line[index] - 48) * scale
+                index += 1
+            }
+        }
+        let seconds = CivilDate(year: year, month: month, day: day).daysSinceEpoch * 86_400 + time
+        return moment(seconds - zone.offset(atLocal: seconds), fraction)
+    }
+
     // MARK: Parts
 
     /// Seconds from the epoch to this date and time as if it were UTC.
@@ -96,8 +116,24 @@ enum DateText {
         return (line[start] == UInt8(ascii: "-") ? -1 : 1) * (hours * 3600 + minutes * 60)
     }
 
+    /// Three letters, as in C's locale.
     private static func month(_ line: Span<UInt8>, at start: Int) -> Int64? {
-        months.firstIndex { line.holds($0, at: start) }.map { Int64($0 + 1) }
+        guard start + 3 <= line.count else { return nil }
+        switch UInt32(line[start]) << 16 | UInt32(line[start + 1]) << 8 | UInt32(line[start + 2]) {
+        case 0x4A_61_6E: return 1
+        case 0x46_65_62: return 2
+        case 0x4D_61_72: return 3
+        case 0x41_70_72: return 4
+        case 0x4D_61_79: return 5
+        case 0x4A_75_6E: return 6
+        case 0x4A_75_6C: return 7
+        case 0x41_75_67: return 8
+        case 0x53_65_70: return 9
+        case 0x4F_63_74: return 10
+        case 0x4E_6F_76: return 11
+        case 0x44_65_63: return 12
+        default: return nil
+        }
     }
 
     private static func digits(_ line: Span<UInt8>, at start: Int, _ width: Int) -> Int64? {
@@ -115,13 +151,23 @@ enum DateText {
     }
 }
 
-/// The local zone's offset from UTC. Asking glibc costs a microsecond, so the answer is kept for the quarter of an hour that it is about.
+/// The offset from UTC of times that name none. For the host's own zone glibc is asked, which costs a microsecond, so the answer is kept for the
+/// quarter of an hour that it is about.
 struct LocalZone {
     private var quarter: Int64 = .min
     private var known: Int64 = 0
+    private let fixed: Int64?
+
+    init(_ zone: TailConfig.Zone = .local) {
+        switch zone {
+        case .local: fixed = nil
+        case .offset(let seconds): fixed = Int64(seconds)
+        }
+    }
 
     /// Seconds east of UTC at this local time, given as seconds from the epoch as if it were UTC.
     mutating func offset(atLocal seconds: Int64) -> Int64 {
+        if let fixed { return fixed }
         let wanted = seconds / 900
         if wanted == quarter { return known }
         let date = CivilDate(daysSinceEpoch: seconds / 86_400)

@@ -10,7 +10,8 @@ struct FileIdentity: Hashable, Sendable {
 /// What fstat says about a file. Source: stat(2).
 struct FileInformation: Equatable {
     let identity: FileIdentity
-    let size: UInt64
+    /// Of what is in it: ``FileContent`` puts the inflated size here.
+    var size: UInt64
     /// Nanoseconds since the epoch.
     let modified: Int64
     /// 0: the file has no name any more.
@@ -52,33 +53,65 @@ struct FileInformation: Equatable {
     }
 }
 
-/// A hash of a file's first bytes: an inode that was used again, and a file that was emptied and has grown past the old place, are told apart
-/// from the file that was read.
-struct FileHead: Equatable {
-    var hash: UInt64
-    var length: UInt32
-
-    static let empty = FileHead(hash: 0, length: 0)
-
-    init(hash: UInt64, length: UInt32) { (self.hash, self.length) = (hash, length) }
-
-    /// Of the first `length` bytes; nil when the file does not have so many.
-    init?(of descriptor: Int32, length: Int) {
-        guard length > 0 else {
-            self = .empty
-            return
-        }
-        var bytes = [UInt8](repeating: 0, count: length)
-        guard FileReading.read(descriptor, at: 0, into: &bytes, count: length) == length else { return nil }
-        // FNV-1a, 64 bits.
-        var value: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        // Databases keep signed numbers.
-        (hash, self.length) = (value >> 1, UInt32(length))
+/// What a file held where it was read: a hash of its first bytes, and one of the bytes right before a position. An inode that was used again, and
+/// a file that was emptied and has grown past the old place, are told apart by them from the file that was read.
+struct FileMarks: Equatable {
+    struct Mark: Equatable {
+        var hash: UInt64 = 0
+        var length: UInt32 = 0
     }
 
-    /// Whether the file still begins with these bytes.
-    func matches(_ descriptor: Int32) -> Bool { FileHead(of: descriptor, length: Int(length)) == self }
+    var head = Mark()
+    var tail = Mark()
+
+    init() {}
+
+    init(_ position: ReadPosition) {
+        head = Mark(hash: position.headHash, length: position.headLength)
+        tail = Mark(hash: position.tailHash, length: position.tailLength)
+    }
+
+    /// Whether something was read, so that another file can be told apart at all.
+    var isEmpty: Bool { head.length == 0 }
+
+    /// Whether these bytes still stand in the file.
+    func match(_ content: FileContent, at offset: UInt64) -> Bool {
+        if head.length > 0, Self.mark(of: content, at: 0, length: Int(head.length)) != head { return false }
+        guard tail.length > 0, UInt64(tail.length) <= offset else { return true }
+        return Self.mark(of: content, at: offset - UInt64(tail.length), length: Int(tail.length)) == tail
+    }
+
+    /// Takes more of the file's beginning into the head, as long as it is short.
+    mutating func extendHead(of content: FileContent, upTo size: UInt64) {
+        let wanted = Int(min(size, UInt64(TailingLimits.headBytesMax)))
+        if wanted > Int(head.length), let longer = Self.mark(of: content, at: 0, length: wanted) { head = longer }
+    }
+
+    /// The bytes right before a position, as they were read.
+    mutating func setTail(_ bytes: ArraySlice<UInt8>) {
+        let last = bytes.suffix(TailingLimits.tailBytesMax)
+        tail = Mark(hash: Self.hash(last), length: UInt32(last.count))
+    }
+
+    /// The bytes right before a position, as they stand in the file.
+    mutating func setTail(of content: FileContent, at offset: UInt64) {
+        let length = Int(min(offset, UInt64(TailingLimits.tailBytesMax)))
+        tail = length > 0 ? Self.mark(of: content, at: offset - UInt64(length), length: length) ?? Mark() : Mark()
+    }
+
+    /// Nil when the file does not have so many bytes.
+    static func mark(of content: FileContent, at offset: UInt64, length: Int) -> Mark? {
+        var bytes = [UInt8](repeating: 0, count: length)
+        guard content.read(at: offset, into: &bytes, count: length) == length else { return nil }
+        return Mark(hash: hash(bytes[...]), length: UInt32(length))
+    }
+
+    /// FNV-1a, 64 bits, without its last one: databases keep signed numbers.
+    private static func hash(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        var value: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return value >> 1
+    }
 }
 
 enum FileReading {

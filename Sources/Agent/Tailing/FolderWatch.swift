@@ -2,15 +2,29 @@ import Glibc
 
 /// Waits until something happens in one of some folders. It only wakes: what has happened is found out by looking. Source: inotify(7).
 final class FolderWatch: Sendable {
-    enum Event: Sendable, Hashable {
+    enum Event: Sendable {
         /// Nothing happened in time.
         case timeout
-        /// Files were written to.
-        case written
-        /// Files came, went or were renamed.
-        case structure
+        case changed(Changes)
         /// Somebody called ``interrupt()``.
         case interrupted
+    }
+
+    struct Changes: Sendable {
+        struct Place: Sendable, Hashable {
+            /// The number that ``add(_:)`` gave.
+            let folder: Int32
+            let name: String
+        }
+
+        /// Files that were written to.
+        var written: Set<Place> = []
+        /// Files came, went or were renamed.
+        var isStructure = false
+        /// The kernel's queue ran over: anything may have happened.
+        var isOverflow = false
+
+        var isEmpty: Bool { written.isEmpty && !isStructure && !isOverflow }
     }
 
     private let inotify: Int32
@@ -69,23 +83,29 @@ final class FolderWatch: Sendable {
             while unsafe read(wakeRead, &bytes, bytes.count) > 0 {}
             return .interrupted
         }
-        return drain() ? .structure : .written
+        return .changed(drain())
     }
 
-    /// Takes what the kernel has queued; true when files came, went or were renamed, or when the queue ran over.
-    func drain() -> Bool {
-        guard inotify >= 0 else { return false }
-        var isStructure = false
+    /// Takes what the kernel has queued.
+    func drain() -> Changes {
+        var changes = Changes()
+        guard inotify >= 0 else { return changes }
         var bytes = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
             let count = unsafe read(inotify, &bytes, bytes.count)
-            guard count > 0 else { return isStructure }
+            guard count > 0 else { return changes }
             // struct inotify_event: wd, mask, cookie, len (32 bits each), then len bytes of name.
             var offset = 0
             while offset + 16 <= count {
                 func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[offset + at + $1]) << UInt32(8 * $1) } }
-                if word(4) & ~UInt32(IN_MODIFY) != 0 { isStructure = true }
-                offset += 16 + Int(word(12))
+                let (mask, length) = (word(4), Int(word(12)))
+                if mask & UInt32(IN_Q_OVERFLOW) != 0 { (changes.isOverflow, changes.isStructure) = (true, true) }
+                if mask & ~UInt32(IN_MODIFY) != 0 { changes.isStructure = true }
+                if mask & UInt32(IN_MODIFY) != 0 {
+                    let name = bytes[(offset + 16)..<min(offset + 16 + length, count)].prefix { $0 != 0 }
+                    changes.written.insert(Changes.Place(folder: Int32(bitPattern: word(0)), name: String(decoding: name, as: UTF8.self)))
+                }
+                offset += 16 + length
             }
         }
     }

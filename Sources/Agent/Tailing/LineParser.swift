@@ -1,137 +1,83 @@
 import JSON
 import Telemetry
 
-/// Finds the time and the severity that a line gives itself. What it does not recognise is left to the reader: now, and info.
-struct LineParser {
-    typealias Found = (timestamp: Timestamp?, severity: Severity?)
+/// What a line says about itself.
+struct LineFindings: Equatable {
+    var timestamp: Timestamp?
+    var severity: Severity?
+    /// Which part of the line is its message; nil: all of it.
+    var message: Range<Int>?
+    /// The message stands in the parser's ``FieldBuffer/message`` instead.
+    var hasOwnMessage = false
+    /// Whether the line is of the format that it was read as.
+    var isKnown = true
 
-    private let format: TailConfig.Format
-    private var zone = LocalZone()
+    static let nothing = LineFindings()
+    static let unknown = LineFindings(isKnown: false)
+}
+
+/// Finds the time and the severity that a line gives itself and, where fields are wanted, what else it says. What it does not recognise is
+/// left to the reader: now, info, and the whole line.
+///
+/// Times without an offset are of the configured zone (the host's own by default). Times without a year are of the year that brings them
+/// nearest before now; a day ahead is allowed for.
+struct LineParser {
+    let format: TailConfig.Format
+    /// Whether ``fields`` are filled and the message is cut out.
+    let takesFields: Bool
+    var zone: LocalZone
+    var fields = FieldBuffer()
 
     /// A clock that is a day ahead is wrong: such a line would stand before all others for a day.
     private static let aheadMax = Duration.seconds(86_400)
     /// How far into a line severity words are looked for.
     private static let severityBytesMax = 160
 
-    init(_ format: TailConfig.Format) { self.format = format }
+    init(_ format: TailConfig.Format, takesFields: Bool? = nil, zone: TailConfig.Zone = .local) {
+        (self.format, self.zone) = (format, LocalZone(zone))
+        self.takesFields = takesFields ?? (format != .auto && format != .plain)
+    }
 
-    mutating func parse(_ line: Span<UInt8>, now: Timestamp) -> Found {
-        if format == .raw || line.isEmpty { return (nil, nil) }
-        var found: Found
+    /// - Parameter line: UTF-8 without its line feed.
+    mutating func parse(_ line: Span<UInt8>, now: Timestamp) -> LineFindings {
+        if format == .plain || line.isEmpty { return .nothing }
+        if takesFields { fields.clear() }
+        var found: LineFindings
         switch format {
-        case .raw: found = (nil, nil)
-        case .json: found = json(line)
-        case .logfmt: found = logfmt(line)
-        case .nginx: found = nginx(line) ?? (nil, nil)
-        case .syslog: found = syslog(line, now)
+        case .plain: found = .nothing
+        case .json: found = json(line) ?? .unknown
+        case .logfmt: found = logfmt(line) ?? .unknown
+        case .nginx, .apache: found = access(line) ?? errorLog(line) ?? .unknown
+        case .syslog: found = syslog(line, now) ?? .unknown
         case .auto: found = auto(line, now)
         }
+        if takesFields, !found.isKnown { fields.clear() }
         if let timestamp = found.timestamp, timestamp > now.advanced(by: Self.aheadMax) { found.timestamp = nil }
         return found
     }
 
-    private mutating func auto(_ line: Span<UInt8>, _ now: Timestamp) -> Found {
-        if line[0] == UInt8(ascii: "{") { return json(line) }
-        if let found = nginx(line) { return found }
-        var found = syslog(line, now)
-        if found.timestamp == nil || found.severity == nil {
-            let keys = logfmt(line)
-            found = (found.timestamp ?? keys.timestamp, found.severity ?? keys.severity)
+    /// Each format has marks that are looked for first, so that a line of another one costs little.
+    private mutating func auto(_ line: Span<UInt8>, _ now: Timestamp) -> LineFindings {
+        if line[0] == UInt8(ascii: "{"), let found = json(line) { return found }
+        if takesFields { fields.clear() }
+        if let found = access(line) ?? errorLog(line) { return found }
+        var found = syslog(line, now) ?? .nothing
+        if found.timestamp == nil || found.severity == nil, line.index(of: UInt8(ascii: "="), from: 0, upTo: min(line.count, 512)) != nil {
+            let start = fields.count
+            if let pairs = logfmt(line), pairs.timestamp != nil || pairs.severity != nil {
+                if found.timestamp == nil, takesFields { (found.message, found.hasOwnMessage) = (pairs.message, pairs.hasOwnMessage) }
+                found.timestamp = found.timestamp ?? pairs.timestamp
+                found.severity = found.severity ?? pairs.severity
+            } else if takesFields {
+                fields.cut(to: start)
+            }
         }
         if found.severity == nil { found.severity = SeverityWords.first(in: line, upTo: Self.severityBytesMax) }
         return found
     }
 
-    // MARK: syslog
-
-    /// `<PRI>` (RFC 5424 §6.2.1), then `1 TIMESTAMP` (RFC 5424), a bare RFC 3339 time (rsyslog's files) or `Mmm dd hh:mm:ss` (RFC 3164 §4.1.2).
-    private mutating func syslog(_ line: Span<UInt8>, _ now: Timestamp) -> Found {
-        var (start, severity): (Int, Severity?) = (0, nil)
-        if line[0] == UInt8(ascii: "<") {
-            var (index, number) = (1, 0)
-            while index < min(line.count, 5), line[index].isDigit { (index, number) = (index + 1, number * 10 + Int(line[index] - 48)) }
-            if index > 1, index < line.count, line[index] == UInt8(ascii: ">"), number <= 191 {
-                severity = SeverityWords.syslog[number % 8]
-                start = index + 1
-                if line.holds("1 ", at: start) { start += 2 }
-            }
-        }
-        if let time = DateText.rfc3339(line, at: start, &zone) { return (time, severity) }
-        return (DateText.rfc3164(line, at: start, now: now, &zone), severity)
-    }
-
-    // MARK: nginx
-
-    /// `… [10/Oct/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 …`, or `2026/10/10 13:55:36 [error] …`; nil for another line.
-    private mutating func nginx(_ line: Span<UInt8>) -> Found? {
-        if line.count > 22, line[4] == UInt8(ascii: "/"), let time = DateText.nginxError(line, &zone) {
-            return (time, SeverityWords.first(in: line, upTo: 40))
-        }
-        guard let bracket = line.index(of: UInt8(ascii: "["), from: 0, upTo: min(line.count, 200)),
-            let time = DateText.commonLog(line, at: bracket + 1)
-        else { return nil }
-        // The status follows the request's closing quote; a quote in the request is written as \x22.
-        guard let open = line.index(of: UInt8(ascii: "\""), from: bracket, upTo: line.count),
-            let close = line.index(of: UInt8(ascii: "\""), from: open + 1, upTo: line.count), close + 2 < line.count
-        else { return (time, nil) }
-        return (time, line[close + 2] == UInt8(ascii: "5") ? .error : .info)
-    }
-
-    // MARK: JSON and logfmt
-
-    private static let timeKeys: [StaticString] = ["time", "timestamp", "ts", "@timestamp"]
-    private static let severityKeys: [StaticString] = ["level", "severity", "lvl", "log.level"]
-
-    /// Of an object's own members; a line that is no object gives nothing.
-    private mutating func json(_ line: Span<UInt8>) -> Found {
-        var found: Found = (nil, nil)
-        var scanner = JSONScanner(over: line)
-        do throws(JSONError) {
-            guard case .beginObject = try scanner.next(in: line) else { return found }
-            while case .key(let key) = try scanner.next(in: line), found.timestamp == nil || found.severity == nil {
-                let value = try scanner.skipValue(in: line)
-                let text = line[value.lowerBound] == UInt8(ascii: "\"") ? value.lowerBound + 1..<value.upperBound - 1 : value
-                if Self.timeKeys.contains(where: { line.equals($0, in: key.range) }) {
-                    found.timestamp = time(line, text)
-                } else if Self.severityKeys.contains(where: { line.equals($0, in: key.range) }) {
-                    found.severity = SeverityWords.word(line, text)
-                }
-            }
-        } catch {
-            // Half an object, or none: what was found before stands.
-        }
-        return found
-    }
-
-    private mutating func logfmt(_ line: Span<UInt8>) -> Found {
-        var found: Found = (nil, nil)
-        var index = 0
-        let end = min(line.count, 512)
-        while index < end, found.timestamp == nil || found.severity == nil {
-            guard let equals = line.index(of: UInt8(ascii: "="), from: index, upTo: end) else { break }
-            var start = equals
-            while start > index, line[start - 1] > UInt8(ascii: " ") { start -= 1 }
-            var value = equals + 1..<equals + 1
-            if value.lowerBound < line.count, line[value.lowerBound] == UInt8(ascii: "\"") {
-                let close = line.index(of: UInt8(ascii: "\""), from: value.lowerBound + 1, upTo: line.count) ?? line.count
-                value = value.lowerBound + 1..<close
-            } else {
-                var close = value.lowerBound
-                while close < line.count, line[close] > UInt8(ascii: " ") { close += 1 }
-                value = value.lowerBound..<close
-            }
-            if Self.timeKeys.contains(where: { line.equals($0, in: start..<equals) }) {
-                found.timestamp = time(line, value)
-            } else if Self.severityKeys.contains(where: { line.equals($0, in: start..<equals) }) {
-                found.severity = SeverityWords.word(line, value)
-            }
-            index = max(value.upperBound, equals + 1)
-        }
-        return found
-    }
-
     /// RFC 3339, or seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by their size.
-    private mutating func time(_ line: Span<UInt8>, _ range: Range<Int>) -> Timestamp? {
+    mutating func time(_ line: Span<UInt8>, _ range: Range<Int>) -> Timestamp? {
         if let time = DateText.rfc3339(line, at: range.lowerBound, &zone) { return time }
         var (whole, fraction, scale): (Int64, Int64, Int64) = (0, 0, 1_000_000_000)
         var (index, digits) = (range.lowerBound, 0)
@@ -183,5 +129,11 @@ extension Span<UInt8> {
             for index in 0..<buffer.count where unsafe self[range.lowerBound + index] != buffer[index] { return false }
             return true
         }
+    }
+
+    /// The piece up to the next blank, from `start`; nil when there is none.
+    func token(from start: Int) -> Range<Int>? {
+        guard start < count, self[start] != UInt8(ascii: " ") else { return nil }
+        return start..<(index(of: UInt8(ascii: " "), from: start, upTo: count) ?? count)
     }
 }

@@ -4,7 +4,8 @@ import Glibc
 struct PathGlob: Hashable, Sendable {
     let pattern: String
 
-    var hasWildcards: Bool { PathGlob.hasWildcards(pattern) }
+    /// About a file's name alone, wherever it is.
+    var isName: Bool { !pattern.utf8.contains(UInt8(ascii: "/")) }
 
     /// Paths that match now, sorted.
     func paths() -> [String] { PathGlob.expand(pattern) }
@@ -62,16 +63,21 @@ struct PathGlob: Hashable, Sendable {
         }
     }
 
+    /// Folders in a folder, sorted; links are not followed.
+    static func subfolders(of folder: String) -> [String] {
+        entries(of: folder).filter { $0.isFolder && $0.name != "." && $0.name != ".." }.map { folder + "/" + $0.name }.sorted()
+    }
+
     /// Names of a folder with their inodes; empty when it cannot be read.
-    static func entries(of folder: String) -> [(name: String, inode: UInt64)] {
+    static func entries(of folder: String) -> [(name: String, inode: UInt64, isFolder: Bool)] {
         guard let stream = unsafe opendir(folder) else { return [] }
         defer { unsafe closedir(stream) }
-        var entries: [(name: String, inode: UInt64)] = []
+        var entries: [(name: String, inode: UInt64, isFolder: Bool)] = []
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { tuple in
                 unsafe tuple.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
             }
-            entries.append((name, UInt64(unsafe entry.pointee.d_ino)))
+            unsafe entries.append((name, UInt64(entry.pointee.d_ino), Int32(entry.pointee.d_type) == Int32(DT_DIR)))
         }
         return entries
     }

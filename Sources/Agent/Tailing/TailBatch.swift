@@ -9,7 +9,9 @@ struct TailBatch: Sendable {
     /// Bytes of the files that the events are.
     var bytes = 0
 
-    var isFull: Bool { bytes >= TailingLimits.batchBytesMax || events.count >= TailingLimits.batchEventsMax }
+    var isFull: Bool { bytes >= TailingLimits.batchBytesMax || isCrowded }
+    /// As many events as there may be.
+    var isCrowded: Bool { events.count >= TailingLimits.batchEventsMax }
     var isEmpty: Bool { events.isEmpty && gaps.isEmpty && positions.isEmpty }
 
     /// Sorted, so that the same reading makes the same intake.

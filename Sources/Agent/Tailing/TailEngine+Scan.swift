@@ -14,17 +14,18 @@ extension TailEngine {
     /// Compares what matches the patterns now with what is followed. The first scan is the start: only there `start: end` counts, and only
     /// there positions of an earlier run are matched to files that have other names now.
     func scan(at now: Moment, isFirst: Bool = false) {
-        let (seen, places) = lookAround()
-        for file in files.values where file.rotatedAt == nil || places[file.identity] != nil {
-            if let place = places[file.identity] {
+        let (seen, known) = lookAround()
+        for file in order where file.rotatedAt == nil || known[file.identity] != nil {
+            if let place = known[file.identity] {
                 if file.path != seen[place].path { file.path = seen[place].path }
                 file.rotatedAt = nil
+                if file.differs(from: seen[place].information) || file.problem != nil { file.isDirty = true }
                 if !file.isOpen { file.size = seen[place].information.size }
             } else {
                 moveAway(file, at: now)
             }
         }
-        if isFirst { followRemembered(present: Set(places.keys), at: now) }
+        if isFirst { followRemembered(present: Set(known.keys), at: now) }
         for place in seen where files[place.information.identity] == nil { adopt(place, isFirst: isFirst, at: now) }
         if isFirst {
             for glob in globs.joined() where knownPatterns.insert(PatternMark.hash(glob.pattern)).inserted {
@@ -32,37 +33,51 @@ extension TailEngine {
                 pending.positions[FileIdentity(device: 0, inode: mark.inode)] = mark
             }
         }
-        counters.files.set(Double(files.count))
+        places = Dictionary(
+            order.filter { $0.rotatedAt == nil }.flatMap { file in PathGlob.resolved(file.path).map { ($0, file.identity) } },
+            uniquingKeysWith: { first, _ in first }
+        )
+        counters.files.set(Double(order.count))
     }
 
     /// Folders in which something may happen.
     func folders() -> Set<String> {
         var folders = Set(globs.joined().flatMap { $0.folders() })
-        for file in files.values { folders.formUnion(PathGlob.resolved(file.path).map { PathGlob.folder(of: $0) }) }
+        for path in places.keys { folders.insert(PathGlob.folder(of: path)) }
+        for file in order where file.rotatedAt != nil { folders.formUnion(PathGlob.resolved(file.path).map { PathGlob.folder(of: $0) }) }
         return folders
     }
 
-    /// Regular files that match, each once, in the configuration's order.
+    /// Regular files that match and are not excluded, each once, in the configuration's order.
     private func lookAround() -> (seen: [Seen], places: [FileIdentity: Int]) {
         var (seen, places): ([Seen], [FileIdentity: Int]) = ([], [:])
         var paths = Set<String>()
         refused.removeAll(keepingCapacity: true)
         for (tail, patterns) in globs.enumerated() {
             for path in patterns.flatMap({ $0.paths() }) where paths.insert(path).inserted {
+                if excludes[tail].contains(where: { $0.matches($0.isName ? PathGlob.name(of: path) : path) }) { continue }
                 guard let information = FileInformation(path: path) else {
-                    if errno == EACCES { refused[path] = (tail, "permission denied: give the agent's user the right to read it (group adm)") }
+                    if let problem = refusal(errno) { refused[path] = (tail, problem) }
                     continue
                 }
                 guard information.isRegular else {
                     if !information.isFolder { refused[path] = (tail, "it is \(information.kind): only regular files are followed") }
                     continue
                 }
-                guard places[information.identity] == nil else { continue }
+                guard places[information.identity] == nil, !compressed.contains(information.identity) else { continue }
                 places[information.identity] = seen.count
                 seen.append(Seen(path: path, tail: tail, information: information))
             }
         }
         return (seen, places)
+    }
+
+    private func refusal(_ code: Int32) -> String? {
+        switch code {
+        case EACCES: "permission denied: give the agent's user the right to read it (group adm)"
+        case ELOOP: "its symbolic links lead in a circle: make it point to a file"
+        default: nil
+        }
     }
 
     private func adopt(_ place: Seen, isFirst: Bool, at now: Moment) {
@@ -72,7 +87,7 @@ extension TailEngine {
         }
         let isNewPattern = !globs[place.tail].contains { $0.matches(place.path) && knownPatterns.contains(PatternMark.hash($0.pattern)) }
         let startsAtEnd = isFirst && isNewPattern && configs[place.tail].start == .end
-        guard let (descriptor, information) = TailedFile.open(place.path) else {
+        guard let content = FileContent(path: place.path), let information = content.information() else {
             refused[place.path] = (place.tail, "cannot be opened: \(words(errno)); it is read as soon as it can be")
             if startsAtEnd {
                 // It was there at the start: when it can be opened one day, what is in it now is not news.
@@ -84,36 +99,46 @@ extension TailEngine {
             return
         }
         // Between looking and opening another file may have taken the name.
-        guard files[information.identity] == nil else {
-            close(descriptor)
+        guard files[information.identity] == nil else { return }
+        guard content.form == .plain else {
+            compressed.insert(information.identity)
             return
         }
         let file = makeFile(information.identity, path: place.path, tail: place.tail, at: now)
-        file.take(descriptor)
-        if let known = recall(information.identity, path: place.path, descriptor) {
-            restore(file, from: known, information, at: now)
+        file.take(content)
+        file.size = information.size
+        add(file)
+        if let known = recall(information.identity, path: place.path, content) {
+            restore(file, from: known, content, information, at: now)
         } else if startsAtEnd {
-            file.advance(to: lastLineEnd(descriptor, size: information.size))
+            let end = lastLineEnd(content, size: information.size)
+            file.skip(to: end, isMidLine: end == information.size && end > 0 && !Self.isLineStart(content, end))
             pending.positions[file.identity] = file.position()
         } else {
             // Known from now on, so that it is found again if it is rotated before its first line is stored.
+            file.markHead()
             pending.positions[file.identity] = file.position()
         }
-        if file.offset == 0 { file.predecessor = order.last { files[$0]?.rotatedAt != nil && files[$0]?.path == place.path } }
-        file.size = information.size
-        if files.count >= TailingLimits.openFilesMax { file.closeDescriptor() }
-        add(file)
+        if file.offset == 0 { file.predecessor = order.last { $0.rotatedAt != nil && $0.path == place.path && $0 !== file }?.identity }
+        if files.count > openFilesMax { file.closeContent() }
+    }
+
+    /// Whether a line may begin at this byte.
+    static func isLineStart(_ content: FileContent, _ offset: UInt64) -> Bool {
+        guard offset > 0 else { return true }
+        var byte: [UInt8] = [0]
+        return content.read(at: offset - 1, into: &byte, count: 1) == 1 && byte[0] == UInt8(ascii: "\n")
     }
 
     /// The position of an earlier run that is this file's: by device and inode; by path and inode where the device has another number now
     /// (they change with the order in which disks are found), if the content agrees.
-    private func recall(_ identity: FileIdentity, path: String, _ descriptor: Int32) -> ReadPosition? {
+    private func recall(_ identity: FileIdentity, path: String, _ content: FileContent) -> ReadPosition? {
         if let index = remembered.firstIndex(where: { $0.device == identity.device && $0.inode == identity.inode }) {
             return remembered.remove(at: index)
         }
         let moved = remembered.firstIndex { position in
-            position.inode == identity.inode && position.path == path && position.headLength > 0
-                && FileHead(hash: position.headHash, length: position.headLength).matches(descriptor)
+            let marks = FileMarks(position)
+            return position.inode == identity.inode && position.path == path && !marks.isEmpty && marks.match(content, at: position.offset)
         }
         guard let moved else { return nil }
         var old = remembered.remove(at: moved)
@@ -124,72 +149,66 @@ extension TailEngine {
     }
 
     /// Goes on where an earlier run stopped, if it is the same file still.
-    private func restore(_ file: TailedFile, from position: ReadPosition, _ information: FileInformation, at now: Moment) {
-        guard position.offset > 0 else { return }
-        let head = FileHead(hash: position.headHash, length: position.headLength)
-        if information.size >= position.offset, head.matches(file.descriptor) {
-            (file.offset, file.searched, file.head) = (position.offset, position.offset, head)
+    private func restore(_ file: TailedFile, from position: ReadPosition, _ content: FileContent, _ information: FileInformation, at now: Moment) {
+        let marks = FileMarks(position)
+        if information.size >= position.offset, marks.match(content, at: position.offset) {
+            file.goOn(at: position, content)
             return
         }
         if position.path == file.path {
-            (file.offset, file.head) = (position.offset, head)
+            file.goOn(at: position, content)
             _ = replace(file, into: &pending, at: now)
-        } else {
-            tellLost(position, at: now)
-            pending.positions[file.identity] = file.position()
+            return
         }
+        // The inode belongs to another file now; the one that was read may lie compressed beside its old place.
+        if !followCompressed(position, tail: file.tail, at: now) { tellLost(position, at: now) }
+        file.markHead()
+        pending.positions[file.identity] = file.position()
     }
 
     func makeFile(_ identity: FileIdentity, path: String, tail: Int, at now: Moment) -> TailedFile {
         let source = configs[tail].source ?? TailedFile.source(of: path)
-        return TailedFile(identity, path: path, tail: tail, source: source, offset: 0, head: .empty, at: now.monotonic)
+        return TailedFile(identity, path: path, tail: tail, source: source, at: now.monotonic)
     }
 
-    func add(_ file: TailedFile) {
-        files[file.identity] = file
-        order.append(file.identity)
-    }
-
-    func drop(_ file: TailedFile) {
-        file.closeDescriptor()
-        files[file.identity] = nil
-        order.removeAll { $0 == file.identity }
-    }
+    // MARK: Open files
 
     /// Opens a file that was closed while it was quiet. False: it cannot be opened, or its name belongs to another file.
     func open(_ file: TailedFile, at now: Moment) -> Bool {
-        guard let (descriptor, information) = TailedFile.open(file.path) else {
+        guard let content = FileContent(path: file.path), let information = content.information() else {
             note(file, "cannot be opened: \(words(errno)); it is read as soon as it can be")
             file.searched = file.size
             return false
         }
-        guard information.identity == file.identity else {
-            close(descriptor)
-            return false
-        }
-        file.take(descriptor)
+        guard information.identity == file.identity else { return false }
+        file.take(content)
         note(file, nil)
-        closeQuietFiles()
         return true
     }
 
-    /// Keeps the number of open files at its limit: the file that was quiet longest, and is read to its end, is closed.
+    /// Keeps the number of open files at its limit: the files that were quiet longest, and are read to their end, are closed.
     func closeQuietFiles() {
-        guard files.count > TailingLimits.openFilesMax else { return }
-        let open = files.values.filter(\.isOpen)
-        guard open.count > TailingLimits.openFilesMax else { return }
-        let quiet = open.filter { $0.rotatedAt == nil && !$0.hasMore && $0.size > 0 }.sorted { $0.lastGrowth < $1.lastGrowth }
-        // One that has grown since it was looked at stays open: closed, it would be found by the slow scan only.
-        for file in quiet.prefix(open.count - TailingLimits.openFilesMax)
-        where FileInformation(descriptor: file.descriptor)?.size == file.size { file.closeDescriptor() }
+        guard order.count > openFilesMax else { return }
+        let open = order.filter(\.isOpen)
+        guard open.count > openFilesMax else { return }
+        let quiet = open.filter { $0.rotatedAt == nil && !$0.hasMore && !$0.isDirty }.sorted { $0.lastGrowth < $1.lastGrowth }
+        for file in quiet.prefix(open.count - openFilesMax) { file.closeContent() }
     }
 
     /// Where the last whole line ends: a line whose beginning is there already is read whole when it is complete.
-    private func lastLineEnd(_ descriptor: Int32, size: UInt64) -> UInt64 {
-        var bytes = [UInt8](repeating: 0, count: Int(min(size, UInt64(TailingLimits.lineBytesMax))))
+    private func lastLineEnd(_ content: FileContent, size: UInt64) -> UInt64 {
+        var bytes = [UInt8](repeating: 0, count: Int(min(size, UInt64(TailingLimits.chunkBytes))))
         let start = size - UInt64(bytes.count)
-        let count = FileReading.read(descriptor, at: start, into: &bytes, count: bytes.count)
+        let count = content.read(at: start, into: &bytes, count: bytes.count)
         guard count == bytes.count, let feed = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return start == 0 ? 0 : size }
         return start + UInt64(feed) + 1
+    }
+}
+
+extension TailedFile {
+    /// Goes on where a position of an earlier run says.
+    func goOn(at position: ReadPosition, _ content: FileContent) {
+        let isMidLine = !TailEngine.isLineStart(content, position.offset)
+        goOn(at: position.offset, marks: FileMarks(position), isMidLine: isMidLine, state: position.state)
     }
 }

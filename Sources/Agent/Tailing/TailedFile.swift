@@ -4,6 +4,9 @@ import Telemetry
 
 /// One file that is followed: where it is, how far it was read, and what was last seen of it.
 final class TailedFile {
+    /// What lies behind the position and is not complete.
+    enum Waiting { case group, halfLine }
+
     let identity: FileIdentity
     /// Which entry of the configuration it belongs to.
     let tail: Int
@@ -13,24 +16,29 @@ final class TailedFile {
     /// `{"path":"…","offset":`
     private(set) var dataPrefix: [UInt8]
 
-    /// -1 when closed.
-    private(set) var descriptor: Int32 = -1
+    /// Nil when closed.
+    private(set) var content: FileContent?
     /// The first byte that is not yet handed on.
-    var offset: UInt64
-    var head: FileHead
-    /// Up to here there is no complete event after `offset`: not read again before the file is longer.
-    var searched: UInt64
+    private(set) var offset: UInt64 = 0
+    private(set) var marks = FileMarks()
+    /// Whether `offset` lies within a line whose beginning was handed on alone.
+    var isMidLine = false
+    /// Up to here there is no complete event after `offset`: not read again before the file is longer, or its time has come.
+    var searched: UInt64 = 0
     /// The line at `offset` does not fit into a chunk; up to here it has no end.
     var longLineSearched: UInt64?
+    var waiting: Waiting?
+    /// Nil: repeated lines are not counted.
+    var collapse: Collapse?
 
     var size: UInt64 = 0
-    /// Size and time of change when the head was last compared.
+    /// Size and time of change when the marks were last compared.
     private var verified: (size: UInt64, modified: Int64)?
     private(set) var links = 1
     /// When it was last seen to have changed.
     private(set) var lastGrowth: Duration
-    /// Whether what lies there was looked at since it is quiet: an incomplete line is not looked at again and again.
-    var isIdleHandled = false
+    /// Whether something may have happened to it since it was read.
+    var isDirty = true
     /// Since when its path belongs to another file or to none; nil while it is where it was.
     var rotatedAt: Duration?
     /// Whether it was read to its end since it was rotated.
@@ -39,13 +47,11 @@ final class TailedFile {
     var predecessor: FileIdentity?
     var problem: String?
 
-    init(_ identity: FileIdentity, path: String, tail: Int, source: String, offset: UInt64, head: FileHead, at now: Duration) {
+    init(_ identity: FileIdentity, path: String, tail: Int, source: String, at now: Duration) {
         (self.identity, self.path, self.tail, self.source) = (identity, path, tail, source)
-        (self.offset, self.head, searched, lastGrowth) = (offset, head, offset, now)
+        lastGrowth = now
         dataPrefix = TailedFile.dataPrefix(path)
     }
-
-    deinit { closeDescriptor() }
 
     /// What the lines' `source` is when the configuration names none: `/var/log/nginx/access.log` is `access`.
     static func source(of path: String) -> String {
@@ -60,38 +66,18 @@ final class TailedFile {
         return writer.bytes + Array(",\"offset\":".utf8)
     }
 
-    // MARK: The descriptor
+    // MARK: Open and closed
 
-    var isOpen: Bool { descriptor >= 0 }
-
-    /// Opens a path without ever waiting for a FIFO's writer. Nil with the reason in `errno`, or when it is no regular file.
-    static func open(_ path: String) -> (descriptor: Int32, information: FileInformation)? {
-        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { return nil }
-        guard let information = FileInformation(descriptor: descriptor), information.isRegular else {
-            close(descriptor)
-            errno = EINVAL
-            return nil
-        }
-        return (descriptor, information)
-    }
-
-    func take(_ descriptor: Int32) {
-        closeDescriptor()
-        self.descriptor = descriptor
-    }
-
-    func closeDescriptor() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
-    }
+    var isOpen: Bool { content != nil }
+    func take(_ content: FileContent) { self.content = content }
+    func closeContent() { content = nil }
 
     // MARK: What was seen
 
     /// Looks at the open file. False: it can no longer be looked at.
     func look(at now: Duration) -> Bool {
-        guard let information = FileInformation(descriptor: descriptor) else { return false }
-        if information.size != size || modified != information.modified { (lastGrowth, isIdleHandled) = (now, false) }
+        guard let information = content?.information() else { return false }
+        if information.size != size || modified != information.modified { lastGrowth = now }
         if information.size < size { hasShrunk = true }
         (size, links, modified) = (information.size, information.links, information.modified)
         return true
@@ -103,26 +89,53 @@ final class TailedFile {
     /// When the content that was read had last changed, as far as it is known.
     var readModified: Int64? { verified?.modified }
 
-    /// Whether what was read is no longer what the file holds: it is shorter, or it begins with other bytes. Compared once a change.
+    /// Whether a look at its name says something else than what was last seen.
+    func differs(from information: FileInformation) -> Bool { information.size != size || information.modified != modified }
+
+    /// Whether what was read is no longer what the file holds: it is shorter, or other bytes stand there. Compared once a change.
     func wasReplaced() -> Bool {
+        guard let content else { return false }
         if size < offset || hasShrunk { return true }
         if let verified, verified == (size, modified) { return false }
-        guard head.matches(descriptor) else { return true }
+        guard marks.match(content, at: offset) else { return true }
         verified = (size, modified)
         return false
     }
 
+    // MARK: The position
+
     /// Begins anew at the file's first byte.
     func rewind() {
-        (offset, searched, head, longLineSearched, verified) = (0, 0, .empty, nil, nil)
-        hasShrunk = false
+        (offset, searched, marks, longLineSearched, verified) = (0, 0, FileMarks(), nil, nil)
+        (hasShrunk, isMidLine, waiting) = (false, false, nil)
+        if let content { marks.extendHead(of: content, upTo: size) }
     }
 
-    /// Moves on to `newOffset`, and takes more of the beginning into the hash as long as it is short.
-    func advance(to newOffset: UInt64) {
+    /// Goes on at a position of an earlier run, or of the file that this one is a copy of.
+    func goOn(at offset: UInt64, marks: FileMarks, isMidLine: Bool, state: [UInt8]) {
+        (self.offset, searched, self.marks, self.isMidLine) = (offset, offset, marks, isMidLine)
+        if !state.isEmpty { collapse?.restore(state) }
+    }
+
+    /// Moves to a place that was not read up to.
+    func skip(to newOffset: UInt64, isMidLine: Bool) {
+        (offset, searched, self.isMidLine) = (newOffset, newOffset, isMidLine)
+        guard let content else { return }
+        marks.extendHead(of: content, upTo: max(newOffset, size))
+        marks.setTail(of: content, at: newOffset)
+    }
+
+    /// Moves on behind bytes that were handed on.
+    /// - Parameter read: those bytes, or the last of them.
+    func advance(to newOffset: UInt64, read: ArraySlice<UInt8>) {
         (offset, searched) = (newOffset, newOffset)
-        let wanted = Int(min(newOffset, UInt64(TailingLimits.headBytesMax)))
-        if wanted > Int(head.length), let longer = FileHead(of: descriptor, length: wanted) { head = longer }
+        if let content { marks.extendHead(of: content, upTo: newOffset) }
+        marks.setTail(read)
+    }
+
+    /// Knows the file's beginning before anything of it is handed on.
+    func markHead() {
+        if let content { marks.extendHead(of: content, upTo: size) }
     }
 
     var hasMore: Bool { size > searched }
@@ -134,7 +147,10 @@ final class TailedFile {
     }
 
     var finishedAt: Duration? {
-        rotatedAt.map { max($0, lastGrowth) + (links == 0 ? TailingLimits.deletedIdle : TailingLimits.rotatedIdle) }
+        guard let rotatedAt else { return nil }
+        // Nobody writes into a compressed file.
+        if let content, content.form != .plain { return rotatedAt }
+        return max(rotatedAt, lastGrowth) + (links == 0 ? TailingLimits.deletedIdle : TailingLimits.rotatedIdle)
     }
 
     func position(isFinished: Bool = false) -> ReadPosition {
@@ -143,8 +159,11 @@ final class TailedFile {
             device: identity.device,
             inode: identity.inode,
             offset: offset,
-            headHash: head.hash,
-            headLength: head.length,
+            headHash: marks.head.hash,
+            headLength: marks.head.length,
+            tailHash: marks.tail.hash,
+            tailLength: marks.tail.length,
+            state: collapse?.encoded ?? [],
             isFinished: isFinished
         )
     }

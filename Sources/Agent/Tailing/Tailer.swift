@@ -19,8 +19,11 @@ package actor Tailer: Service {
     private let shown = Mutex<[TailStatus]>([])
     private let isStopping = Atomic(false)
     private var watched: [String: Int32] = [:]
+    private var foldersByWatch: [Int32: [String]] = [:]
     private var unwatched = false
     private var lastScan: Duration = .zero
+    private var scanDuration: Duration = .zero
+    private var needsScan = false
     private var lastShown: Duration = .zero
     private var hasNews = true
 
@@ -41,7 +44,16 @@ package actor Tailer: Service {
         logger: Logger
     ) {
         counters = TailCounters(metrics)
-        engine = TailEngine(configs, host: host, tags: tags, checkpoint: checkpoint.positions, counters: counters, logger: logger)
+        engine = TailEngine(
+            configs,
+            host: host,
+            tags: tags,
+            checkpoint: checkpoint.positions,
+            counters: counters,
+            lineCounters: configs.map { LineCounters($0, metrics) },
+            openFilesMax: OpenFiles.budget(atMost: TailingLimits.openFilesMax, reserve: TailingLimits.openFilesReserve),
+            logger: logger
+        )
         (self.sink, self.time, self.logger) = (sink, time, logger)
     }
 
@@ -127,8 +139,10 @@ package actor Tailer: Service {
     // MARK: Looking and waiting
 
     private func scan(isFirst: Bool = false) {
+        let began = time.monotonic()
         engine.scan(at: moment(), isFirst: isFirst)
         hasNews = true
+        needsScan = false
         lastScan = time.monotonic()
         let wanted = engine.folders()
         for (folder, number) in watched where !wanted.contains(folder) {
@@ -145,36 +159,49 @@ package actor Tailer: Service {
                 unwatched = true
             }
         }
+        foldersByWatch = Dictionary(grouping: watched.keys) { watched[$0] ?? -1 }
+        scanDuration = time.monotonic() - began
     }
 
     private var scanInterval: Duration { unwatched ? TailingLimits.scanIntervalWithoutWatch : TailingLimits.scanInterval }
 
+    /// With thousands of files a look around takes milliseconds: at most a tenth of the time goes into it.
+    private var scanIntervalMin: Duration { max(TailingLimits.scanIntervalMin, scanDuration * 10) }
+
+    private func take(_ changes: FolderWatch.Changes) {
+        if changes.isOverflow { engine.touchAll() }
+        if changes.isStructure { needsScan = true }
+        for place in changes.written {
+            for folder in foldersByWatch[place.folder] ?? [] { engine.touch(folder == "/" ? "/" + place.name : folder + "/" + place.name) }
+        }
+    }
+
     /// While there is always something to read, nobody waits: look around on the way.
     private func scanWhenDue() {
+        take(watch.drain())
         let since = time.monotonic() - lastScan
-        if since >= scanInterval || since >= TailingLimits.scanIntervalMin && watch.drain() { scan() }
+        if since >= max(scanInterval, scanIntervalMin) || needsScan && since >= scanIntervalMin { scan() }
     }
 
     /// Until files were written to, came or went, something is due, or the slow scan is.
     private func wait() {
-        var limit = scanInterval - (time.monotonic() - lastScan)
-        if let due = engine.nextDue() { limit = min(limit, due - time.monotonic() + .milliseconds(1)) }
-        switch limit > .zero ? watch.wait(atMost: limit) : .timeout {
-        case .interrupted: break
-        // Somebody writes to a file in our folders, ours or not: look fifty times a second, not at each line.
-        case .written: _ = watch.wait(atMost: TailingLimits.settle, watching: false)
-        case .structure:
-            let since = time.monotonic() - lastScan
-            if since < TailingLimits.scanIntervalMin { _ = watch.wait(atMost: TailingLimits.scanIntervalMin - since, watching: false) }
-            if goesOn { scan() }
-        case .timeout:
-            if time.monotonic() - lastScan >= scanInterval { scan() }
+        let now = moment()
+        let since = now.monotonic - lastScan
+        var limit = max(needsScan ? scanIntervalMin : scanInterval, scanIntervalMin) - since
+        if let due = engine.nextDue(at: now) { limit = min(limit, due - now.monotonic + .milliseconds(1)) }
+        if limit > .zero, case .changed(let changes) = watch.wait(atMost: limit) {
+            take(changes)
+            // Somebody writes to a file in our folders, ours or not: look fifty times a second, not at each line.
+            if !changes.isStructure { _ = watch.wait(atMost: TailingLimits.settle, watching: false) }
         }
+        if goesOn { scanWhenDue() }
     }
 
     private func show(always: Bool) {
         let now = time.monotonic()
-        guard hasNews, always || now - lastShown >= .milliseconds(250) else { return }
+        // Thousands of files take milliseconds to list.
+        let interval = max(Duration.milliseconds(250), .milliseconds(engine.order.count / 2))
+        guard hasNews, always && engine.order.count < 500 || now - lastShown >= interval else { return }
         (lastShown, hasNews) = (now, false)
         let status = engine.status()
         counters.behind.set(status.reduce(0) { $0 + Double($1.size - $1.offset) })

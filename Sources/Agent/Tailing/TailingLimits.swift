@@ -1,28 +1,45 @@
 /// The limits of the room Tailing.
 package enum TailingLimits {
-    /// Longest line kept whole; the rest is cut, counted and told as a gap. 64 KiB fits a Java stack trace.
-    package static let lineBytesMax = 64 * 1024
+    /// Longest line kept whole; the rest is cut, counted and told as a gap. The aggregator takes messages up to this size.
+    package static let lineBytesMax = 1 << 20
 
     /// Bytes of one read. Large enough that the system call does not count, small enough that many files take turns.
     static let chunkBytes = 256 * 1024
 
-    /// A batch is handed on when it holds so many bytes; it may be over by one chunk.
+    /// A batch is handed on when it holds so many bytes; it may be over by one line.
     static let batchBytesMax = 512 * 1024
 
     /// A batch is handed on when it holds so many events. Two batches are in memory at the same time: one being stored, one being read.
     static let batchEventsMax = 4096
 
-    /// Most lines of one multiline event; the next one begins another.
-    static let multilineLinesMax = 500
+    /// Lines of a multiline event unless told; the next one begins another.
+    package static let multilineLines = 500
+    package static let multilineLinesRange = 2...10_000
 
-    /// A multiline event is complete when nothing was added for so long.
-    static let multilineIdle = Duration.seconds(1)
+    /// Bytes of a multiline event unless told.
+    package static let multilineBytes = 128 * 1024
+    package static let multilineBytesRange: ClosedRange<UInt64> = 1024...UInt64(chunkBytes)
+
+    /// A multiline event is complete when nothing was added for so long, unless told.
+    package static let multilineTimeout = Duration.seconds(1)
+
+    /// The beginning of a line is handed on alone when its end is not written for so long, unless told: programs that write through a buffer
+    /// leave half lines for seconds.
+    package static let halfLineTimeout = Duration.seconds(60)
+
+    /// Different lines of one file whose repetitions are counted at the same time; the oldest is told when it is one more.
+    static let collapseKeysMax = 64
+    /// Bytes of a counted line that its summary repeats.
+    static let collapseTextBytes = 512
 
     /// Files that are followed at the same time. What is over it is shown as a problem and not read.
-    package static let filesMax = 4096
+    package static let filesMax = 8192
 
-    /// Files that are open at the same time; the one that was quiet longest is closed, and opened again when it grows.
-    static let openFilesMax = 512
+    /// Files that are open at the same time, as far as the process may; the one that was quiet longest is closed, and opened again when it grows.
+    static let openFilesMax = 6144
+
+    /// Descriptors left to the rest of the agent.
+    static let openFilesReserve = 256
 
     /// Folders that inotify watches; what is over it is seen by the slow scan.
     static let foldersMax = 1024
@@ -50,4 +67,10 @@ package enum TailingLimits {
 
     /// Bytes of a file's beginning whose hash tells it from another file with the same inode.
     static let headBytesMax = 1024
+
+    /// Bytes before a read position whose hash tells whether they are still those that were read.
+    static let tailBytesMax = 256
+
+    /// Folders below a file's own in which it is looked for after it was moved away (`olddir`).
+    static let subfoldersMax = 64
 }

@@ -87,13 +87,14 @@ package final class ConfigReader {
     }
 
     /// A list of mappings; empty when the key is not there.
-    package func sections(_ key: String) -> [ConfigReader] {
+    /// - Parameter onlyMappings: other elements are the caller's to read, and are passed over.
+    package func sections(_ key: String, onlyMappings: Bool = false) -> [ConfigReader] {
         guard let value = value(key) else { return [] }
         guard let items = value.sequence else {
             report(key, "\(value.summary) stands where a list belongs", "write a list: - {…}")
             return []
         }
-        return items.enumerated().map { index, item in
+        return items.enumerated().filter { !onlyMappings || $0.element.mapping != nil }.map { index, item in
             if item.mapping == nil {
                 problem(at: item.line, "\(join(key))[\(index)]", "\(item.summary) stands where a mapping belongs", "write {key: value}")
             }
