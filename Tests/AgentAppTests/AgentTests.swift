@@ -37,7 +37,7 @@ import Testing
         let agent = Agent(config: config, systemd: ServiceNotifier(socketPath: nil), time: SystemTime(), logger: Logger(label: "test"))
         return try await withThrowingTaskGroup(of: JSON?.self) { group in
             group.addTask {
-                do { try await agent.run(reload: { nil }) } catch is CancellationError {}
+                do { try await agent.run(reading: { .mistakes([]) }) } catch is CancellationError {}
                 return nil
             }
             group.addTask { await Looking().look(at: config.controlSocket, until: holds) }

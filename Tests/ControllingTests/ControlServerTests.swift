@@ -17,6 +17,7 @@ final class FakeAgent: Controllable {
 
     func status() async -> AgentStatus { state }
     func flush() async { flushes.withLock { $0 += 1 } }
+    func reload() async -> ReloadReport { ReloadReport(changed: ["tail"], needsRestart: ["spool"], problems: ["a \"word\""]) }
 }
 
 extension AgentStatus {

@@ -76,20 +76,27 @@ struct SpoolTests {
             identity = try await spool.identity()
             #expect(try await spool.checkpoint() == Checkpoint())
             var intake = fixture.lines(["a"])
-            (intake.positions, intake.reads, intake.judgement) = ([position], [read], judgement)
+            (intake.positions, intake.reads, intake.judgement, intake.notes) = ([position], [read], judgement, ["journal": "s=1", "told": "a"])
             try await spool.accept(intake)
             await spool.close()
         }
         let spool = try fixture.open()
         #expect(try await spool.identity() == identity)
-        let expected = Checkpoint(positions: [position], alerts: judgement.alerts, patternMatches: judgement.patternMatches)
+        let expected = Checkpoint(
+            positions: [position],
+            alerts: judgement.alerts,
+            patternMatches: judgement.patternMatches,
+            notes: ["journal": "s=1", "told": "a"]
+        )
         #expect(try await spool.checkpoint() == expected)
         #expect(try await spool.peek().map(\.reads) == [[read]])
 
         var finished = position
         finished.isFinished = true
-        try await spool.accept(Intake(positions: [finished], judgement: JudgementState(alerts: [], patternMatches: ["oom": 4])))
-        #expect(try await spool.checkpoint() == Checkpoint(patternMatches: ["oom": 4]))
+        try await spool.accept(
+            Intake(positions: [finished], judgement: JudgementState(alerts: [], patternMatches: ["oom": 4]), notes: ["journal": "s=2", "told": ""])
+        )
+        #expect(try await spool.checkpoint() == Checkpoint(patternMatches: ["oom": 4], notes: ["journal": "s=2"]))
     }
 
     @Test func `a kill between two moments leaves all that was accepted before, lines and positions alike`() async throws {

@@ -23,6 +23,13 @@ package struct AgentConfig: Sendable {
     package var tails: [TailConfig]
     package var judge: JudgeConfig
 
+    /// What reading it came to.
+    package enum Reading: Sendable {
+        case config(AgentConfig)
+        /// Each a sentence with its place.
+        case mistakes([String])
+    }
+
     /// Where the configuration of an installed agent is.
     package static let pathDefault = "/etc/tocsin/agent.yaml"
     package static let spoolPathDefault = "/var/lib/tocsin-agent"
@@ -41,10 +48,7 @@ package struct AgentConfig: Sendable {
         if tags != fresh.tags { keys.append("tags") }
         if logLevel != fresh.logLevel { keys.append("log") }
         if spool != fresh.spool { keys.append("spool") }
-        if shipping != fresh.shipping { keys.append("aggregator") }
         if controlSocket != fresh.controlSocket { keys.append("control") }
-        if collect != fresh.collect { keys.append("collect") }
-        if tails != fresh.tails { keys.append("tail") }
         return keys
     }
 }

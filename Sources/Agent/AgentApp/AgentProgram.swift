@@ -18,8 +18,14 @@ package enum AgentProgram {
     /// - Parameter path: `--config`; nil: `/etc/tocsin/agent.yaml` if it is there, else the built-in defaults.
     /// - Returns: the exit code.
     package static func run(path: String?, _ errand: Errand) async -> Int32 {
-        let path = path ?? (unsafe access(AgentConfig.pathDefault, F_OK) == 0 ? AgentConfig.pathDefault : nil)
-        guard let config = load(path, tell: { say($0.description) }) else { return ExitCode.failure }
+        let path = Daemon.configuration(named: path, usual: AgentConfig.pathDefault)
+        let config: AgentConfig
+        switch read(path) {
+        case .config(let good): config = good
+        case .mistakes(let mistakes):
+            for mistake in mistakes { Daemon.complain(mistake) }
+            return ExitCode.failure
+        }
         switch errand {
         case .check:
             print(
@@ -37,7 +43,7 @@ package enum AgentProgram {
     private static func once(_ config: AgentConfig, _ format: OutputFormat) async -> Int32 {
         let scrape = await Collectors(config.collect, time: SystemTime()).scrape()
         for collector in scrape.collectors {
-            if let error = collector.lastError { say("\(collector.name): \(error)") }
+            if let error = collector.lastError { Daemon.complain("\(collector.name): \(error)") }
         }
         switch format {
         case .text: print(scrape.tableText(), terminator: "")
@@ -48,25 +54,14 @@ package enum AgentProgram {
     }
 
     private static func serve(_ config: AgentConfig, _ path: String?) async -> Int32 {
-        // A peer that hangs up is an error of its write, not the end of the program.
-        _ = signal(SIGPIPE, SIG_IGN)
-        LogSetup.bootstrap(level: config.logLevel)
-        let logger = Logger(label: "agent")
-        if path == nil {
-            logger.notice(
-                "there is no configuration file; the built-in defaults are in force",
-                metadata: ["looked-for": "\(AgentConfig.pathDefault)"]
-            )
-        }
+        let logger = Daemon.prepare(label: "agent", level: config.logLevel, noConfigurationAt: path == nil ? AgentConfig.pathDefault : nil)
         if let sentence = spoolProblem(config.spool.path) {
             logger.critical("the agent cannot run", metadata: ["error": "\(sentence)"])
             return ExitCode.failure
         }
         let agent = Agent(config: config, systemd: ServiceNotifier(), time: SystemTime(), logger: logger)
         do {
-            try await agent.run(reload: {
-                load(path) { logger.error("the configuration has a mistake; everything stays as it was", metadata: ["mistake": "\($0)"]) }
-            })
+            try await agent.run(reading: { read(path) })
             return ExitCode.success
         } catch {
             logger.critical("the agent cannot run", metadata: ["error": "\(error)", "spool": "\(config.spool.path)"])
@@ -88,16 +83,10 @@ package enum AgentProgram {
             + "or start with TOCSIN_SPOOL_PATH=$HOME/.local/state/tocsin-agent"
     }
 
-    /// Nil when there are mistakes; all of them were told.
-    private static func load(_ path: String?, tell: (ConfigProblem) -> Void) -> AgentConfig? {
+    /// Reads the file, or the defaults where there is none.
+    package static func read(_ path: String?) -> AgentConfig.Reading {
         let problems = ConfigProblems()
         let config = AgentConfig.read(path: path, environment: { Environment[$0] }, problems: problems)
-        for problem in problems.all { tell(problem) }
-        return problems.isEmpty ? config : nil
-    }
-
-    private static func say(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+        return problems.isEmpty ? .config(config) : .mistakes(problems.all.map(\.description))
     }
 }

@@ -13,21 +13,22 @@ struct StatusDesk: Controllable {
     let startedAt: Timestamp
     let time: any TimeSource
     let spool: Spool
-    /// Nil: the agent runs alone.
-    let shipper: Shipper?
-    let judge: Judge
-    let tailer: Tailer
-    let collectors: Collectors
+    let rooms: ReplaceableRooms
+    let reloader: Reloader<ReloadReport>
 
     /// Losses of this time make the agent degraded; older ones are shown only.
     static let gapsMatterFor = Duration.seconds(3600)
     /// A spool this full needs somebody before it overflows.
     static let spoolShareMax = 0.8
 
-    func flush() async { await shipper?.flush() }
+    func flush() async { await rooms.shipping.current?.flush() }
+
+    func reload() async -> ReloadReport { await reloader.reload() }
 
     func status() async -> AgentStatus {
-        let shipping = shipper?.status() ?? ShippingStatus(url: nil, isReachable: false, lastAcknowledgedAt: nil, lastError: nil, failuresInARow: 0)
+        let shipping =
+            rooms.shipping.current?.status()
+            ?? ShippingStatus(url: nil, isReachable: false, lastAcknowledgedAt: nil, lastError: nil, failuresInARow: 0)
         var problems: [String] = []
         var spoolStatus = SpoolStatus(bytes: 0, maxBytes: 0, batches: [:], oldest: nil, secondsToFull: nil, gapCounts: [:], recentGaps: [])
         var identity = identity
@@ -41,10 +42,10 @@ struct StatusDesk: Controllable {
         let now = time.now()
         problems += Self.problems(of: shipping)
         problems += Self.problems(of: spoolStatus, at: now)
-        let tails = tailer.status()
+        let tails = rooms.tailing.current?.status() ?? []
         problems += tails.compactMap { tail in tail.problem.map { "\(tail.path) is not followed: \($0)" } }
-        problems += await judge.problems()
-        let collected = collectors.status()
+        problems += await rooms.judge.problems()
+        let collected = rooms.collecting.current?.status() ?? []
         problems += collected.compactMap { collector in collector.lastError.map { "collector \(collector.name): \($0)" } }
         return AgentStatus(
             identity: identity,
@@ -54,7 +55,7 @@ struct StatusDesk: Controllable {
             spool: spoolStatus,
             shipping: shipping,
             tails: tails,
-            rules: await judge.status(),
+            rules: await rooms.judge.status(),
             collectors: collected,
             problems: problems
         )

@@ -7,10 +7,11 @@ struct Agentctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agentctl",
         abstract: "Ask a Tocsin agent or aggregator how things are.",
-        discussion: "status, flush and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
+        discussion: "status, flush, reload and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
         version: "agentctl \(Version.current)",
         subcommands: [
-            StatusCommand.self, FlushCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self, EventsCommand.self, AlertsCommand.self,
+            StatusCommand.self, FlushCommand.self, ReloadCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self, EventsCommand.self,
+            AlertsCommand.self,
             IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,
         ]
     )

@@ -27,6 +27,9 @@ package struct CollectLoop: Service {
         (self.metrics, self.logger, counters) = (metrics, logger, Counters(metrics))
     }
 
+    /// How each collector fared last.
+    package func status() -> [CollectorStatus] { collectors.status() }
+
     package func run() async {
         var lost: Loss?
         while !Task.isCancelled, !Task.isShuttingDownGracefully {

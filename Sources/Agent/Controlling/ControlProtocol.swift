@@ -14,6 +14,22 @@ package enum ControlCommand: String, Sendable, Hashable, CaseIterable {
     case status
     /// Ship now whatever the back-off says; answered with the state afterwards.
     case flush
+    /// Read the configuration again; answered with a ``ReloadReport``.
+    case reload
+}
+
+/// What came of a reload.
+package struct ReloadReport: Sendable, Hashable {
+    /// Keys that changed and are in force.
+    package var changed: [String]
+    /// Keys that changed and count after a restart only.
+    package var needsRestart: [String]
+    /// Why something stays as it was: mistakes of the files (then everything does), or what could not be put in force.
+    package var problems: [String]
+
+    package init(changed: [String] = [], needsRestart: [String] = [], problems: [String] = []) {
+        (self.changed, self.needsRestart, self.problems) = (changed, needsRestart, problems)
+    }
 }
 
 package enum ControlLimits {
@@ -33,6 +49,18 @@ package protocol Controllable: Sendable {
     func status() async -> AgentStatus
     /// Returns when the spool is empty or an attempt failed.
     func flush() async
+    /// Reads the configuration again and puts it in force.
+    func reload() async -> ReloadReport
+}
+
+extension ReloadReport {
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("changed", changed)
+        writer.member("needs_restart", needsRestart)
+        writer.member("problems", problems)
+        writer.endObject()
+    }
 }
 
 /// One exchange, apart from the socket.
@@ -55,7 +83,10 @@ enum ControlExchange {
         writer.beginObject()
         writer.member("version", ControlLimits.protocolVersion)
         writer.key("result")
-        await agent.status().write(to: &writer)
+        switch command {
+        case .status, .flush: await agent.status().write(to: &writer)
+        case .reload: await agent.reload().write(to: &writer)
+        }
         writer.endObject()
         writer.endLine()
         return writer.bytes

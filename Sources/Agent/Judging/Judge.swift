@@ -30,8 +30,7 @@ package actor Judge: Sink {
     private var lastMoment: Timestamp
     private var lastSweep: Timestamp
 
-    private var isBusy = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private let turns = Turns()
 
     /// - Parameters:
     ///   - checkpoint: alerts and pattern counters from before the restart.
@@ -86,8 +85,8 @@ package actor Judge: Sink {
     }
 
     private func judge(_ element: Intake, matches: [String: PatternMatches]) async throws(SinkError) {
-        await takeTurn()
-        defer { passTurn() }
+        await turns.take()
+        defer { turns.pass() }
         let began = time.monotonic()
         watchClock()
 
@@ -204,27 +203,12 @@ package actor Judge: Sink {
         if recent.sweep(at: now) { hostLabels.forgetAll() } else { hostLabels.forgetUnseen() }
     }
 
-    // MARK: Turns
-
-    private func takeTurn() async {
-        guard isBusy else {
-            isBusy = true
-            return
-        }
-        await withCheckedContinuation { waiting.append($0) }
-    }
-
-    /// Hands the turn to whoever waits longest.
-    private func passTurn() {
-        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
-    }
-
     // MARK: Operators
 
     /// Takes other rules and patterns. Alerts of rules that stay go on; those of rules that are gone are resolved with the next collection.
     package func reload(_ config: JudgeConfig) async {
-        await takeTurn()
-        defer { passTurn() }
+        await turns.take()
+        defer { turns.pass() }
         let now = time.now()
         limits = config.limits
         let matches = Self.counters(of: config, from: judgement.patternMatches)

@@ -21,6 +21,7 @@ final class Parcel: Sendable {
     let judgement: JudgementState?
     /// Alerts of `judgement`, encoded.
     let judgementAlerts: [UInt8]
+    let notes: [String: String]
     let byteCount: Int
     private let outcome = Mutex<Result<Void, SinkError>?>(nil)
 
@@ -43,6 +44,7 @@ final class Parcel: Sendable {
             pieces.append(Piece(lane: .logs, EventBlock.encode(part), times: part.map(\.timestamp)))
         }
         (self.pieces, gaps, positions, reads, judgement) = (pieces, intake.gaps, intake.positions, intake.reads, intake.judgement)
+        notes = intake.notes
         judgementAlerts = intake.judgement.map { AlertBlock.encode($0.alerts) } ?? []
         byteCount = pieces.reduce(judgementAlerts.count) { $0 + $1.bytes.count }
     }

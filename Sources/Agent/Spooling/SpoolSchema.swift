@@ -1,4 +1,4 @@
-// spool.db, schema 2 (application id "TcSp"). Times are nanoseconds since the epoch; keys are lane << 56 | the spool's own sequence (BatchKey).
+// spool.db, schema 3 (application id "TcSp"). Times are nanoseconds since the epoch; keys are lane << 56 | the spool's own sequence (BatchKey).
 //
 //   meta        one row: the agent's id on the wire, how often it was renewed (generation), how many transactions were committed
 //   lane        per lane: the next sequence, the last one acknowledged, the base that wire sequences are counted from, rows and bytes held
@@ -10,6 +10,7 @@
 //   position    read positions of followed files; `state` is Tailing's own
 //   judgement   one row: the alerts that are pending or firing, as a block
 //   pattern     matches so far by pattern
+//   note        what other rooms must find again, by name: a journal's cursor, who was told of which alert
 //   gap         the latest gaps; `gap_count` counts all of them
 //
 // A sequence between acknowledged + 1 and next - 1 stands in `batch` or in `skipped`, in one of them, always.
@@ -17,7 +18,7 @@
 import SQLite
 
 enum SpoolSchema {
-    static let migrations = Migrations(applicationID: 0x5463_5370, steps: [version1, version2])
+    static let migrations = Migrations(applicationID: 0x5463_5370, steps: [version1, version2, version3])
 
     private static let version1 = """
         CREATE TABLE meta (
@@ -96,4 +97,6 @@ enum SpoolSchema {
         ALTER TABLE position ADD COLUMN tail_length INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE position ADD COLUMN state BLOB NOT NULL DEFAULT x'';
         """
+
+    private static let version3 = "CREATE TABLE note (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 }

@@ -9,6 +9,16 @@ extension SpoolStore {
         for parcel in parcels {
             for position in parcel.positions { try save(position, into: &checkpoint) }
             if let judgement = parcel.judgement { try save(judgement, alerts: parcel.judgementAlerts, into: &checkpoint) }
+            for (name, text) in parcel.notes where checkpoint.notes[name] ?? "" != text { try save(note: name, text, into: &checkpoint) }
+        }
+    }
+
+    private func save(note name: String, _ text: String, into checkpoint: inout Checkpoint) throws(SQLiteError) {
+        checkpoint.notes[name] = text.isEmpty ? nil : text
+        if text.isEmpty {
+            try connection.execute("DELETE FROM note WHERE name = ?", [.text(name)])
+        } else {
+            try connection.execute("INSERT INTO note VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text", [.text(name), .text(text)])
         }
     }
 
@@ -76,6 +86,8 @@ extension SpoolStore {
         }
         let patterns = try connection.query("SELECT name, matches FROM pattern") { (row) throws(SQLiteError) in (row.text(0), row.unsigned(1)) }
         for (name, matches) in patterns { checkpoint.patternMatches[name] = matches }
+        let notes = try connection.query("SELECT name, text FROM note") { (row) throws(SQLiteError) in (row.text(0), row.text(1)) }
+        for (name, text) in notes { checkpoint.notes[name] = text }
         return checkpoint
     }
 
@@ -95,6 +107,7 @@ extension SpoolStore {
         for position in adopted.positions { try save(position, into: &written) }
         let judgement = JudgementState(alerts: adopted.alerts, patternMatches: adopted.patternMatches)
         try save(judgement, alerts: AlertBlock.encode(adopted.alerts), into: &written)
+        for (name, text) in adopted.notes { try save(note: name, text, into: &written) }
         return written
     }
 }

@@ -7,12 +7,10 @@ import Notifying
 import Operating
 import Querying
 import Receiving
-import ServiceLifecycle
 import Serving
 import Storing
 import Telemetry
 import Transferring
-import UnixSignals
 
 /// The aggregator: the whole data flow, wired from the last room to the first.
 ///
@@ -24,9 +22,6 @@ struct Aggregator: Sendable {
     private let systemd: ServiceNotifier
     private let time: any TimeSource
     private let logger: Logger
-
-    /// How long what is under way may take when the program is told to stop; then it is cancelled. systemd and people wait five seconds.
-    static let shutdownDuration = Duration.seconds(4)
 
     /// - Parameter tokens: nil: everybody is an operator, which the configuration allows on loopback only.
     init(config: AggregatorConfig, tokens: TokenBook?, systemd: ServiceNotifier, time: any TimeSource, logger: Logger) {
@@ -114,16 +109,12 @@ struct Aggregator: Sendable {
                 feed.finish()
             }
         )
-        let reloader = Reloader(systemd: systemd, reload: reload) { fresh in
-            await apply(fresh, to: notifier, certificates)
+        let reloader = Reloader(systemd: systemd) {
+            if let fresh = await reload() { await apply(fresh, to: notifier, certificates) }
         }
 
-        // Consumers first: they are there before data comes, and stop after the last of it.
-        let services: [any Service] = [log, notifier, correlator, querying, feed, reloader, front]
-        var configuration = ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        configuration.maximumGracefulShutdownDuration = Self.shutdownDuration
         do {
-            try await ServiceGroup(configuration: configuration).run()
+            try await Daemon.run([log, notifier, correlator, querying, feed, reloader, front], logger: logger)
         } catch {
             await log.close()
             throw error
@@ -167,12 +158,6 @@ struct Aggregator: Sendable {
                 metadata: ["keys": "\(others.joined(separator: ", "))"]
             )
         }
-    }
-
-    private var quiet: Logger {
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        return quiet
     }
 }
 

@@ -1,6 +1,5 @@
 import Admitting
 import Configuring
-import Glibc
 import Logging
 import Operating
 import Storing
@@ -16,23 +15,18 @@ package enum AggregatorProgram {
     ///   - checkOnly: `--check`: prints every mistake and starts nothing.
     /// - Returns: the exit code.
     package static func run(path: String?, checkOnly: Bool) async -> Int32 {
-        let path = path ?? (unsafe access(AggregatorConfig.pathDefault, F_OK) == 0 ? AggregatorConfig.pathDefault : nil)
-        guard let config = load(path, tell: { writeToStandardError($0.description) }) else { return ExitCode.failure }
+        let path = Daemon.configuration(named: path, usual: AggregatorConfig.pathDefault)
+        guard let config = load(path, tell: { Daemon.complain($0.description) }) else { return ExitCode.failure }
         if checkOnly {
             print("\(path ?? "the built-in defaults"): no mistakes")
             return ExitCode.success
         }
-        // A peer that hangs up is an error of its write, not the end of the program.
-        _ = signal(SIGPIPE, SIG_IGN)
         OpenFiles.raiseLimit()
-        LogSetup.bootstrap(level: config.logLevel)
-        let logger = Logger(label: "aggregator")
-        if path == nil {
-            logger.notice(
-                "there is no configuration file; the built-in defaults are in force",
-                metadata: ["looked-for": "\(AggregatorConfig.pathDefault)"]
-            )
-        }
+        let logger = Daemon.prepare(
+            label: "aggregator",
+            level: config.logLevel,
+            noConfigurationAt: path == nil ? AggregatorConfig.pathDefault : nil
+        )
         let aggregator = Aggregator(
             config: config,
             tokens: config.tokens.map { TokenBook($0) },
@@ -60,10 +54,5 @@ package enum AggregatorProgram {
         let config = AggregatorConfig.read(path: path, environment: { Environment[$0] }, problems: problems)
         for problem in problems.all { tell(problem) }
         return problems.isEmpty ? config : nil
-    }
-
-    private static func writeToStandardError(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
 }

@@ -1,7 +1,7 @@
 package import Matching
 
 /// A regular expression whose matching log lines are counted: `log_pattern_matches_total{pattern="oom"}`.
-package struct LogPattern: Sendable {
+package struct LogPattern: Sendable, Hashable {
     /// The counter.
     package static let metricName = "log_pattern_matches_total"
     package static let labelName = "pattern"

@@ -57,8 +57,15 @@ package struct Checkpoint: Sendable, Hashable {
     package var alerts: [Alert]
     /// Matches so far by pattern name, for Judging: a counter that does not reset with the agent.
     package var patternMatches: [String: UInt64]
+    /// See ``Intake/notes``.
+    package var notes: [String: String]
 
-    package init(positions: [ReadPosition] = [], alerts: [Alert] = [], patternMatches: [String: UInt64] = [:]) {
-        (self.positions, self.alerts, self.patternMatches) = (positions, alerts, patternMatches)
+    package init(
+        positions: [ReadPosition] = [],
+        alerts: [Alert] = [],
+        patternMatches: [String: UInt64] = [:],
+        notes: [String: String] = [:]
+    ) {
+        (self.positions, self.alerts, self.patternMatches, self.notes) = (positions, alerts, patternMatches, notes)
     }
 }

@@ -12,6 +12,9 @@ package struct Intake: Sendable {
     package var reads: [ReadRange]
     /// The judge's whole state after this intake, to be stored with it; nil when nothing changed.
     package var judgement: JudgementState?
+    /// What a room must find again with this intake, by a name that no other room uses: a journal's cursor, who was told of what. An empty text
+    /// forgets it.
+    package var notes: [String: String]
 
     package init(
         samples: [Sample] = [],
@@ -20,14 +23,16 @@ package struct Intake: Sendable {
         gaps: [Gap] = [],
         positions: [ReadPosition] = [],
         reads: [ReadRange] = [],
-        judgement: JudgementState? = nil
+        judgement: JudgementState? = nil,
+        notes: [String: String] = [:]
     ) {
         (self.samples, self.events, self.alerts, self.gaps) = (samples, events, alerts, gaps)
-        (self.positions, self.reads, self.judgement) = (positions, reads, judgement)
+        (self.positions, self.reads, self.judgement, self.notes) = (positions, reads, judgement, notes)
     }
 
     package var isEmpty: Bool {
         samples.isEmpty && events.isEmpty && alerts.isEmpty && gaps.isEmpty && positions.isEmpty && judgement == nil
+            && notes.isEmpty
     }
 }
 
