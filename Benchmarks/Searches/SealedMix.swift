@@ -120,13 +120,5 @@ final class SealedMix: LogBrowsing {
     func catalog() -> Catalog { made }
     func setAside(_ block: SealedBlock, detail: String) async { print("block \(block.number) is damaged: \(detail)") }
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
-    func end() async throws(LogError) -> LogPosition { made.end }
     func waitForBlocks(after position: LogPosition) async {}
-    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
-        let blocks = Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
-        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
-    }
-
-    func report(_ cursor: LogCursor) async {}
-    func cursors() async throws(LogError) -> [LogCursor] { [] }
 }

@@ -19,7 +19,13 @@ final class FakeLog: LogWriter {
 
     var batches: [AdmittedBatch] { state.withLock { $0.batches } }
 
-    func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome {
+    func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
+        var outcomes = [AppendOutcome]()
+        for batch in batches { outcomes.append(try appendOne(batch)) }
+        return outcomes
+    }
+
+    private func appendOne(_ batch: AdmittedBatch) throws(LogError) -> AppendOutcome {
         let result: Result<AppendOutcome, LogError> = state.withLock { state in
             if let error = state.error { return .failure(error) }
             if case .agent(_, let lane, let sequence, let checksum) = batch.origin {

@@ -103,7 +103,13 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
 
     // MARK: LogWriter
 
-    func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome {
+    func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
+        var outcomes = [AppendOutcome]()
+        for batch in batches { outcomes.append(try appendOne(batch)) }
+        return outcomes
+    }
+
+    private func appendOne(_ batch: AdmittedBatch) throws(LogError) -> AppendOutcome {
         let (failure, isNew) = state.withLock { state -> (LogError?, Bool) in
             if let failure = state.failure { return (failure, false) }
             state.appends += 1
@@ -138,19 +144,16 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
 
     func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
         let (failure, blocks, gap) = state.withLock { state in
-            (
-                state.failure, Array(state.blocks.lazy.filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit)),
-                state.purged.flatMap { $0.position > position ? $0.gap : nil }
-            )
+            let blocks = state.blocks.lazy.filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit)
+            return (state.failure, Array(blocks), state.purged.flatMap { $0.position > position ? $0.gap : nil })
         }
         if let failure { throw failure }
         return LogPage(blocks: blocks, next: blocks.last?.position ?? position, gap: gap)
     }
 
     func report(_ cursor: LogCursor) async { state.withLock { $0.cursor = cursor } }
-    func cursors() async throws(LogError) -> [LogCursor] { state.withLock { $0.cursor.map { [$0] } ?? [] } }
 
-    func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
+    func cursors() async throws(LogError) -> [LogCursor] { state.withLock { $0.cursor.map { [$0] } ?? [] } }
 
     func end() async throws(LogError) -> LogPosition { state.withLock { $0.blocks.last?.position ?? 0 } }
 

@@ -245,9 +245,8 @@ private struct OvertakenLog: LogReader {
         return page
     }
 
-    func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { try await base.place(ofClientID: id) }
-    func report(_ cursor: LogCursor) async { await base.report(cursor) }
-    func cursors() async throws(LogError) -> [LogCursor] { try await base.cursors() }
     func end() async throws(LogError) -> LogPosition { try await base.end() }
     func waitForBlocks(after position: LogPosition) async { await base.waitForBlocks(after: position) }
+    func report(_ cursor: LogCursor) async { await base.report(cursor) }
+    func cursors() async throws(LogError) -> [LogCursor] { try await base.cursors() }
 }

@@ -103,17 +103,6 @@ final class SampleLog: LogBrowsing {
         setAsideDetails.withLock { $0.append(detail) }
     }
 
-    // MARK: The reader's side, which queries do not need
-
-    func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
-        let blocks = Array(catalog().arrivals.map(\.block).filter { $0.position > position && kinds.contains($0.kind) }.prefix(limit))
-        return LogPage(blocks: blocks, next: blocks.last?.position ?? position)
-    }
-
-    func report(_ cursor: LogCursor) async {}
-    func cursors() async throws(LogError) -> [LogCursor] { [] }
-
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
-    func end() async throws(LogError) -> LogPosition { catalog().end }
     func waitForBlocks(after position: LogPosition) async {}
 }

@@ -104,44 +104,4 @@ struct SampleMergeTests {
         let row = try #require(try F.rows(samples).values.first?.first)
         #expect(Double(bitPattern: row.columns[3]) == 2.1)
     }
-
-    private func entry(_ number: UInt64, count: Int, from: Int64, to: Int64) -> SealedBlock {
-        SealedBlock(
-            number: number,
-            kind: .samples,
-            count: count,
-            from: Timestamp(nanoseconds: from * 1_000_000_000),
-            to: Timestamp(nanoseconds: to * 1_000_000_000),
-            first: number * 10,
-            last: number * 10 + 9,
-            bytes: MemoryBytes([])
-        )
-    }
-
-    @Test func `neighbours of one time are merged, long ones are left, and it comes to an end`() {
-        #expect(SampleMerge.nextCompaction(of: []).isEmpty)
-        // Two hours of one host each: nothing to win.
-        let long = (0..<30).map { entry(UInt64($0), count: 720_000, from: Int64($0) * 7200, to: Int64($0) * 7200 + 7190) }
-        #expect(SampleMerge.nextCompaction(of: long).isEmpty)
-        // A fleet that fills a block each twenty seconds.
-        var blocks = (0..<400).map { entry(UInt64($0), count: 2 << 20, from: Int64($0) * 20, to: Int64($0) * 20 + 19) }
-        var written = 0
-        while case let chosen = SampleMerge.nextCompaction(of: blocks.shuffled()), !chosen.isEmpty {
-            let numbers = Set(chosen.map(\.number))
-            #expect(chosen.count <= SampleLimits.mergeBlocksMax && chosen.map(\.count).reduce(0, +) <= SampleLimits.mergedSamplesMax)
-            #expect(chosen.map(\.first) == chosen.map(\.first).sorted())
-            written += chosen.map(\.count).reduce(0, +)
-            blocks.removeAll { numbers.contains($0.number) }
-            blocks.append(
-                entry(
-                    chosen[0].number,
-                    count: chosen.map(\.count).reduce(0, +),
-                    from: chosen.map(\.from).min()!.nanoseconds / 1_000_000_000,
-                    to: chosen.map(\.to).max()!.nanoseconds / 1_000_000_000
-                )
-            )
-        }
-        #expect(blocks.count < 40)
-        #expect(written <= 3 * 400 * (2 << 20))
-    }
 }

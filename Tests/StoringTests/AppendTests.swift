@@ -17,7 +17,7 @@ struct AppendTests {
         let log = try await fixture.open()
         #expect(try await log.append(F.batch(1, [F.event("a"), F.event("b")])) == .stored(ids: []))
         #expect(try await F.messages(log) == ["a", "b"])
-        let block = try #require(await F.blocks(log, after: 0).first)
+        let block = try #require(await log.page(after: 0, kinds: [.events], limit: 10).blocks.first)
         #expect(block.origin == RowOrigin(agent: F.agent, lane: .logs, sequence: 1, block: 0, row: 0))
         #expect((block.host, block.tags, block.receivedAt, block.count) == ("web-1", ["production"], F.noon, 2))
         await log.close()
@@ -91,7 +91,7 @@ struct AppendTests {
         guard case .stored(let ids) = answer else { throw Unexpected() }
         #expect(Set(ids).count == 3)
         #expect(ids[1] == own)
-        let block = try #require(await F.blocks(log, after: 0).first)
+        let block = try #require(await log.page(after: 0, kinds: [.events], limit: 1).blocks.first)
         var origin = block.origin
         origin.row = 2
         #expect(ids[2] == UUID.derived(at: F.noon.advanced(by: .seconds(1)), from: origin))
@@ -115,7 +115,7 @@ struct AppendTests {
                 == .stored(ids: [x, y, y])
         )
         #expect(try await F.messages(log) == ["a", "b"])
-        #expect(try await F.blocks(log, after: 1).first?.repeatedRows == [0, 2])
+        #expect(try await log.page(after: 1, kinds: [.events], limit: 1).blocks.first?.repeatedRows == [0, 2])
     }
 
     @Test func `an idempotency key makes a request once, per client, until it expires`() async throws {

@@ -149,7 +149,7 @@ struct DurabilityTests {
         let again = try await fixture.open()
         #expect(try await again.append(F.batch(4, [F.event("4")])) == .stored(ids: []))
         #expect(try await F.messages(again) == ["4"])
-        let gap = try #require(await F.blocks(again, after: 0).first)
+        let gap = try #require(await again.page(after: 0, kinds: [.events], limit: 1).blocks.first)
         #expect(String(decoding: gap.bytes, as: UTF8.self).contains("gap.recorded"))
         #expect(TestFiles.exists(fixture.config.databasePath + ".damaged-2026-11-01T12-00-00Z"))
     }
@@ -162,7 +162,7 @@ struct DurabilityTests {
         let again = try await fixture.open()
         #expect(try await F.messages(again) == ["1", "3"])
         #expect(await again.status().setAside == 1)
-        let gap = try #require(await F.blocks(again, after: 3).first)
+        let gap = try #require(await again.page(after: 3, kinds: [.events], limit: 1).blocks.first)
         #expect(String(decoding: gap.bytes, as: UTF8.self).contains("gap.recorded"))
         await again.close()
         let third = try await fixture.open()

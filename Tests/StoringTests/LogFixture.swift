@@ -80,17 +80,11 @@ struct LogFixture {
         AdmittedBatch(origin: .client(name: client, key: key), receivedAt: noon, blocks: [block(events)])
     }
 
-    /// Blocks behind a position, at most one page of them.
-    static func blocks(_ log: Log, after position: LogPosition, of kinds: Set<BlockKind> = [.events]) async throws -> [StoredBlock] {
-        try await log.page(after: position, kinds: kinds, limit: 10).blocks
-    }
-
     /// All messages in the order of commitment, repeats left out.
     static func messages(_ log: Log) async throws -> [String] {
         var (messages, position) = ([String](), LogPosition(0))
         while true {
             let page = try await log.page(after: position, kinds: [.events], limit: 7)
-            guard page.next > position else { return messages }
             for block in page.blocks {
                 let decoded = try EventBlock(decoding: block.bytes)
                 for row in 0..<decoded.count where !block.repeatedRows.contains(UInt32(row)) {
@@ -98,6 +92,7 @@ struct LogFixture {
                     if event.source != Event.ownSource { messages.append(event.message ?? "") }
                 }
             }
+            if page.next == position || page.blocks.isEmpty && page.next >= log.book.end { return messages }
             position = page.next
         }
     }

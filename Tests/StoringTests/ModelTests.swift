@@ -68,10 +68,10 @@ struct ModelTests {
         while try await log.retain() {}
         #expect(try await F.messages(log) == [])
         #expect(try await log.place(ofClientID: id) == nil)
-        #expect(try await F.blocks(log, after: 0, of: [.samples]).count == 1)
+        #expect(try await log.page(after: 0, kinds: [.samples], limit: 1).blocks.count == 1)
         fixture.time.advance(by: .seconds(1000))
         while try await log.retain() {}
-        #expect(try await F.blocks(log, after: 0, of: [.samples]).isEmpty)
+        #expect(try await log.page(after: 0, kinds: [.samples], limit: 1).blocks.isEmpty)
         await log.close()
         let again = try await fixture.open()
         _ = try await again.append(F.request([F.event("new")]))

@@ -11,7 +11,9 @@ struct UpkeepTests {
 
     private let fixture: LogFixture
 
-    init() throws { fixture = try LogFixture() }
+    init() throws {
+        fixture = try LogFixture()
+    }
 
     /// Sealed blocks of events, and arrivals that are not sealed.
     private func filled() async throws -> Log {

@@ -36,11 +36,13 @@ package struct Catalog: Sendable {
 }
 
 /// The log as a search sees it.
-package protocol LogBrowsing: LogReader {
+package protocol LogBrowsing: Sendable {
     /// A snapshot; costs no more than two references. What an `append` returned for is in it.
     func catalog() -> Catalog
     /// The block that held a client's own id when it arrived, and the row in it; sealed blocks find the row by the same two numbers.
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
+    /// Suspends until something lies behind `position`, until the log is closed, or until the task is cancelled.
+    func waitForBlocks(after position: LogPosition) async
     /// A sealed block failed its checksum: it is taken out of the catalog and recorded as a gap; its bytes stay on disk.
     func setAside(_ block: SealedBlock, detail: String) async
 }

@@ -48,38 +48,6 @@ package enum SampleMerge {
         )
     }
 
-    /// Which of these blocks to merge next; none when it would bring nothing. Give it those of one resolution whose retention ends together.
-    /// Short chunks are what merging mends: neighbours of one time, or many small ones.
-    package static func nextCompaction(of blocks: [SealedBlock]) -> [SealedBlock] {
-        let ordered = blocks.sorted { $0.first != $1.first ? $0.first < $1.first : $0.number < $1.number }
-        guard let resolution = ordered.first?.resolution else { return [] }
-        let slice = SampleLimits.slice(of: resolution)
-        var start = 0
-        while start < ordered.count {
-            var (end, count, greatest) = (start, 0, 0)
-            var (from, to) = (Int64.max, Int64.min)
-            while end < ordered.count, end - start < SampleLimits.mergeBlocksMax {
-                let next = ordered[end]
-                let span = max(to, next.to.nanoseconds).subtractingReportingOverflow(min(from, next.from.nanoseconds))
-                let isNear = !span.overflow && span.partialValue <= slice
-                let isSmall = count + next.count <= smallSamples
-                guard count + next.count <= SampleLimits.mergedSamplesMax, isNear || isSmall else { break }
-                (from, to) = (min(from, next.from.nanoseconds), max(to, next.to.nanoseconds))
-                count += next.count
-                greatest = max(greatest, next.count)
-                end += 1
-            }
-            // Each row is written again when its block grows by half at least, so some few times in all.
-            if end - start >= blocksMin, greatest <= count / 2 { return Array(ordered[start..<end]) }
-            start += 1
-        }
-        return []
-    }
-
-    private static let blocksMin = 4
-    /// Blocks of so few samples are worth bringing together wherever they lie in time.
-    private static let smallSamples = 256 * 1024
-
     private static func merge(
         _ runs: [(chunks: ChunkRun, rests: [UInt32], groups: [UInt32])],
         slice: Int64,

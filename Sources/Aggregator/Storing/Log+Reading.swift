@@ -6,11 +6,12 @@ package import Telemetry
 /// The log as a sequence of blocks, for readers with a cursor.
 extension Log {
     package func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage {
+        precondition(limit > 0, "a page of no blocks leads nowhere")
         var damaged = PurgedSpans()
         while true {
             // What is there and what is gone are of one moment: a segment that retention takes between two looks would be in neither.
             let (catalog, purged) = book.view
-            guard limit > 0, !kinds.isEmpty, position < catalog.end else { return LogPage(blocks: [], next: max(position, catalog.end)) }
+            guard !kinds.isEmpty, position < catalog.end else { return LogPage(blocks: [], next: max(position, catalog.end)) }
             switch try await page(of: catalog, after: position, kinds: kinds, limit: limit) {
             case .page(var page):
                 page.gap = Gap(purged, kinds: kinds, damaged: damaged, after: position, through: page.next)

@@ -10,7 +10,7 @@ package import Telemetry
 ///
 /// What arrives is committed to the journal (``Committer``) and kept in memory until the ``Sealer`` has moved it into a segment; readers see both as
 /// one (``CatalogBook``).
-package final class Log: LogWriter, LogBrowsing {
+package final class Log: LogWriter, LogReader, LogBrowsing {
     /// Gives ids to clients' events; made with the log and kept in it.
     package let id: UUID
 
@@ -98,11 +98,6 @@ package final class Log: LogWriter, LogBrowsing {
 
     // MARK: Writing
 
-    package func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome {
-        try await append([batch])[0]
-    }
-
-    /// Several, in their order, in one commit. Throws when one of them could not be stored: those before it may be.
     package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
         guard !batches.isEmpty else { return [] }
         if book.arrivalBytes > config.arrivalBytesMax { try await waitForRoom() }
@@ -157,6 +152,7 @@ package final class Log: LogWriter, LogBrowsing {
 
     package func catalog() -> Catalog { book.snapshot }
 
+    /// The block and row under which a client's own id is stored.
     package func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? {
         try await committer.place(ofClientID: id)
     }

@@ -50,14 +50,33 @@ package enum AppendOutcome: Sendable, Hashable {
     case outOfOrder(expected: UInt64)
 }
 
-/// The writing side of the log. Returns only when the data is on disk (synchronous=FULL); concurrent calls share a commit.
+// MARK: The seam
+
+// `LogWriter` and `LogReader` are all that Admitting, Correlating and the live stream know of the log: the seam where another engine (a log that several
+// machines share) can take SQLite's place. The promises below are checked by Tests/LogConformance, which any implementation must pass;
+// docs/architecture.md says how. Searches ask for more (`LogBrowsing`, in Sealing): an engine that others search leaves that to them.
+
+/// The writing side of the log. Safe to call from many tasks at once.
 package protocol LogWriter: Sendable {
-    func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome
-    /// Several, in their order, in one commit: what one body of an agent brought. Each has its own outcome; throws when one could not be
-    /// stored (those before it may be, and their repeats will be recognised).
+    /// Stores batches, in their order, and returns when they are on disk: what is answered as stored survives the loss of power. Calls at the same time may
+    /// share one commit. Each batch has its own outcome, at its index:
+    ///
+    /// - An agent's batch whose sequence follows the watermark of its lane is stored, and the watermark moves in the same transaction. The first batch of
+    ///   an agent and lane that the log does not know may have any sequence. One at or below the watermark is ``AppendOutcome/repeated(ids:)`` and stores
+    ///   nothing; with another checksum than the first time ``AppendOutcome/conflict`` (checksums of the last sequences are remembered); one further on
+    ///   is ``AppendOutcome/outOfOrder(expected:)``.
+    /// - A client's batch with a known idempotency key is repeated, with the identifiers of the first time; keys are each client's own and are forgotten
+    ///   after a while. An event whose own id is stored already is passed over: its row counts as repeated. All others get ids that never come twice.
+    ///
+    /// - Throws: when a batch could not be stored. Then each of the batches is stored whole, with all that this entails for its repeat, or not at all.
     func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome]
+
     /// The highest durable sequence of each lane of an agent; lanes that never sent are absent.
     func watermarks(of agent: UUID) async throws(LogError) -> Acknowledgement
+}
+
+extension LogWriter {
+    package func append(_ batch: AdmittedBatch) async throws(LogError) -> AppendOutcome { try await append([batch])[0] }
 }
 
 /// What a reader is given at once.
@@ -82,29 +101,29 @@ package struct LogCursor: Sendable, Hashable {
     package init(name: String, position: LogPosition) { (self.name, self.position) = (name, position) }
 }
 
-/// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader.
+/// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader. Safe to call from many tasks at once.
 package protocol LogReader: Sendable {
-    /// The block and row under which a client's own id is stored.
-    func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
-    /// What lies behind `position`, in the order of commitment; at most `limit` blocks. An empty page whose `next` is the position asked for, or
-    /// the end, is the end of the log.
+    /// What lies behind `position`, in the order of commitment: each row of the kinds asked for once, in the same order for each reader, whatever the
+    /// engine does with it meanwhile (it may give samples in blocks other than those that came). `next` grows with each page that is not the last, also
+    /// when no block of it was asked for. An empty page whose `next` is the position asked for, or the end, is the end of the log.
+    ///
+    /// What retention or damage took between `position` and `next` is told as the page's gap, once to a reader that goes on from page to page. A reader ahead of
+    /// the end (the log was replaced by an older one) gets an empty page and its own position.
+    /// - Precondition: `limit > 0`. A page holds at most so many blocks, and more only where several have one position.
     func page(after position: LogPosition, kinds: Set<BlockKind>, limit: Int) async throws(LogError) -> LogPage
-    /// Keeps a copy of a reader's position, for its lag; may be behind, never ahead of what the reader has committed.
+
+    /// The last position stored; 0 when empty. Never shrinks while the log is open, and grows before the append that moved it returns.
+    func end() async throws(LogError) -> LogPosition
+
+    /// Suspends until `end() > position`, until the log is closed, or until the task is cancelled.
+    func waitForBlocks(after position: LogPosition) async
+
+    /// Keeps a copy of a reader's position, for its lag; may be behind, never ahead of what the reader has committed. A copy that cannot be kept is no error:
+    /// the reader's own position is the truth.
     func report(_ cursor: LogCursor) async
+
     /// The copies, by name.
     func cursors() async throws(LogError) -> [LogCursor]
-    /// The last position stored; 0 when empty.
-    func end() async throws(LogError) -> LogPosition
-    /// Suspends until `end() > position`, or until the task is cancelled.
-    func waitForBlocks(after position: LogPosition) async
-}
-
-extension LogWriter {
-    package func append(_ batches: [AdmittedBatch]) async throws(LogError) -> [AppendOutcome] {
-        var outcomes = [AppendOutcome]()
-        for batch in batches { outcomes.append(try await append(batch)) }
-        return outcomes
-    }
 }
 
 /// Why the log could not do it. Nothing was stored.
