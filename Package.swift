@@ -107,7 +107,7 @@ let agent: [Target] = [
     library("Collecting", in: "Agent", ["Telemetry", "Operating", "JSON", "CKernel", logging, lifecycle]),
     library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CZlib", logging, lifecycle, asyncAlgorithms]),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
-    library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
+    library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging, lifecycle]),
     library("Shipping", in: "Agent", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     library("Controlling", in: "Agent", ["Telemetry", "Operating", "JSON", logging, lifecycle]),
     library(
@@ -122,7 +122,7 @@ let agent: [Target] = [
     program(
         "agentctl",
         in: "Agent",
-        ["Controlling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring", arguments]
+        ["Controlling", "Spooling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring", arguments]
     ),
 ]
 

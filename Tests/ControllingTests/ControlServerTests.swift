@@ -18,6 +18,10 @@ final class FakeAgent: Controllable {
     func status() async -> AgentStatus { state }
     func flush() async { flushes.withLock { $0 += 1 } }
     func reload() async -> ReloadReport { ReloadReport(changed: ["tail"], needsRestart: ["spool"], problems: ["a \"word\""]) }
+    func spool(_ command: ControlCommand) async throws(ControlError) -> [UInt8] {
+        guard command == .spoolStat else { throw .refused("the spool is damaged: page 7") }
+        return Array("{\"path\":\"/var/lib/tocsin-agent/spool.db\"}".utf8)
+    }
 }
 
 extension AgentStatus {

@@ -10,6 +10,7 @@ actor FakeSource: BatchSource {
     private var next: [Lane: UInt64] = [:]
     private(set) var aside: [(sequence: UInt64, reason: String)] = []
     private(set) var renewals: [String] = []
+    private(set) var splits = 0
     private let loans = Mutex<Set<String>>([])
     private let bell = Bell()
     var failure: SinkError?
@@ -40,40 +41,64 @@ actor FakeSource: BatchSource {
 
     func identity() throws(SinkError) -> HostIdentity { HostIdentity(agent: agent, host: "web-1") }
 
-    func lease(upToBytes bytes: Int) throws(SinkError) -> Lease? {
+    func lease(of lanes: [Lane], upToBytes bytes: Int) throws(SinkError) -> Lease? {
         if let failure { throw failure }
         var (taken, total) = ([SealedBatch](), 0)
-        for batch in batches where !loans.withLock({ $0.contains(Self.key(batch)) }) {
+        for batch in batches where lanes.contains(batch.lane) && !loans.withLock({ $0.contains(Self.key(batch)) }) {
             guard taken.isEmpty || total + batch.bytes.count <= bytes else { break }
             taken.append(batch)
             total += batch.bytes.count
         }
         guard !taken.isEmpty else { return nil }
         loans.withLock { $0.formUnion(taken.map(Self.key)) }
-        return Lease(taken) { [self] batches in
+        return Lease(taken, of: agent) { [self] batches in
             loans.withLock { $0.subtract(batches.map(Self.key)) }
             bell.ring()
         }
     }
 
-    nonisolated func waitForBatches() async {
+    nonisolated func waitForBatches(of lanes: [Lane]) async {
         while !Task.isCancelled {
             let seen = bell.rings
-            if await !isEmpty { return }
+            if await hasLeasable(of: lanes) { return }
             await bell.wait(after: seen)
         }
     }
 
-    func acknowledge(_ acknowledgement: Acknowledgement) throws(SinkError) {
+    private func hasLeasable(of lanes: [Lane]) -> Bool {
+        batches.contains { batch in lanes.contains(batch.lane) && !loans.withLock { $0.contains(Self.key(batch)) } }
+    }
+
+    func acknowledge(_ acknowledgement: Acknowledgement, of agent: UUID) throws(SinkError) {
         batches.removeAll { $0.sequence <= acknowledgement.lanes[$0.lane] ?? 0 }
     }
 
-    func setAside(_ batch: SealedBatch, reason: String) throws(SinkError) {
+    func setAside(_ batch: SealedBatch, of agent: UUID, reason: String) throws(SinkError) {
         aside.append((batch.sequence, reason))
         batches.removeAll { $0.lane == batch.lane && $0.sequence == batch.sequence }
     }
 
-    func renewIdentity(reason: String) throws(SinkError) { renewals.append(reason) }
+    /// Every second byte of the block in a batch of its own at the end; one byte cannot be divided.
+    func split(_ batch: SealedBatch, of agent: UUID) throws(SinkError) -> Bool {
+        splits += 1
+        guard let index = batches.firstIndex(where: { Self.key($0) == Self.key(batch) }),
+            var opened = try? Wire.open(batch.bytes, inflatedBytesMax: 1 << 30)[0].batch, opened.blocks[0].count > 1
+        else { return false }
+        let block = opened.blocks[0]
+        opened.blocks = [Array(block[..<(block.count / 2)])]
+        batches[index] = Wire.seal(opened)
+        opened.blocks = [Array(block[(block.count / 2)...])]
+        opened.sequence = next[batch.lane, default: 1]
+        next[batch.lane] = opened.sequence + 1
+        batches.append(Wire.seal(opened))
+        batches.sort { ($0.lane, $0.sequence) < ($1.lane, $1.sequence) }
+        return true
+    }
+
+    func resolveConflict(over batch: SealedBatch, of agent: UUID, reason: String) throws(SinkError) -> Bool {
+        renewals.append(reason)
+        return true
+    }
 
     private static func key(_ batch: SealedBatch) -> String { "\(batch.lane) \(batch.sequence)" }
 

@@ -88,27 +88,49 @@ struct ShipperStateTests {
         #expect(pauses == [.none, .none, .none, .upTo(.seconds(1)), .upTo(.seconds(2)), .upTo(.seconds(4))])
     }
 
-    @Test func `too large is halved until it fits, and one that never fits is set aside`() {
+    @Test func `too large is halved until it fits, and a single batch is divided`() {
         var state = ShipperState()
         #expect(state.after(answer(413), sent: batches, took: .zero).action == .keep)
         #expect(state.bytesToLease == 2000)
         #expect(state.after(answer(413), sent: Array(batches[..<2]), took: .zero).action == .keep)
         #expect(state.bytesToLease == 1000)
-        guard case .setAside(let reason) = state.after(answer(413), sent: [batches[0]], took: .zero).action else {
+        let decision = state.after(answer(413), sent: [batches[0]], took: .zero)
+        guard case .split(let reason) = decision.action else {
             Issue.record("a single batch that is too large stays in the way")
             return
         }
         #expect(reason.contains("1000 bytes"))
+        #expect(decision.pause == .none)
+        // What cannot be divided is set aside, and the line goes on.
+        #expect(state.afterFailedSplit(reason).action == .setAside(reason: reason))
     }
 
     @Test func `a conflict takes a new identity, once`() {
         var state = ShipperState()
-        #expect(state.after(answer(409), sent: batches, took: .zero).action == .renewIdentity(reason: "why"))
-        let again = state.after(answer(409), sent: batches, took: .zero)
+        let one = [batches[0]]
+        #expect(state.after(answer(409), sent: one, took: .zero).action == .resolveConflict(reason: "why"))
+        state.afterRenewal()
+        let again = state.after(answer(409), sent: one, took: .zero)
         #expect(again.action == .keep)
         #expect(again.pause == .upTo(.seconds(1)))
         _ = state.after(answer(200, 4), sent: batches, took: .zero)
-        #expect(state.after(answer(409), sent: batches, took: .zero).action == .renewIdentity(reason: "why"))
+        #expect(state.after(answer(409), sent: one, took: .zero).action == .resolveConflict(reason: "why"))
+    }
+
+    @Test func `a conflict among several batches sends them one at a time, so that none goes out twice`() {
+        var state = ShipperState()
+        let decision = state.after(answer(409), sent: batches, took: .zero)
+        #expect(decision.action == .keep)
+        #expect(decision.pause == .none)
+        #expect(state.bytesToLease == 1)
+        _ = state.after(answer(200, 1), sent: [batches[0]], took: .zero)
+        #expect(state.bytesToLease == 1)
+        #expect(state.after(answer(409), sent: [batches[1]], took: .zero).action == .resolveConflict(reason: "why"))
+    }
+
+    @Test func `a conflict over a note of damage costs no id, however many there are`() {
+        var state = ShipperState()
+        for batch in batches { #expect(state.after(answer(409), sent: [batch], took: .zero).action == .resolveConflict(reason: "why")) }
     }
 
     @Test func `200 without an acknowledgement is no success`() {

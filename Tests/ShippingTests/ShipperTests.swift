@@ -126,8 +126,80 @@ struct ShipperTests {
         await source.add(.metrics, bytes: 5000)
         let shipper = shipper(aggregator)
         try await running(shipper) { await shipper.flush() }
-        #expect(aggregator.received == Array(1...8))
-        #expect(await source.aside.map(\.sequence) == [1])
+        // The metrics' one batch became several; nothing is set aside and nothing is left.
+        #expect(aggregator.lanes.count { $0 == .metrics } >= 2)
+        #expect(aggregator.received.suffix(8) == Array(1...8)[...])
+        #expect(await source.aside.isEmpty)
+        #expect(await source.isEmpty)
+    }
+
+    @Test func `an alert overtakes a POST of logs that hangs`() async throws {
+        let aggregator = FakeAggregator([.hang])
+        await source.add(.logs)
+        let shipper = shipper(aggregator)
+        try await running(shipper) {
+            await aggregator.waitForRequests(1)
+            await source.add(.alerts)
+            // The moment that it waits for the other loop.
+            await time.waitForSleepers()
+            time.advance(by: .milliseconds(100))
+            await aggregator.waitForRequests(2)
+            while aggregator.lanes.isEmpty { await Task.yield() }
+            #expect(aggregator.lanes == [.alerts])
+        }
+    }
+
+    @Test func `while alerts wait the agent tries each second, and the rest follows at once`() async throws {
+        let aggregator = FakeAggregator(then: .error(.unreachable("no route")))
+        await source.add(.logs)
+        let shipper = shipper(aggregator)
+        try await running(shipper) {
+            // Some failures, so that the back-off is long.
+            for seconds in [1, 2, 4, 8] {
+                await time.waitForSleepers()
+                time.advance(by: .seconds(seconds))
+                while shipper.status().failuresInARow < seconds.trailingZeroBitCount + 2 { await Task.yield() }
+            }
+            await source.add(.alerts)
+            await time.waitForSleepers(2)
+            time.advance(by: .milliseconds(100))
+            await aggregator.waitForRequests(6)
+            await time.waitForSleepers(2)
+            aggregator.answerForEver(.accept)
+            #expect(time.nextWakeUp ?? .zero <= .seconds(1))
+            time.advance(by: .seconds(1))
+            while aggregator.lanes.count < 2 {
+                await Task.yield()
+                if time.nextWakeUp == .milliseconds(100) { time.advance(by: .milliseconds(100)) }
+            }
+            #expect(aggregator.lanes == [.alerts, .logs])
+        }
+    }
+
+    @Test func `a token does not leave the machine over plain HTTP unless that is allowed`() async throws {
+        let folder = try TemporaryFolder()
+        try TestFiles.write("secret\n", to: folder("token"))
+        let aggregator = FakeAggregator()
+        await source.add(.logs)
+        let config = ShippingConfig(url: "http://tocsin.example.org:8640", tokenFile: folder("token"))
+        let shipper = Shipper(from: source, config: config, client: aggregator, time: time, jitter: { $0 })
+        try await running(shipper) {
+            await shipper.flush()
+            #expect(shipper.status().lastError?.contains("ship.token_over_http") == true)
+        }
+        #expect(aggregator.requests.isEmpty)
+        #expect(await !source.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:8640", false), ("http://127.8.0.1", false), ("http://localhost:1/", false), ("http://[::1]:8640", false),
+        ("https://tocsin.example.org", false), ("http://10.0.0.1:8640", true), ("http://127.0.0.1.example.org", true),
+        ("http://localhost.example.org", true), ("http://[fe80::1]:8640", true),
+    ])
+    func `what is this machine and what is not`(url: String, isExposed: Bool) {
+        #expect(ShippingConfig(url: url, tokenFile: "/t").exposesToken == isExposed)
+        #expect(!ShippingConfig(url: url, tokenFile: "/t", allowsTokenOverHTTP: true).exposesToken)
+        #expect(!ShippingConfig(url: url).exposesToken)
     }
 
     @Test func `a conflict renews the identity`() async throws {

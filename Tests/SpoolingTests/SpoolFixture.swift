@@ -90,6 +90,11 @@ extension Spool {
         return try lease.batches.map { try Opened($0) }
     }
 
+    /// As an answer to what was sent under today's id.
+    func acknowledge(_ acknowledgement: Acknowledgement) throws { try acknowledge(acknowledgement, of: try identity().agent) }
+
+    func setAside(_ batch: SealedBatch, reason: String) throws { try setAside(batch, of: try identity().agent, reason: reason) }
+
     /// Leases, acknowledges what was leased, and tells what it was.
     func drain(upToBytes bytes: Int = 1 << 30) throws -> [Opened] {
         var all: [Opened] = []
@@ -99,7 +104,7 @@ extension Spool {
                 all.append(try Opened(batch))
                 lanes[batch.lane] = batch.sequence
             }
-            try acknowledge(Acknowledgement(lanes: lanes))
+            try acknowledge(Acknowledgement(lanes: lanes), of: lease.agent)
         }
         return all
     }

@@ -28,14 +28,22 @@ package struct Agent: Sendable {
     /// - Parameter reading: reads the configuration again.
     package func run(reading: @escaping @Sendable () async -> AgentConfig.Reading) async throws {
         let metrics = MetricsRegistry()
-        let spool = try Spool(config: config.spool, host: config.host, tags: config.tags, time: time, metrics: metrics, logger: logger)
+        let spool = try Spool(
+            config: config.spool,
+            host: config.host,
+            tags: config.tags,
+            machine: SpoolMachine.systemID(),
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
         let (identity, checkpoint) = (try await spool.identity(), try await spool.checkpoint())
         let shipping = try await Replaceable(config.shipping, logger: logger) { [time, logger] settings in
             settings.map { settings in
                 Shipper(
                     from: spool,
                     config: settings,
-                    client: HTTPClient(concurrent: 1, userAgent: "tocsin-agent/\(Version.current)"),
+                    client: HTTPClient(concurrent: 2, userAgent: "tocsin-agent/\(Version.current)"),
                     time: time,
                     metrics: metrics,
                     logger: logger
@@ -70,7 +78,15 @@ package struct Agent: Sendable {
             Self.tell(report, logger)
             return report
         }
-        let desk = StatusDesk(identity: identity, startedAt: time.now(), time: time, spool: spool, rooms: rooms, reloader: reloader)
+        let desk = StatusDesk(
+            identity: identity,
+            startedAt: time.now(),
+            time: time,
+            spool: spool,
+            spoolDesk: SpoolDesk(spool, folder: config.spool.path),
+            rooms: rooms,
+            reloader: reloader
+        )
         let control = ControlServer(path: config.controlSocket, agent: desk, logger: logger)
         do throws(ControlError) { try control.open() } catch {
             logger.warning("agentctl cannot ask this agent; everything else goes on", metadata: ["problem": "\(error)"])
@@ -81,7 +97,7 @@ package struct Agent: Sendable {
         let outcome: Result<Void, any Error>
         do {
             // The heartbeat is last up and first to know.
-            try await Daemon.run([shipping, control, reloader, tailing, collecting, heartbeat], logger: logger)
+            try await Daemon.run([SpoolUpkeep(spool, time: time), shipping, control, reloader, tailing, collecting, heartbeat], logger: logger)
             outcome = .success(())
         } catch { outcome = .failure(error) }
         await spool.close()

@@ -71,49 +71,6 @@ extension AgentConfig {
         return reader.choice("level", levels.map { ($0.rawValue, $0) }, default: .info)
     }
 
-    private static func readSpool(_ reader: ConfigReader) -> SpoolConfig {
-        defer { reader.finish() }
-        let path = absolutePath(reader, "path") ?? spoolPathDefault
-        let maxBytes = reader.bytes("max_size", default: SpoolConfig.maxBytesDefault, in: SpoolConfig.maxBytesLeast...(1 << 50))
-        return SpoolConfig(path: path, maxBytes: maxBytes)
-    }
-
-    private static func readShipping(_ reader: ConfigReader) -> ShippingConfig? {
-        let url = reader.parsed("aggregator", expecting: "an address like https://tocsin.example.org:8640") { isAddress($0) ? $0 : nil }
-        let tokenFile = absolutePath(reader, "token_file")
-        let caFile = absolutePath(reader, "ca_file")
-        for (key, path) in [("token_file", tokenFile), ("ca_file", caFile)] {
-            guard let path else { continue }
-            do throws(ConfigProblem) { _ = try ConfigFile.read(path) } catch {
-                reader.report(key, "\(path) \(error.problem)", error.remedy)
-            }
-            if !reader.has("aggregator"), url == nil {
-                reader.report(key, "there is no aggregator that it could be for", "write aggregator: https://…, or remove it")
-            }
-        }
-        guard let url else { return nil }
-        if caFile != nil, !url.hasPrefix("https:") {
-            reader.report("ca_file", "the aggregator's address is not https, so no certificate is checked", "write https://, or remove ca_file")
-        }
-        return ShippingConfig(url: url, tokenFile: tokenFile, tls: TLSOptions(caFile: caFile))
-    }
-
-    /// Scheme, host and perhaps a port and a path; no user, query or fragment.
-    private static func isAddress(_ text: String) -> Bool {
-        guard let rest = ["http://", "https://"].lazy.filter({ text.hasPrefix($0) }).map({ text.dropFirst($0.count) }).first else { return false }
-        let authority = rest.prefix { $0 != "/" }
-        guard !authority.isEmpty, !rest.contains(where: { $0 == "?" || $0 == "#" || $0 == "@" || $0.isWhitespace }) else { return false }
-        var host = authority
-        if authority.hasPrefix("[") {
-            guard let bracket = authority.lastIndex(of: "]") else { return false }
-            host = authority[...bracket]
-        } else if let colon = authority.lastIndex(of: ":") {
-            host = authority[..<colon]
-        }
-        let port = authority[host.endIndex...]
-        return !host.isEmpty && (port.isEmpty || (port.hasPrefix(":") && UInt16(port.dropFirst()).map { $0 > 0 } ?? false))
-    }
-
     private static func readControl(_ reader: ConfigReader) -> String {
         defer { reader.finish() }
         guard let path = absolutePath(reader, "socket") else { return ControlClient.pathDefault }
@@ -181,7 +138,7 @@ extension AgentConfig {
         return groups
     }
 
-    private static func absolutePath(_ reader: ConfigReader, _ key: String) -> String? {
+    static func absolutePath(_ reader: ConfigReader, _ key: String) -> String? {
         guard var path = reader.string(key) else { return nil }
         guard path.hasPrefix("/") else {
             reader.report(key, "\"\(path)\" is not an absolute path", "write it from the root: \"/var/lib/…\"")

@@ -13,6 +13,7 @@ struct StatusDesk: Controllable {
     let startedAt: Timestamp
     let time: any TimeSource
     let spool: Spool
+    let spoolDesk: SpoolDesk
     let rooms: ReplaceableRooms
     let reloader: Reloader<ReloadReport>
 
@@ -24,6 +25,8 @@ struct StatusDesk: Controllable {
     func flush() async { await rooms.shipping.current?.flush() }
 
     func reload() async -> ReloadReport { await reloader.reload() }
+
+    func spool(_ command: ControlCommand) async throws(ControlError) -> [UInt8] { try await spoolDesk.answer(command) }
 
     func status() async -> AgentStatus {
         let shipping =
@@ -69,6 +72,7 @@ struct StatusDesk: Controllable {
 
     static func problems(of spool: SpoolStatus, at now: Timestamp) -> [String] {
         var problems: [String] = []
+        if let reason = spool.logsWait { problems.append("files are not read on until there is room: \(reason)") }
         if spool.maxBytes > 0, Double(spool.bytes) > spoolShareMax * Double(spool.maxBytes) {
             problems.append(
                 "the spool is more than \(Int(spoolShareMax * 100)) % full: check that the aggregator takes data, or raise spool.max_size; "
@@ -87,7 +91,7 @@ extension Gap.Reason {
     /// Whether something was lost that nobody asked to lose.
     fileprivate var isLoss: Bool {
         switch self {
-        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned: true
+        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned, .thinned: true
         case .lineCut, .purged, .retention, .stale: false
         }
     }

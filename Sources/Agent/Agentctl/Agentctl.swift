@@ -7,10 +7,12 @@ struct Agentctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agentctl",
         abstract: "Ask a Tocsin agent or aggregator how things are.",
-        discussion: "status, flush, reload and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
+        discussion:
+            "status, flush, reload, spool and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
         version: "agentctl \(Version.current)",
         subcommands: [
-            StatusCommand.self, FlushCommand.self, ReloadCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self, EventsCommand.self,
+            StatusCommand.self, FlushCommand.self, ReloadCommand.self, SpoolCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self,
+            EventsCommand.self,
             AlertsCommand.self,
             IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,
         ]

@@ -67,6 +67,7 @@ extension AgentStatus {
         writer.member("lag_seconds", spool.oldest.map { seconds(since: $0) } ?? 0)
         writer.member("last_error", shipping.lastError)
         writer.member("failures_in_a_row", shipping.failuresInARow)
+        writer.member("bytes_per_second", shipping.bytesPerSecond.rounded())
         writer.endObject()
     }
 
@@ -77,6 +78,11 @@ extension AgentStatus {
         writer.member("batches", spool.batches.values.reduce(0, +))
         writer.member("oldest", spool.oldest?.rfc3339)
         writer.member("seconds_to_full", spool.secondsToFull)
+        writer.member("waiting_bytes", spool.waitingBytes)
+        writer.member("seconds_to_empty", spool.secondsToEmpty)
+        writer.member("set_aside", spool.setAside)
+        writer.member("logs_wait", spool.logsWait)
+        writer.member("damaged", spool.damaged)
         writer.key("lanes")
         writer.beginObject()
         for lane in Lane.allCases { writer.member(lane.label, spool.batches[lane] ?? 0) }

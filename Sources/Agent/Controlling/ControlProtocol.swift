@@ -16,6 +16,10 @@ package enum ControlCommand: String, Sendable, Hashable, CaseIterable {
     case flush
     /// Read the configuration again; answered with a ``ReloadReport``.
     case reload
+    /// The spool's numbers, what is wrong with its file, and the file written anew.
+    case spoolStat = "spool_stat"
+    case spoolCheck = "spool_check"
+    case spoolRepair = "spool_repair"
 }
 
 /// What came of a reload.
@@ -51,6 +55,8 @@ package protocol Controllable: Sendable {
     func flush() async
     /// Reads the configuration again and puts it in force.
     func reload() async -> ReloadReport
+    /// An object for one of the spool's commands.
+    func spool(_ command: ControlCommand) async throws(ControlError) -> [UInt8]
 }
 
 extension ReloadReport {
@@ -79,13 +85,20 @@ enum ControlExchange {
             return failure("there is no command \(tree["command"]?.text ?? "in the request"); this agent knows \(known)")
         }
         if command == .flush { await agent.flush() }
+        var result: [UInt8]?
+        do throws(ControlError) {
+            if [.spoolStat, .spoolCheck, .spoolRepair].contains(command) { result = try await agent.spool(command) }
+        } catch { return failure(error.description) }
         var writer = JSONWriter(reserving: 4096)
         writer.beginObject()
         writer.member("version", ControlLimits.protocolVersion)
         writer.key("result")
-        switch command {
-        case .status, .flush: await agent.status().write(to: &writer)
-        case .reload: await agent.reload().write(to: &writer)
+        if let result {
+            writer.raw(utf8: result.span)
+        } else if command == .reload {
+            await agent.reload().write(to: &writer)
+        } else {
+            await agent.status().write(to: &writer)
         }
         writer.endObject()
         writer.endLine()

@@ -28,6 +28,7 @@ package enum StatusText {
         guard let url = node["url"]?.string else { return "none: it judges and buffers alone" }
         var text = url + (node["reachable"]?.bool == true ? ", reachable" : ", not reachable")
         text += node["last_ack"]?.string.map { ", last acknowledged \($0)" } ?? ", nothing acknowledged yet"
+        if let rate = node["bytes_per_second"]?.double, rate > 0 { text += ", \(size(rate))/s" }
         if let lag = node["lag_seconds"]?.double, lag > 0 { text += ", \(duration(lag)) behind" }
         return text
     }
@@ -40,6 +41,14 @@ package enum StatusText {
         text += batches == 0 ? ", nothing waits" : ", \(batches) \(batches == 1 ? "batch waits" : "batches wait")"
         if let oldest = node["oldest"]?.string { text += ", oldest \(oldest)" }
         if let full = node["seconds_to_full"]?.double { text += ", full in \(duration(full))" }
+        if let waiting = node["waiting_bytes"]?.double, waiting > 0 {
+            text += ", \(size(waiting)) to ship"
+            if let rest = node["seconds_to_empty"]?.double { text += ", done in \(duration(rest))" }
+        }
+        if let aside = node["set_aside"]?.integer, aside > 0 { text += ", \(aside) set aside (agentctl spool export --set-aside)" }
+        if let damaged = node["damaged"]?.array, let latest = damaged.last?.string {
+            text += ", \(damaged.count) damaged files kept, the latest \(latest)"
+        }
         return text
     }
 

@@ -18,6 +18,12 @@ struct Courier: Sendable {
 
     func carry(_ batches: [SealedBatch]) async -> (reply: Reply, took: Duration) {
         var headers = [HTTPHeader("Content-Type", Wire.contentType), HTTPHeader("Content-Encoding", "gzip")]
+        if config.exposesToken {
+            return (
+                .none("the token would be sent to \(config.url) unencrypted: write https://, or ship.token_over_http: allow; everything is kept"),
+                .zero
+            )
+        }
         if let tokenFile {
             do throws(TokenFile.Failure) { headers.append(HTTPHeader("Authorization", "Bearer \(try tokenFile.token())")) } catch {
                 return (.none(error.description), .zero)

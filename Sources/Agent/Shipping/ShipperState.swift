@@ -28,7 +28,10 @@ struct ShipperState: Sendable, Equatable {
         case keep
         /// The only batch sent will never be taken.
         case setAside(reason: String)
-        case renewIdentity(reason: String)
+        /// The only batch sent is too large as it is: make two of it, or set it aside when that cannot be.
+        case split(reason: String)
+        /// The aggregator has other content under the number of the only batch sent.
+        case resolveConflict(reason: String)
     }
 
     /// How long to wait before the next POST.
@@ -83,7 +86,7 @@ struct ShipperState: Sendable, Equatable {
         case .answer(401, _, _, _, let detail), .answer(403, _, _, _, let detail):
             return failure(.unauthorized, "the aggregator does not accept our token (\(detail)): check token_file; everything is kept")
         case .answer(409, _, _, true, let detail):
-            return conflict(detail)
+            return conflict(detail, sent)
         case .answer(413, _, _, _, let detail):
             return tooLarge(detail, sent)
         case .answer(let status, _, let retryAfter?, _, let detail) where status == 429 || status == 503:
@@ -139,8 +142,18 @@ struct ShipperState: Sendable, Equatable {
             bytesMax = max(1, sent.reduce(0) { $0 + $1.bytes } / 2)
             return Decision(action: .keep, pause: .none, problem: "the POST was too large: \(detail)", outcome: .tooLarge)
         }
-        return setAside("it is too large for the aggregator (\(sent[0].bytes) bytes; \(detail))", .tooLarge)
+        let reason = "it is too large for the aggregator (\(sent[0].bytes) bytes; \(detail))"
+        return Decision(action: .split(reason: reason), pause: .none, problem: "the POST was too large: \(detail)", outcome: .tooLarge)
     }
+
+    /// The conflict cost the agent's id.
+    mutating func afterRenewal() {
+        renewedInARow += 1
+        singlesLeft = 0
+    }
+
+    /// The batch could not be divided.
+    mutating func afterFailedSplit(_ reason: String) -> Decision { setAside(reason, .tooLarge) }
 
     private mutating func setAside(_ reason: String, _ outcome: Outcome) -> Decision {
         setAsideInARow += 1
@@ -153,11 +166,16 @@ struct ShipperState: Sendable, Equatable {
         return Decision(action: .setAside(reason: reason), pause: pause, problem: "a batch was set aside: \(reason)", outcome: outcome)
     }
 
-    private mutating func conflict(_ detail: String) -> Decision {
-        renewedInARow += 1
-        singlesLeft = 0
-        guard renewedInARow > 1 else {
-            return Decision(action: .renewIdentity(reason: detail), pause: .none, problem: "conflict: \(detail)", outcome: .conflict)
+    private mutating func conflict(_ detail: String, _ sent: [Sent]) -> Decision {
+        // Some of them may be there already, from before or from a copy. One at a time they are acknowledged up to the one that differs, and
+        // are not sent a second time under another id.
+        guard sent.count == 1 else {
+            singlesLeft = sent.count
+            return Decision(action: .keep, pause: .none, problem: "conflict: \(detail)", outcome: .conflict)
+        }
+        singlesLeft = max(0, singlesLeft - 1)
+        guard renewedInARow > 0 else {
+            return Decision(action: .resolveConflict(reason: detail), pause: .none, problem: "conflict: \(detail)", outcome: .conflict)
         }
         // A new identity cannot be known there. Taking one after the other would only hide what is wrong.
         return failure(.conflict, "the aggregator answers 409 even to a new agent id: \(detail)")

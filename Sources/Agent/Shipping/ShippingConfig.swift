@@ -8,8 +8,36 @@ package struct ShippingConfig: Sendable, Hashable {
     package var tokenFile: String?
     package var tls: TLSOptions
 
-    package init(url: String, tokenFile: String? = nil, tls: TLSOptions = TLSOptions()) {
+    /// Compressed bytes of old logs a second after an outage; fresh data is not held up.
+    package var backlogBytesPerSecond: UInt64
+    /// Whether the token may be sent without TLS to another machine, where whoever listens on the way can read it.
+    package var allowsTokenOverHTTP: Bool
+
+    /// 512 MiB of spool go out in two minutes, and a thousand agents that come back at once leave an aggregator room for what is new.
+    package static let backlogBytesPerSecondDefault: UInt64 = 4 << 20
+    /// Below this a POST of usual size would take minutes of the budget.
+    package static let backlogBytesPerSecondLeast: UInt64 = 16 << 10
+
+    package init(
+        url: String,
+        tokenFile: String? = nil,
+        tls: TLSOptions = TLSOptions(),
+        backlogBytesPerSecond: UInt64 = ShippingConfig.backlogBytesPerSecondDefault,
+        allowsTokenOverHTTP: Bool = false
+    ) {
         (self.url, self.tokenFile, self.tls) = (url, tokenFile, tls)
+        (self.backlogBytesPerSecond, self.allowsTokenOverHTTP) = (backlogBytesPerSecond, allowsTokenOverHTTP)
+    }
+
+    /// Whether a token would cross a network unencrypted although nobody allowed it. Then none is sent, and nothing else.
+    package var exposesToken: Bool {
+        guard tokenFile != nil, !allowsTokenOverHTTP, url.hasPrefix("http://") else { return false }
+        let authority = url.dropFirst("http://".count).prefix { $0 != "/" }
+        if authority.hasPrefix("[") { return authority.prefix { $0 != "]" } != "[::1" }
+        let host = authority.prefix { $0 != ":" }
+        if host == "localhost" { return false }
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false)
+        return !(octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil })
     }
 
     var ingestURL: String {

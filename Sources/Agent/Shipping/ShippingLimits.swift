@@ -17,6 +17,12 @@ package enum ShippingLimits {
     static let connectTimeout = Duration.seconds(5)
     /// Batches set aside one after the other before each costs a wait: it could be the aggregator that is wrong.
     static let setAsideInARowMax = 3
+    /// An alert that waited so long, because a POST of logs is on its way or a wait is under way, goes out beside it.
+    static let overtakeAfter = Duration.milliseconds(100)
+    /// Between two attempts while alerts wait, at most; half of it at least.
+    static let urgentPause = Duration.seconds(1)
+    /// Bytes of alerts in one POST.
+    static let urgentBytesMax = 256 * 1024
     /// For the last attempt when the agent stops.
     static let lastFlush = Duration.seconds(2)
     /// After an answer without success, and after no answer: 1 s, 2 s, 4 s … 60 s, each spread over its whole range, for ever.

@@ -14,6 +14,8 @@ struct BatchKey: Sendable, Hashable, Comparable {
         rawValue = Int64(lane.rawValue) << 56 | Int64(sequence)
     }
 
+    /// Nil for a number that is no key of ours.
+    var lane: Lane? { Lane(rawValue: UInt8(truncatingIfNeeded: rawValue >> 56)) }
     var sequence: UInt64 { UInt64(rawValue & 0xFF_FFFF_FFFF_FFFF) }
     var next: BatchKey { BatchKey(rawValue: rawValue + 1) }
 

@@ -21,8 +21,17 @@ struct FillRate: Sendable {
     func secondsToFull(bytes: UInt64, limit: UInt64, at now: Duration) -> Double? {
         guard let first = looks.first, now - first.at >= Self.leastSpan, bytes > first.bytes else { return nil }
         guard bytes < limit else { return 0 }
-        let span = now - first.at
-        let seconds = Double(span.components.seconds) + Double(span.components.attoseconds) / 1e18
-        return Double(limit - bytes) / (Double(bytes - first.bytes) / seconds)
+        return Double(limit - bytes) / (Double(bytes - first.bytes) / (now - first.at).seconds)
     }
+
+    /// Seconds until nothing is left; nil when it does not become less or it is not known yet.
+    func secondsToEmpty(bytes: UInt64, at now: Duration) -> Double? {
+        guard bytes > 0 else { return 0 }
+        guard let first = looks.first, now - first.at >= Self.spacing, bytes < first.bytes else { return nil }
+        return Double(bytes) / (Double(first.bytes - bytes) / (now - first.at).seconds)
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

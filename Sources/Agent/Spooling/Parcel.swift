@@ -23,6 +23,8 @@ final class Parcel: Sendable {
     let judgementAlerts: [UInt8]
     let notes: [String: String]
     let byteCount: Int
+    /// Lines of files: what is not taken stays in the file, and is read again.
+    let canWait: Bool
     private let outcome = Mutex<Result<Void, SinkError>?>(nil)
 
     /// - Parameters:
@@ -45,6 +47,7 @@ final class Parcel: Sendable {
         }
         (self.pieces, gaps, positions, reads, judgement) = (pieces, intake.gaps, intake.positions, intake.reads, intake.judgement)
         notes = intake.notes
+        canWait = !intake.events.isEmpty && (!intake.positions.isEmpty || intake.notes.keys.contains { $0.hasPrefix("journal") })
         judgementAlerts = intake.judgement.map { AlertBlock.encode($0.alerts) } ?? []
         byteCount = pieces.reduce(judgementAlerts.count) { $0 + $1.bytes.count }
     }

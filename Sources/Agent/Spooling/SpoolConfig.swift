@@ -10,6 +10,16 @@ package struct SpoolConfig: Sendable, Hashable {
     package var metricsReserveBytes: UInt64
     /// What only alerts may use.
     package var alertsReserveBytes: UInt64
+    /// What becomes of the lines of files when there is no room for them. Lines that cannot wait (from a socket) displace the oldest ones in
+    /// any case.
+    package var whenFull: WhenFull
+
+    package enum WhenFull: String, Sendable, Hashable, CaseIterable {
+        /// Files are not read on until there is room: they are the buffer.
+        case wait
+        /// The oldest logs in the spool are given up for the newest.
+        case dropOldest = "drop_oldest"
+    }
 
     /// 512 MiB hold about a day of a busy web server's log.
     package static let maxBytesDefault: UInt64 = 512 << 20
@@ -23,9 +33,10 @@ package struct SpoolConfig: Sendable, Hashable {
         path: String,
         maxBytes: UInt64 = SpoolConfig.maxBytesDefault,
         metricsReserveBytes: UInt64? = nil,
-        alertsReserveBytes: UInt64? = nil
+        alertsReserveBytes: UInt64? = nil,
+        whenFull: WhenFull = .wait
     ) {
-        (self.path, self.maxBytes) = (path, maxBytes)
+        (self.path, self.maxBytes, self.whenFull) = (path, maxBytes, whenFull)
         self.metricsReserveBytes = metricsReserveBytes ?? maxBytes / 8
         self.alertsReserveBytes = alertsReserveBytes ?? maxBytes / 32
     }

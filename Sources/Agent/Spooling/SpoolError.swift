@@ -5,12 +5,18 @@ package enum SpoolError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Written by a newer version.
     case newer(String)
     case failed(String)
+    /// Nobody has made it.
+    case missing(String)
+    /// It is there and cannot be read.
+    case damaged(String)
 
     package var description: String {
         switch self {
         case .locked(let path, let owner):
             "the spool \(path) is in use by another tocsin-agent\(owner): stop that one, or give this one its own spool.path"
         case .newer(let reason), .failed(let reason): "cannot open the spool: \(reason)"
+        case .missing(let reason): reason
+        case .damaged(let reason): "the spool is damaged: \(reason)"
         }
     }
 
@@ -20,6 +26,8 @@ package enum SpoolError: Error, Sendable, Hashable, CustomStringConvertible {
         case .locked: "locked"
         case .newer: "newer_schema"
         case .failed: "failed"
+        case .missing: "missing"
+        case .damaged: "damaged"
         }
     }
 }

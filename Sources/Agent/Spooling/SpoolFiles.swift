@@ -4,8 +4,24 @@ import Telemetry
 /// The spool's files: names, and how a damaged database is set aside.
 struct SpoolFiles: Sendable {
     let folder: String
+    let database: String
 
-    var database: String { folder + "/spool.db" }
+    private init(folder: String, database: String) { (self.folder, self.database) = (folder, database) }
+
+    init(folder: String) { self.init(folder: folder, database: folder + "/spool.db") }
+
+    /// A spool's folder, or a database file itself.
+    init(path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            self.init(folder: path)
+            return
+        }
+        self.init(folder: path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"), database: path)
+    }
+
+    /// The new file while a damaged one is carried over; see ``SpoolOpening/startAnew(because:known:newAgent:at:)``.
+    var salvage: String { folder + "/spool.db.salvage" }
 
     /// Makes the folder (and those above it) when it is missing. Readable by the owner and the group: it holds log lines.
     func makeFolder() throws(SpoolError) {
@@ -20,8 +36,8 @@ struct SpoolFiles: Sendable {
         }
     }
 
-    /// Renames the database with its log, so that nobody opens it again and somebody can look at it. Returns the new path.
-    func setDatabaseAside(at now: Timestamp) -> String {
+    /// Where a damaged database goes.
+    func asidePath(at now: Timestamp) -> String {
         let time = now.rfc3339.filter { $0 != ":" && $0 != "-" }
         var target = database + ".corrupt-" + time
         var attempt = 1
@@ -29,12 +45,24 @@ struct SpoolFiles: Sendable {
             attempt += 1
             target = database + ".corrupt-\(time)-\(attempt)"
         }
-        unsafe rename(database, target)
-        unsafe rename(database + "-wal", target + "-wal")
-        // The index is only about the log's frames in memory; SQLite makes it anew.
-        unsafe unlink(database + "-shm")
-        syncFolder(of: target)
         return target
+    }
+
+    /// Renames the database with its log, so that nobody opens it again and somebody can look at it.
+    func setDatabaseAside(as target: String) { move(database, to: target) }
+
+    /// The salvaged file takes the place of the database. Also at an opening, after a crash between the two renames.
+    func finishSalvage() { if unsafe access(database, F_OK) != 0, unsafe access(salvage, F_OK) == 0 { move(salvage, to: database) } }
+
+    /// A salvage that was broken off: the damaged file is still in its place.
+    func removeSalvage() { remove(salvage) }
+
+    private func move(_ path: String, to target: String) {
+        unsafe rename(path, target)
+        unsafe rename(path + "-wal", target + "-wal")
+        // The index is only about the log's frames in memory; SQLite makes it anew.
+        unsafe unlink(path + "-shm")
+        syncFolder(of: target)
     }
 
     /// Paths of databases set aside, oldest first.
@@ -51,7 +79,8 @@ struct SpoolFiles: Sendable {
         return names.sorted().map { self.folder + "/" + $0 }
     }
 
-    func remove(corruptDatabase path: String) {
+    /// A database with what stands beside it.
+    func remove(_ path: String) {
         for suffix in ["", "-wal", "-shm"] { unsafe unlink(path + suffix) }
     }
 

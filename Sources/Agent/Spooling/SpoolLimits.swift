@@ -23,5 +23,23 @@ package enum SpoolLimits {
     /// Pages in the WAL after which it is copied into the file and begun anew: 4 MiB.
     static let walPagesMax = 1024
     /// Free pages given back to the file system in one step: 1 MiB.
-    static let vacuumPagesStep = 256
+    static let vacuumPagesStep: Int64 = 256
+    /// Free pages that stay in the file, for the next batches: 4 MiB.
+    static let freePagesKept: Int64 = 1024
+    /// Between two steps of giving back, so that the disk is there for others: 10 MiB a second.
+    static let vacuumPause = Duration.milliseconds(100)
+    /// Between two looks whether there is something to give back.
+    static let upkeepPause = Duration.seconds(10)
+    /// A file of an old release that cannot shrink is written anew when it has no more pages: 64 MiB.
+    static let rewritePagesMax: Int64 = 16_384
+    /// A lane that holds no more than this goes out at once: its new batches count as sent from the beginning.
+    static let liveBytes: UInt64 = 1 << 20
+    /// Batches beyond the leased ones that are marked as sent with them: a mark is a transaction.
+    static let sentMarkStep: UInt64 = 64
+    /// Steps to which metrics are thinned when the spool is full, finest first.
+    static let thinningSteps: [Duration] = [.seconds(60), .seconds(300), .seconds(3600)]
+    /// Batches of metrics that are looked at in one step of thinning.
+    static let thinningBatchesMax = 256
+    /// A transaction of a salvage, in bytes.
+    static let salvageBytesMax = 4 << 20
 }

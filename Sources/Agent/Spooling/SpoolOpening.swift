@@ -2,57 +2,133 @@ import Logging
 import SQLite
 import Telemetry
 
-/// How a spool's file comes to be open: as it is, made new, or made new beside a damaged one that is set aside.
+/// How a spool's file comes to be open: as it is, made new, or carried over from a damaged one that is set aside.
 struct SpoolOpening {
-    let config: SpoolConfig
+    let house: SpoolHouse
     let files: SpoolFiles
-    let host: String
-    let tags: [String]
     let logger: Logger
 
+    /// - Parameter newAgent: an id that was never used.
     func open(newAgent: UUID, at now: Timestamp) throws(SpoolError) -> SpoolStore {
+        files.finishSalvage()
+        files.removeSalvage()
         do throws(SQLiteError) {
-            return try SpoolStore(path: files.database, config: config, host: host, tags: tags, newAgent: newAgent, at: now)
+            let store = try SpoolStore(path: files.database, house: house, newAgent: newAgent, at: now)
+            try settleMachine(store, newAgent: newAgent, at: now)
+            return store
         } catch {
             if error.code == .newerSchema { throw .newer("\(error)") }
             guard error.isCorrupt else { throw .failed("\(error)") }
-            let (checkpoint, batches) = SpoolStore.salvage(path: files.database)
-            return try startAnew(because: error, carrying: checkpoint, batches: batches, newAgent: newAgent, at: now)
+            return try startAnew(because: error, known: nil, newAgent: newAgent, at: now)
         }
     }
 
-    /// Sets the file aside and makes a new one that knows the checkpoint and says what happened.
-    /// - Parameter batches: how many the damaged file held; 0 when it cannot be known.
-    func startAnew(
-        because error: SQLiteError,
-        carrying checkpoint: Checkpoint,
-        batches: UInt64,
-        newAgent: UUID,
-        at now: Timestamp
-    ) throws(SpoolError) -> SpoolStore {
-        let aside = files.setDatabaseAside(at: now)
-        logger.critical("the spool is damaged: it was set aside and a new one made", metadata: ["path": "\(aside)", "error": "\(error)"])
-        let kept = files.corruptDatabases()
-        for path in kept.dropLast(SpoolLimits.corruptFilesMax) {
-            logger.warning("removing the oldest damaged spool, to bound their number", metadata: ["path": "\(path)"])
-            files.remove(corruptDatabase: path)
+    /// A spool that was made on another machine was copied: two agents would use the same id. This one takes a new one for what comes; what the
+    /// copy brought along goes out under the old one, and the aggregator passes over what the other machine delivers too.
+    private func settleMachine(_ store: SpoolStore, newAgent: UUID, at now: Timestamp) throws(SQLiteError) {
+        let known = store.state.machine
+        guard house.machine != 0, known != house.machine else { return }
+        let before = store.state.agent
+        let waiting = Lane.allCases.reduce(0) { $0 + store.state[$1].batches }
+        try store.write { () throws(SQLiteError) in
+            store.change { $0.machine = house.machine }
+            if known != 0 { store.change { $0.inherit(as: newAgent) } }
         }
-        let gap = Gap(
-            source: files.database,
-            reason: .corrupt,
-            from: now,
-            to: now,
-            count: batches,
-            detail: "the spool was damaged (\(error.message)); it was set aside as \(aside) with the \(batches) batches it held: "
-                + "check the disk and the kernel's log"
+        guard known != 0 else { return }
+        let detail =
+            "this spool was made on another machine by agent \(before) and copied here: this agent goes on as \(newAgent). "
+            + "\(waiting) batches that came with the copy are sent as that agent's; what it sends too is stored once"
+        logger.error(
+            "the spool was copied from another machine: taking a new agent id",
+            metadata: ["agent.before": "\(before)", "agent.after": "\(newAgent)"]
         )
-        do {
-            let store = try SpoolStore(path: files.database, config: config, host: host, tags: tags, newAgent: newAgent, at: now)
-            try store.start(with: checkpoint)
-            try store.commit([Parcel(Intake(gaps: [gap]), at: now, host: host)], at: now, onLoan: [])
-            return store
+        let gap = Gap(source: "spool", reason: .spoolCloned, from: now, to: now, detail: detail)
+        do { try store.commit([Parcel(Intake(gaps: [gap]), at: now, host: house.host)], at: now, onLoan: []) } catch {
+            if case .sqlite(let error) = error { throw error }
+            logger.error("the spool is full: that it was copied is told only here", metadata: ["detail": "\(detail)"])
+        }
+    }
+
+    /// Carries what can be read into a new file, sets the damaged one aside, and says what happened.
+    /// - Parameter known: what is known by heart; better than what stands in the damaged file.
+    func startAnew(because error: SQLiteError, known: SpoolSalvage.Known?, newAgent: UUID, at now: Timestamp) throws(SpoolError) -> SpoolStore {
+        let aside = files.asidePath(at: now)
+        logger.critical(
+            "the spool is damaged: what can be read of it is carried into a new one",
+            metadata: ["path": "\(aside)", "error": "\(error)"]
+        )
+        func story(_ report: SpoolSalvage.Report) -> String {
+            "the spool was damaged (\(error.message)): \(report.kept) batches were kept, \(report.lost) are lost"
+                + (report.hasCheckpoint ? "" : ", and read positions or alert states with them (files may be read again from where they begin)")
+                + "; the damaged file is \(aside): check the disk and the kernel's log"
+        }
+        do throws(SQLiteError) {
+            var report: SpoolSalvage.Report
+            do throws(SQLiteError) {
+                report = try salvage(known, newAgent: newAgent, at: now, story)
+            } catch  where error.isFull {
+                // No room for a copy. The memory of where files stand is small; the batches stay in the file that is set aside.
+                logger.error("no room to carry batches over: they stay in the file set aside", metadata: ["error": "\(error)"])
+                report = try startEmpty(known, newAgent: newAgent, at: now, aside: aside)
+            }
+            files.setDatabaseAside(as: aside)
+            files.finishSalvage()
+            logger.notice("the spool goes on", metadata: ["batches.kept": "\(report.kept)", "batches.lost": "\(report.lost)"])
+            boundDamagedFiles()
+            return try SpoolStore(path: files.database, house: house, newAgent: newAgent, at: now)
         } catch {
-            throw .failed("a new database could not be made beside the damaged one (\(aside)): \(error)")
+            files.removeSalvage()
+            throw .failed("a new database could not be made beside the damaged one: \(error)")
+        }
+    }
+
+    private func salvage(
+        _ known: SpoolSalvage.Known?,
+        newAgent: UUID,
+        at now: Timestamp,
+        _ story: (SpoolSalvage.Report) -> String
+    ) throws(SQLiteError) -> SpoolSalvage.Report {
+        files.removeSalvage()
+        return try SpoolSalvage.run(
+            from: files.database,
+            into: files.salvage,
+            house: house,
+            known: known,
+            newAgent: newAgent,
+            at: now,
+            story: story
+        )
+    }
+
+    private func startEmpty(_ known: SpoolSalvage.Known?, newAgent: UUID, at now: Timestamp, aside: String) throws(SQLiteError) -> SpoolSalvage.Report
+    {
+        files.removeSalvage()
+        let source = SalvageSource(path: files.database)
+        let (checkpoint, isWhole) = known.map { ($0.checkpoint, true) } ?? source.checkpoint()
+        let ledger = source.ledger()
+        let store = try SpoolStore(path: files.salvage, house: house, newAgent: newAgent, at: now)
+        try store.start(with: checkpoint)
+        let gap = Gap(
+            source: "spool",
+            reason: .corrupt,
+            from: Timestamp(nanoseconds: ledger.values.map(\.from).min() ?? now.nanoseconds),
+            to: now,
+            count: ledger.values.reduce(0) { $0 + $1.rows },
+            bytes: ledger.values.reduce(0) { $0 + $1.bytes },
+            detail: "the spool was damaged and the disk has no room to carry its \(ledger.count) batches over; they are in \(aside): "
+                + "make room, then agentctl spool export --path"
+        )
+        do { try store.commit([Parcel(Intake(gaps: [gap]), at: now, host: house.host)], at: now, onLoan: []) } catch {
+            if case .sqlite(let error) = error { throw error }
+        }
+        try store.connection.checkpoint(.truncate)
+        return SpoolSalvage.Report(kept: 0, lost: UInt64(ledger.count), lostRows: gap.count, hasCheckpoint: isWhole)
+    }
+
+    private func boundDamagedFiles() {
+        for path in files.corruptDatabases().dropLast(SpoolLimits.corruptFilesMax) {
+            logger.warning("removing the oldest damaged spool, to bound their number", metadata: ["path": "\(path)"])
+            files.remove(path)
         }
     }
 }

@@ -31,15 +31,16 @@ extension SpoolStore {
         }
         try connection.execute(
             """
-            INSERT INTO position (device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO position (device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state, row_check)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET path = excluded.path, offset = excluded.offset, head_hash = excluded.head_hash,
-                head_length = excluded.head_length, tail_hash = excluded.tail_hash, tail_length = excluded.tail_length, state = excluded.state
+                head_length = excluded.head_length, tail_hash = excluded.tail_hash, tail_length = excluded.tail_length, state = excluded.state,
+                row_check = excluded.row_check
             """,
             [
                 .unsigned(position.device), .unsigned(position.inode), .text(position.path), .unsigned(position.offset),
                 .unsigned(position.headHash), .integer(Int64(position.headLength)), .unsigned(position.tailHash),
-                .integer(Int64(position.tailLength)), .blob(position.state),
+                .integer(Int64(position.tailLength)), .blob(position.state), .unsigned(Self.check(position)),
             ]
         )
         if let index { checkpoint.positions[index] = position } else { checkpoint.positions.append(position) }
@@ -65,19 +66,12 @@ extension SpoolStore {
 
     static func loadCheckpoint(_ connection: Connection) throws(SQLiteError) -> Checkpoint {
         var checkpoint = Checkpoint()
-        let columns = "device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state"
-        checkpoint.positions = try connection.query("SELECT \(columns) FROM position") { (row) throws(SQLiteError) in
-            ReadPosition(
-                path: row.text(2),
-                device: row.unsigned(0),
-                inode: row.unsigned(1),
-                offset: row.unsigned(3),
-                headHash: row.unsigned(4),
-                headLength: UInt32(truncatingIfNeeded: row.integer(5)),
-                tailHash: row.unsigned(6),
-                tailLength: UInt32(truncatingIfNeeded: row.integer(7)),
-                state: row.blob(8)
-            )
+        checkpoint.positions = try connection.query("SELECT \(positionColumns), row_check FROM position") { (row) throws(SQLiteError) in
+            let position = ReadPosition(row)
+            guard row.unsigned(9) == 0 || row.unsigned(9) == check(position) else {
+                throw connection.corruption("a read position fails its checksum")
+            }
+            return position
         }
         let block = try connection.first("SELECT alerts FROM judgement") { (row) throws(SQLiteError) in row.blob(0) }
         if let block {
@@ -91,14 +85,18 @@ extension SpoolStore {
         return checkpoint
     }
 
-    /// What can still be read of a damaged file: so much of the checkpoint, and how many batches it says to hold.
-    static func salvage(path: String) -> (checkpoint: Checkpoint, batches: UInt64) {
-        var options = ConnectionOptions.readOnly
-        options.busyTimeout = .zero
-        guard let connection = try? Connection(path: path, options: options) else { return (Checkpoint(), 0) }
-        let checkpoint = (try? loadCheckpoint(connection)) ?? Checkpoint()
-        let batches = try? connection.first("SELECT sum(batches) FROM lane") { (row) throws(SQLiteError) in row.unsigned(0) }
-        return (checkpoint, (batches ?? nil) ?? 0)
+    /// In the order of ``ReadPosition/init(_:)``.
+    static let positionColumns = "device, inode, path, offset, head_hash, head_length, tail_hash, tail_length, state"
+
+    static func check(_ position: ReadPosition) -> UInt64 {
+        var check = RowCheck()
+        for number in [position.device, position.inode, position.offset, position.headHash, UInt64(position.headLength), position.tailHash] {
+            check.add(number)
+        }
+        check.add(UInt64(position.tailLength))
+        check.add(position.path.utf8)
+        check.add(position.state)
+        return check.value
     }
 
     /// Writes a checkpoint that was carried over from another file. Part of a transaction.
@@ -109,5 +107,22 @@ extension SpoolStore {
         try save(judgement, alerts: AlertBlock.encode(adopted.alerts), into: &written)
         for (name, text) in adopted.notes { try save(note: name, text, into: &written) }
         return written
+    }
+}
+
+extension ReadPosition {
+    /// From a row with ``SpoolStore/positionColumns``.
+    init(_ row: Row) {
+        self.init(
+            path: row.text(2),
+            device: row.unsigned(0),
+            inode: row.unsigned(1),
+            offset: row.unsigned(3),
+            headHash: row.unsigned(4),
+            headLength: UInt32(truncatingIfNeeded: row.integer(5)),
+            tailHash: row.unsigned(6),
+            tailLength: UInt32(truncatingIfNeeded: row.integer(7)),
+            state: row.blob(8)
+        )
     }
 }

@@ -1,8 +1,9 @@
 import SQLite
 import Telemetry
 
-/// What is given up when the spool is full: the oldest logs first, then metrics, then alerts; never a batch on loan, never silently. All of
-/// this is part of a transaction.
+/// What is given up when the spool is full: metrics are kept in coarser steps first, then logs that can wait do so, then the oldest logs go,
+/// then metrics, then alerts; never a batch on loan, one that may have been sent only when there is no other, never silently. All of this is
+/// part of a transaction.
 extension SpoolStore {
     /// A run of given-up sequences of one lane (table `skipped`).
     struct Run {
@@ -14,23 +15,29 @@ extension SpoolStore {
     }
 
     /// Gives up batches until `bytes` more fit into what `lane` may use. False when that cannot be.
-    func makeRoom(for bytes: UInt64, in lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> Bool {
-        let limit = config.limitBytes(for: lane)
+    func makeRoom(for bytes: UInt64, in lane: Lane, _ occasion: Occasion) throws(SQLiteError) -> Bool {
+        let limit = house.config.limitBytes(for: lane)
         // A page at the least, and the way down to it.
         let needed = bytes + 2 * UInt64(connection.options.pageBytes)
         guard try usedBytes() + needed > limit else { return true }
         // Some more than needed at a time, so that a full spool does not give up a batch with each that comes.
         let goal = limit - min(limit, limit / 64)
         while try usedBytes() + needed > goal {
-            guard try giveUpSome(for: lane, at: now, onLoan: onLoan) else { break }
+            guard try giveUpSome(for: lane, occasion) else { break }
         }
         return try usedBytes() + needed <= limit
     }
 
-    /// Gives up the oldest batches of a lane that must yield to `lane`; false when there are none.
-    private func giveUpSome(for lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> Bool {
-        for victim in victims(for: lane) where state[victim].batches > 0 {
-            if try giveUpOldest(of: victim, at: now, onLoan: onLoan) { return true }
+    /// Gives up something for `lane`; false when there is nothing that may be.
+    private func giveUpSome(for lane: Lane, _ occasion: Occasion) throws(SQLiteError) -> Bool {
+        if lane == .metrics || state[.metrics].bytes > house.config.reserveBytes(of: .metrics), try thinSome(occasion) { return true }
+        if lane == .logs, occasion.canWait, house.config.whenFull == .wait { return false }
+        let victims = victims(for: lane)
+        for victim in victims where state[victim].batches > 0 {
+            if try giveUpOldest(of: victim, after: max(reach(of: victim), state[victim].acknowledged), occasion) { return true }
+        }
+        for victim in victims where state[victim].batches > 0 {
+            if try giveUpOldest(of: victim, after: state[victim].acknowledged, occasion) { return true }
         }
         return false
     }
@@ -39,35 +46,31 @@ extension SpoolStore {
     /// that holds less than such an excess does not eat itself up: then the excess goes first.
     private func victims(for lane: Lane) -> [Lane] {
         let lessUrgent = Lane.allCases.reversed().filter { $0 > lane }
-        func excess(_ lane: Lane) -> UInt64 { state[lane].bytes - min(state[lane].bytes, config.reserveBytes(of: lane)) }
+        func excess(_ lane: Lane) -> UInt64 { state[lane].bytes - min(state[lane].bytes, house.config.reserveBytes(of: lane)) }
         let moreUrgent = Lane.allCases.filter { $0 < lane && excess($0) > 0 }
         let own = state[lane].bytes
         return lessUrgent + moreUrgent.filter { excess($0) > own } + [lane] + moreUrgent.filter { excess($0) <= own }
     }
 
-    private func giveUpOldest(of lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> Bool {
-        var start = BatchKey(lane, state[lane].acknowledged + 1)
-        while onLoan.contains(start) { start = start.next }
+    private func giveUpOldest(of lane: Lane, after sequence: UInt64, _ occasion: Occasion) throws(SQLiteError) -> Bool {
+        var start = BatchKey(lane, sequence + 1)
+        while occasion.onLoan.contains(start) { start = start.next }
         let victims = try connection.query(
-            "SELECT key, size, row_count, from_at, to_at FROM batch WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
+            "SELECT key, size, row_count, from_at, to_at FROM batch INDEXED BY batch_ledger WHERE key BETWEEN ? AND ? ORDER BY key LIMIT ?",
             [.integer(start.rawValue), .integer(BatchKey.end(of: lane).rawValue), .integer(SpoolLimits.evictionStep)]
         ) { (row) throws(SQLiteError) in
             Victim(key: BatchKey(rawValue: row.integer(0)), bytes: row.unsigned(1), rows: row.unsigned(2), from: row.integer(3), to: row.integer(4))
         }
         var run: Run?
-        for victim in victims.prefix(while: { !onLoan.contains($0.key) }) {
+        for victim in victims.prefix(while: { !occasion.onLoan.contains($0.key) }) {
             if let open = run, open.last.next != victim.key {
                 try save(open)
                 run = nil
             }
             if run == nil { run = try openRun(before: victim.key) }
-            if run == nil { run = try newRun(at: victim, lane: lane, now: now) }
+            if run == nil { run = try newRun(at: victim, lane: lane, now: occasion.now) }
             run?.extend(with: victim, detail: detail(of: lane))
-            try connection.execute("DELETE FROM batch WHERE key = ?", [.integer(victim.key.rawValue)])
-            change(lane) { lane in
-                lane.batches -= min(1, lane.batches)
-                lane.bytes -= min(victim.bytes, lane.bytes)
-            }
+            try remove(victim.key, bytes: victim.bytes)
         }
         guard let run else { return false }
         try save(run)
@@ -75,7 +78,7 @@ extension SpoolStore {
     }
 
     private func detail(of lane: Lane) -> String {
-        "the spool was full (\(config.maxBytes >> 20) MiB) and the oldest of its \(lane) were given up: "
+        "the spool was full (\(house.config.maxBytes >> 20) MiB) and the oldest of its \(lane) were given up: "
             + "check that the aggregator is reachable, or raise spool.max_size"
     }
 

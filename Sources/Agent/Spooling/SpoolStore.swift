@@ -3,71 +3,47 @@ import SQLite
 import Telemetry
 import Wire
 
-/// The spool's numbers: what the tables `meta` and `lane` hold, kept in memory and written with each transaction that changes them.
-struct SpoolState: Sendable, Equatable {
-    struct Lane: Sendable, Equatable {
-        /// The sequence of the next batch, the spool's own count.
-        var next: UInt64 = 1
-        var acknowledged: UInt64 = 0
-        /// Wire sequence = own sequence - base.
-        var base: UInt64 = 0
-        /// Batches held (given-up ones not counted) and their sealed bytes.
-        var batches: UInt64 = 0
-        var bytes: UInt64 = 0
-    }
-
-    var agent: UUID
-    var generation: Int64 = 0
-    /// Transactions committed: after a commit whose outcome is not known this tells whether it happened.
-    var commits: Int64 = 0
-    var lanes: [Lane] = Telemetry.Lane.allCases.map { _ in Lane() }
-    var gapCounts: [Gap.Reason: UInt64] = [:]
-
-    subscript(lane: Telemetry.Lane) -> Lane {
-        get { lanes[Int(lane.rawValue)] }
-        set { lanes[Int(lane.rawValue)] = newValue }
-    }
-}
-
 /// The spool's database: what can be done to it in a transaction. It decides nothing about failures, leases in time or who waits: that is
 /// ``Spool``'s. Calls block.
 final class SpoolStore {
     let connection: Connection
-    let config: SpoolConfig
-    let host: String
-    let tags: [String]
+    let house: SpoolHouse
     private(set) var state: SpoolState
     /// What was last made durable; handed to the rooms at start, and carried into a new file when this one is found damaged.
     private(set) var checkpoint: Checkpoint
-    /// The highest sequence per lane that was leased since the start: nothing beyond it is taken for acknowledged.
-    private(set) var leasedThrough: [UInt64] = Lane.allCases.map { _ in 0 }
+    /// Whether free pages are being given back.
+    var isShrinking = false
+    /// Through here batches may have been sent, per lane: what the file says of the time before it was opened, and what was leased since.
+    private var reaches: [UInt64]
+    /// Where the next search for metrics that can be thinned begins, by step (``SpoolLimits/thinningSteps``).
+    var thinned: [BatchKey] = SpoolLimits.thinningSteps.map { _ in BatchKey(.metrics, 0) }
 
-    /// Opens the file, or makes it with `newAgent` as its id.
-    init(path: String, config: SpoolConfig, host: String, tags: [String], newAgent: UUID, at now: Timestamp) throws(SQLiteError) {
-        var options = ConnectionOptions()
-        options.autoVacuum = .incremental
-        options.keepsWAL = true
-        options.walAutoCheckpointPages = SpoolLimits.walPagesMax
-        let connection = try Connection(path: path, options: options)
+    /// Opens the file, or makes it.
+    init(path: String, house: SpoolHouse, newAgent: UUID, at now: Timestamp) throws(SQLiteError) {
+        let connection = try Connection(path: path, options: Self.options)
         try SpoolSchema.migrations.apply(to: connection)
         let isMade = try connection.first("SELECT 1 FROM meta") { (_) throws(SQLiteError) in true } ?? false
         if !isMade {
             try connection.transaction { () throws(SQLiteError) in
-                try connection.execute(
-                    "INSERT INTO meta (id, agent, generation, commits, created_at) VALUES (1, ?, 0, 0, ?)",
-                    [.blob(newAgent.bytes), .integer(now.nanoseconds)]
-                )
-                for lane in Lane.allCases {
-                    try connection.execute("INSERT INTO lane VALUES (?, 1, 0, 0, 0, 0)", [.integer(Int64(lane.rawValue))])
-                }
+                try Self.makeState(connection, agent: newAgent, machine: house.machine, at: now)
             }
         }
         state = try Self.loadState(connection)
         checkpoint = try Self.loadCheckpoint(connection)
-        (self.connection, self.config, self.host, self.tags) = (connection, config, host, tags)
+        (self.connection, self.house) = (connection, house)
+        reaches = state.lanes.map(\.sent)
+        try enableShrinking()
     }
 
-    var identity: HostIdentity { HostIdentity(agent: state.agent, host: host, tags: tags) }
+    static let options: ConnectionOptions = {
+        var options = ConnectionOptions()
+        options.autoVacuum = .incremental
+        options.keepsWAL = true
+        options.walAutoCheckpointPages = SpoolLimits.walPagesMax
+        return options
+    }()
+
+    var identity: HostIdentity { HostIdentity(agent: state.agent, host: house.host, tags: house.tags) }
 
     /// Bytes of the pages in use, those of a running transaction included.
     func usedBytes() throws(SQLiteError) -> UInt64 {
@@ -92,53 +68,6 @@ final class SpoolStore {
 
     func write(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) { try write(wrapping: { $0 }, body) }
 
-    private func saveState(since old: SpoolState) throws(SQLiteError) {
-        try connection.execute(
-            "UPDATE meta SET agent = ?, generation = ?, commits = ?",
-            [.blob(state.agent.bytes), .integer(state.generation), .integer(state.commits)]
-        )
-        for lane in Lane.allCases where state[lane] != old[lane] {
-            let now = state[lane]
-            try connection.execute(
-                "UPDATE lane SET next = ?, acknowledged = ?, base = ?, batches = ?, bytes = ? WHERE lane = ?",
-                [
-                    .unsigned(now.next), .unsigned(now.acknowledged), .unsigned(now.base), .unsigned(now.batches), .unsigned(now.bytes),
-                    .integer(Int64(lane.rawValue)),
-                ]
-            )
-        }
-    }
-
-    private static func loadState(_ connection: Connection) throws(SQLiteError) -> SpoolState {
-        let meta = try connection.first("SELECT agent, generation, commits FROM meta") { (row) throws(SQLiteError) in
-            (agent: UUID(bytes: row.blob(0)), generation: row.integer(1), commits: row.integer(2))
-        }
-        guard let meta, let agent = meta.agent else { throw connection.corruption("the spool's agent id is missing") }
-        var state = SpoolState(agent: agent, generation: meta.generation, commits: meta.commits)
-        let lanes = try connection.query("SELECT lane, next, acknowledged, base, batches, bytes FROM lane") { (row) throws(SQLiteError) in
-            let numbers = SpoolState.Lane(
-                next: row.unsigned(1),
-                acknowledged: row.unsigned(2),
-                base: row.unsigned(3),
-                batches: row.unsigned(4),
-                bytes: row.unsigned(5)
-            )
-            return (lane: Lane(rawValue: UInt8(truncatingIfNeeded: row.integer(0))), numbers: numbers)
-        }
-        for (lane, numbers) in lanes {
-            guard let lane, numbers.next > numbers.acknowledged, numbers.acknowledged >= numbers.base else {
-                throw connection.corruption("the numbers of a lane make no sense")
-            }
-            state[lane] = numbers
-        }
-        guard lanes.count == Lane.allCases.count else { throw connection.corruption("the spool has \(lanes.count) lanes") }
-        let counts = try connection.query("SELECT reason, count FROM gap_count") { (row) throws(SQLiteError) in
-            (reason: Gap.Reason(rawValue: row.text(0)), count: row.unsigned(1))
-        }
-        for (reason, count) in counts { if let reason { state.gapCounts[reason] = count } }
-        return state
-    }
-
     // MARK: Storing
 
     /// Why a group of parcels was not stored; nothing of it was.
@@ -155,7 +84,7 @@ final class SpoolStore {
         try write(wrapping: CommitError.sqlite) { () throws(CommitError) in
             let refusal: String?
             do throws(SQLiteError) {
-                refusal = try insert(parcels, at: now, onLoan: onLoan)
+                refusal = try insert(parcels, Occasion(now: now, onLoan: onLoan, canWait: parcels.contains(where: \.canWait)))
                 try save(parcels, into: &after)
             } catch { throw .sqlite(error) }
             if let refusal { throw .noRoom(refusal) }
@@ -164,7 +93,7 @@ final class SpoolStore {
     }
 
     /// Seals what the parcels bring, lane by lane, and inserts it. Returns a reason when there is no room.
-    private func insert(_ parcels: [Parcel], at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> String? {
+    private func insert(_ parcels: [Parcel], _ occasion: Occasion) throws(SQLiteError) -> String? {
         for parcel in parcels {
             for gap in parcel.gaps { _ = try record(gap) }
         }
@@ -174,7 +103,7 @@ final class SpoolStore {
                 let pieces = parcel.pieces.filter { $0.lane == lane }
                 for (index, piece) in pieces.enumerated() {
                     if draft.isFull(with: piece) {
-                        if let refusal = try insert(draft, in: lane, at: now, onLoan: onLoan) { return refusal }
+                        if let refusal = try insert(draft, in: lane, occasion) { return refusal }
                         draft = Draft()
                     }
                     draft.add(piece)
@@ -182,39 +111,56 @@ final class SpoolStore {
                     if lane == .logs, index == pieces.count - 1 { draft.reads += parcel.reads }
                 }
             }
-            if let refusal = try insert(draft, in: lane, at: now, onLoan: onLoan) { return refusal }
+            if let refusal = try insert(draft, in: lane, occasion) { return refusal }
         }
         return nil
     }
 
-    private func insert(_ draft: Draft, in lane: Lane, at now: Timestamp, onLoan: Set<BatchKey>) throws(SQLiteError) -> String? {
+    private func insert(_ draft: Draft, in lane: Lane, _ occasion: Occasion) throws(SQLiteError) -> String? {
         guard !draft.blocks.isEmpty else { return nil }
-        let key = BatchKey(lane, state[lane].next)
         let batch = Batch(
             identity: identity,
             lane: lane,
             sequence: state[lane].next - state[lane].base,
-            createdAt: now,
+            createdAt: occasion.now,
             blocks: draft.blocks,
             reads: draft.reads
         )
-        let bytes = Wire.seal(batch).bytes
-        guard try makeRoom(for: UInt64(bytes.count), in: lane, at: now, onLoan: onLoan) else {
-            let (used, limit) = (try usedBytes() >> 20, config.limitBytes(for: lane) >> 20)
+        let sealed = Wire.seal(batch)
+        guard try makeRoom(for: UInt64(sealed.bytes.count), in: lane, occasion) else {
+            let (used, limit) = (try usedBytes() >> 20, house.config.limitBytes(for: lane) >> 20)
             return "the spool is full (\(used) of \(limit) MiB for \(lane)) and nothing in it may be given up: "
                 + "check that the aggregator is reachable, or raise spool.max_size; the giver keeps its data"
         }
+        try append(sealed, from: draft.from, to: draft.to)
+        return nil
+    }
+
+    /// Puts a sealed batch at the end of its lane, under the sequence that it was sealed with.
+    func append(_ batch: SealedBatch, from: Int64, to: Int64) throws(SQLiteError) {
+        let lane = batch.lane
+        let key = BatchKey(lane, state[lane].next)
         try connection.execute(
             "INSERT INTO batch (key, generation, created_at, row_count, from_at, to_at, size, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                .integer(key.rawValue), .integer(state.generation), .integer(now.nanoseconds), .integer(Int64(draft.rows)),
-                .integer(draft.from), .integer(draft.to), .integer(Int64(bytes.count)), .blob(bytes),
+                .integer(key.rawValue), .integer(state.generation), .integer(batch.createdAt.nanoseconds), .integer(Int64(batch.rows)),
+                .integer(from), .integer(to), .integer(Int64(batch.bytes.count)), .blob(batch.bytes),
             ]
         )
+        // What goes out at once is marked as sent here, for nothing; what waits in a backlog when it is leased.
+        if state[lane].bytes <= SpoolLimits.liveBytes { state[lane].sent = state[lane].next }
         state[lane].next += 1
         state[lane].batches += 1
-        state[lane].bytes += UInt64(bytes.count)
-        return nil
+        state[lane].bytes += UInt64(batch.bytes.count)
+    }
+
+    /// What is the same for all that a transaction stores.
+    struct Occasion {
+        var now: Timestamp
+        /// Batches that must stay where they are.
+        var onLoan: Set<BatchKey>
+        /// Whether the logs in it can be given again later: then nothing is given up for them.
+        var canWait: Bool
     }
 
     /// Blocks on their way into a batch.
@@ -250,11 +196,11 @@ final class SpoolStore {
         return oldest
     }
 
-    /// Gives free pages back to the file system, a step at a time, when most of the file is free.
-    func giveSpaceBack() throws(SQLiteError) {
-        let (free, pages) = (try connection.pragma("freelist_count"), try connection.pragma("page_count"))
-        guard free > Int64(SpoolLimits.vacuumPagesStep), free > pages / 2 else { return }
-        try connection.execute("PRAGMA incremental_vacuum(\(SpoolLimits.vacuumPagesStep))")
+    var waitingBytes: UInt64 { state.lanes.reduce(0) { $0 + $1.bytes } }
+
+    /// Batches in the table of refused ones.
+    func refusedCount() throws(SQLiteError) -> UInt64 {
+        try connection.first("SELECT count(*) FROM refused") { (row) throws(SQLiteError) in row.unsigned(0) } ?? 0
     }
 
     /// Begins with what another file's checkpoint was.
@@ -266,16 +212,12 @@ final class SpoolStore {
 
     // MARK: For the extensions in files of their own
 
+    func reach(of lane: Lane) -> UInt64 { reaches[Int(lane.rawValue)] }
+    func noteLeased(_ key: BatchKey, in lane: Lane) { reaches[Int(lane.rawValue)] = max(reach(of: lane), key.sequence) }
     func change(_ lane: Lane, _ body: (inout SpoolState.Lane) -> Void) { body(&state[lane]) }
-    func count(gap reason: Gap.Reason) { state.gapCounts[reason, default: 0] += 1 }
-    func noteLeased(_ key: BatchKey, in lane: Lane) {
-        leasedThrough[Int(lane.rawValue)] = max(leasedThrough[Int(lane.rawValue)], key.sequence)
-    }
-
-    /// A new id on the wire; sequences there begin at 1 with what is not acknowledged.
-    func renew(to agent: UUID) {
-        state.agent = agent
-        state.generation += 1
-        for lane in Lane.allCases { state[lane].base = state[lane].acknowledged }
+    func change(_ body: (inout SpoolState) -> Void) { body(&state) }
+    func count(gap reason: Gap.Reason, by number: Int = 1) {
+        let count = state.gapCounts[reason] ?? 0
+        state.gapCounts[reason] = number < 0 ? count - min(count, UInt64(-number)) : count + UInt64(number)
     }
 }

@@ -45,6 +45,8 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The operating system refused a read, a write or a sync. After a failed sync the connection must not be used again: what the kernel
     /// dropped is not written by trying again.
     package var isInputOutput: Bool { primaryCode == SQLITE_IOERR }
+    /// For damage that a layer above finds.
+    package static let corruptCode = SQLITE_CORRUPT
     /// For what a layer above finds against its own rules.
     package static let constraintCode = SQLITE_CONSTRAINT
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }

@@ -45,6 +45,16 @@ package struct SpoolStatus: Sendable, Hashable {
     /// Gaps by reason since the spool was made, and the latest ones.
     package var gapCounts: [Gap.Reason: UInt64]
     package var recentGaps: [Gap]
+    /// Sealed bytes that are not acknowledged.
+    package var waitingBytes: UInt64
+    /// Until nothing waits, at the rate of the last minutes; nil when it does not become less.
+    package var secondsToEmpty: Double?
+    /// Batches that the aggregator refused for good and that are kept to be looked at.
+    package var setAside: UInt64
+    /// Why files are not read on: the spool is full of logs. Nil when they are.
+    package var logsWait: String?
+    /// Damaged databases that were set aside, oldest first.
+    package var damaged: [String]
 
     package init(
         bytes: UInt64,
@@ -53,10 +63,17 @@ package struct SpoolStatus: Sendable, Hashable {
         oldest: Timestamp?,
         secondsToFull: Double?,
         gapCounts: [Gap.Reason: UInt64],
-        recentGaps: [Gap]
+        recentGaps: [Gap],
+        waitingBytes: UInt64 = 0,
+        secondsToEmpty: Double? = nil,
+        setAside: UInt64 = 0,
+        logsWait: String? = nil,
+        damaged: [String] = []
     ) {
         (self.bytes, self.maxBytes, self.batches, self.oldest) = (bytes, maxBytes, batches, oldest)
         (self.secondsToFull, self.gapCounts, self.recentGaps) = (secondsToFull, gapCounts, recentGaps)
+        (self.waitingBytes, self.secondsToEmpty, self.setAside) = (waitingBytes, secondsToEmpty, setAside)
+        (self.logsWait, self.damaged) = (logsWait, damaged)
     }
 }
 
@@ -69,10 +86,19 @@ package struct ShippingStatus: Sendable, Hashable {
     /// The last failure in a sentence; nil after a success.
     package var lastError: String?
     package var failuresInARow: Int
+    /// Acknowledged bytes (compressed) over the last minute.
+    package var bytesPerSecond: Double
 
-    package init(url: String?, isReachable: Bool, lastAcknowledgedAt: Timestamp?, lastError: String?, failuresInARow: Int) {
+    package init(
+        url: String?,
+        isReachable: Bool,
+        lastAcknowledgedAt: Timestamp?,
+        lastError: String?,
+        failuresInARow: Int,
+        bytesPerSecond: Double = 0
+    ) {
         (self.url, self.isReachable, self.lastAcknowledgedAt) = (url, isReachable, lastAcknowledgedAt)
-        (self.lastError, self.failuresInARow) = (lastError, failuresInARow)
+        (self.lastError, self.failuresInARow, self.bytesPerSecond) = (lastError, failuresInARow, bytesPerSecond)
     }
 }
 

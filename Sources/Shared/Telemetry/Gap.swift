@@ -4,6 +4,8 @@ package struct Gap: Sendable, Hashable {
     package enum Reason: String, Sendable, Hashable, CaseIterable {
         /// The spool was full and its oldest batches were given up.
         case spoolFull = "spool_full"
+        /// The spool was full and metrics in it were kept in coarser steps.
+        case thinned
         /// A file became shorter than what had been read of it: what was written between is not known.
         case truncated
         /// A file vanished before it was read to its end.
@@ -22,7 +24,7 @@ package struct Gap: Sendable, Hashable {
         case notStored = "not_stored"
         /// A collector did not answer in time.
         case stale
-        /// The aggregator knew this spool's sequence with another content: cloned or restored.
+        /// The spool was made on another machine, or the aggregator knew its sequence with another content: cloned or restored.
         case spoolCloned = "spool_cloned"
     }
 
