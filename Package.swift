@@ -104,7 +104,7 @@ let shared: [Target] = [
 ]
 
 let agent: [Target] = [
-    library("Collecting", in: "Agent", ["Telemetry", "Operating", "JSON", "CKernel", logging, lifecycle]),
+    library("Collecting", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CKernel", logging, lifecycle]),
     library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CZlib", logging, lifecycle, asyncAlgorithms]),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging, lifecycle]),
@@ -208,7 +208,7 @@ let testTargets: [Target] = [
     tests(of: "Transferring", ["Telemetry", "JSON"]),
     tests(of: "Configuring", ["Telemetry"]),
     tests(of: "Operating", ["Telemetry", "JSON", logging, lifecycle]),
-    tests(of: "Collecting", ["Telemetry", "Operating", logging, lifecycle]),
+    tests(of: "Collecting", ["Telemetry", "Operating", "Matching", logging, lifecycle]),
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),

@@ -9,6 +9,19 @@ package struct CollectConfig: Sendable, Hashable {
     /// `collect.filesystem.ignore_mount_points`: paths left out, and what is mounted below them, besides node_exporter's default ones.
     package var ignoredMountPoints: Set<String>
 
+    /// `collect.textfile`: folders whose files `*.prom` are collected.
+    package var textfileFolders = [textfileFolderDefault]
+
+    /// `collect.processes.top`: how many processes by CPU and by memory are shown; 0: none.
+    package var topProcesses = 5
+    /// `collect.processes.named`
+    package var namedProcesses: [NamedProcess] = []
+    /// `collect.cgroups.max`: services and containers that are shown, the first by path.
+    package var cgroupsMax = 100
+
+    /// Where Debian's node-exporter looks, and where the scripts of prometheus-node-exporter-collectors write.
+    package static let textfileFolderDefault = "/var/lib/prometheus/node-exporter"
+
     package init(
         interval: Duration = .seconds(10),
         disable: Set<String> = [],
@@ -21,9 +34,13 @@ package struct CollectConfig: Sendable, Hashable {
 
     /// Every collector, by node_exporter's names.
     package static let collectorNames = [
-        "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes", "stat",
-        "time", "timex", "uname", "vmstat",
+        "cgroups", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes", "stat",
+        "textfile", "time", "timex", "uname", "vmstat",
     ]
+
+    /// Names of processes and cgroups: each brings five and twelve series.
+    package static let namedMax = 100
+    package static let cgroupsMaxRange = 0...1000
 
     /// Shortest and longest interval: below, an agent measures itself; above, five minutes of look-back find nothing.
     package static let intervalRange = Duration.milliseconds(100)...Duration.seconds(240)
@@ -39,6 +56,15 @@ package struct CollectConfig: Sendable, Hashable {
         }
         for path in ignoredMountPoints.sorted() where !path.hasPrefix("/") {
             problems.append(("filesystem.ignore_mount_points", "\"\(path)\" is not an absolute path", "write it from the root: \"/mnt/backup\""))
+        }
+        if !(0...TopProcesses.sizeMax).contains(topProcesses) {
+            problems.append(("processes.top", "\(topProcesses) is too many or too few", "write a number from 0 to \(TopProcesses.sizeMax)"))
+        }
+        if namedProcesses.count > Self.namedMax {
+            problems.append(("processes.named", "\(namedProcesses.count) names are too many", "write at most \(Self.namedMax)"))
+        }
+        for path in textfileFolders where !path.hasPrefix("/") {
+            problems.append(("textfile", "\"\(path)\" is not an absolute path", "write it from the root: \"\(Self.textfileFolderDefault)\""))
         }
         return problems
     }

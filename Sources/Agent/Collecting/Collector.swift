@@ -1,6 +1,6 @@
 import Telemetry
 
-/// Reads one thing of the kernel's. It may read files of /proc and /sys and make system calls, nothing else; it blocks as long as they do.
+/// Reads one thing of this host's: files of /proc and /sys, system calls, a local socket, or what others left for it. It blocks as long as they do.
 protocol Collector: Sendable {
     /// node_exporter's name, the label `collector`.
     static var name: String { get }
@@ -16,6 +16,10 @@ struct Readings: Sendable {
     var samples: [Sample] = []
     /// Parts that did not answer in time, as `/mnt/nfs`; the rest is whole.
     var stale: [String] = []
+    /// What somebody has to mend, in sentences; the rest is whole.
+    var problems: [String] = []
+    /// Families whose names come from outside, in a file or a program's output: they give way to ours.
+    var foreignFamilies: [MetricFamily] = []
 
     init(at timestamp: Timestamp) { self.timestamp = timestamp }
 

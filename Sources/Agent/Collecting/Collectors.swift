@@ -12,7 +12,6 @@ package actor Collectors {
     private let threads = DisposableThreads(label: "collectors")
     private let executor = BlockingExecutor(label: "collecting")
     private let shown = Mutex<[CollectorStatus]>([])
-    private var families: [MetricFamily] = []
     /// Since when each stale part has not answered, and at how many collections.
     private var outages: [String: (since: Timestamp, missed: UInt64)] = [:]
 
@@ -33,9 +32,10 @@ package actor Collectors {
     ) {
         let mountDeadline = min(CollectingLimits.mountDeadline, deadline / 2)
         let all: [any Collector] = [
-            CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(), MountsCollector(config, deadline: mountDeadline),
-            LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(),
-            StatCollector(), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
+            CgroupCollector(config), CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(),
+            MountsCollector(config, deadline: mountDeadline),
+            LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(config),
+            StatCollector(), TextfileCollector(config), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
         ]
         stations = all.filter { !config.disable.contains(type(of: $0).name) }.map { Station($0) }
         (self.files, self.time, self.deadline) = (files, time, deadline)
@@ -61,9 +61,14 @@ package actor Collectors {
         }
 
         var (samples, statuses, stale): ([Sample], [CollectorStatus], [String]) = ([], [], [])
+        var familyLists = stations.compactMap { answers[$0.name]?.families } + [[Self.duration, Self.success]]
         for station in stations {
             let outcome = answers[station.name]
-            if let outcome {
+            if var outcome {
+                if !outcome.readings.foreignFamilies.isEmpty {
+                    giveWay(&outcome.readings, to: Set(familyLists.joined().map(\.name)))
+                    familyLists.append(outcome.readings.foreignFamilies)
+                }
                 samples += outcome.readings.samples
                 statuses.append(station.status(of: outcome))
                 for part in outcome.readings.stale {
@@ -78,7 +83,7 @@ package actor Collectors {
             samples.append(Sample(series: station.successSeries, timestamp: now, value: outcome?.error == nil && outcome != nil ? 1 : 0))
         }
         shown.withLock { $0 = statuses }
-        return Scrape(timestamp: now, samples: samples, families: allFamilies(), collectors: statuses, gaps: gaps(stale, at: now))
+        return Scrape(timestamp: now, samples: samples, familyLists: familyLists, collectors: statuses, gaps: gaps(stale, at: now))
     }
 
     /// A gap when a part stops answering, and one over the whole time when it is back.
@@ -103,18 +108,22 @@ package actor Collectors {
         return gaps
     }
 
-    private func allFamilies() -> [MetricFamily] {
-        // Some collectors name families as they meet them; after the first collections nothing is added any more.
-        let current = stations.compactMap { $0.ticket?.value?.families }
-        if current.reduce(2, { $0 + $1.count }) != families.count { families = current.flatMap(\.self) + [Self.duration, Self.success] }
-        return families
+    /// Leaves out what a text from outside calls like a metric of ours, or of a text before it: two meanings of one name are worse than one that
+    /// is missing.
+    private func giveWay(_ readings: inout Readings, to taken: Set<String>) {
+        let names = readings.foreignFamilies.map(\.name).filter { taken.contains($0) }
+        guard !names.isEmpty else { return }
+        let series = Set(names.flatMap { name in [name] + ExposedFamily.suffixes.map { name + $0.suffix } })
+        readings.samples.removeAll { series.contains($0.series.name ?? "") }
+        readings.foreignFamilies.removeAll { names.contains($0.name) }
+        readings.problems.append("\(names.joined(separator: ", ")): there are metrics of that name already; rename yours")
     }
 
     /// One collector and its last round. Only the actor touches `ticket`; the collector itself is used by one thread at a time, because it is
     /// never asked again before it has answered.
     private final class Station: Sendable {
         struct Outcome: Sendable {
-            let readings: Readings
+            var readings: Readings
             let families: [MetricFamily]
             let duration: Duration
             let error: CollectError?
@@ -161,6 +170,10 @@ package actor Collectors {
             var problem: String?
             // What this machine does not have is nobody's fault.
             if let error = outcome.error, !error.isNoData { problem = error.description }
+            if problem == nil, let first = outcome.readings.problems.first {
+                let others = outcome.readings.problems.count - 1
+                problem = others == 0 ? first : "\(first) (and \(others) more)"
+            }
             return CollectorStatus(name: name, isStale: false, lastError: problem, lastDuration: outcome.duration)
         }
     }

@@ -4,14 +4,15 @@ import Telemetry
 
 extension Scrape {
     /// The Prometheus text format, version 0.0.4, as node_exporter answers: no timestamps, families sorted.
-    package func prometheusText() -> String {
-        var text = ""
+    package func prometheusText() -> String { String(decoding: prometheusBytes(), as: UTF8.self) }
+
+    package func prometheusBytes() -> [UInt8] {
+        var writer = ExpositionWriter(reserving: samples.count * 90)
         for (family, samples) in grouped {
-            if !family.help.isEmpty { text += "# HELP \(family.name) \(family.help)\n" }
-            text += "# TYPE \(family.name) \(family.kind.rawValue)\n"
-            for sample in samples { text += "\(sample.series) \(MetricsRegistry.format(sample.value))\n" }
+            writer.begin(family.name, family.kind, help: family.help)
+            for sample in samples { writer.add(sample.series, MetricsRegistry.format(sample.value)) }
         }
-        return text
+        return writer.bytes
     }
 
     /// For people: one line a series, the values in one column.

@@ -15,4 +15,8 @@ package struct Sample: Sendable, Hashable {
 /// What a metric's numbers mean; `# TYPE` of the Prometheus text format.
 package enum MetricKind: String, Sendable, Hashable {
     case counter, gauge, untyped
+    /// Its samples have the family's name with `_bucket`, `_sum` or `_count`.
+    case histogram
+    /// Its samples have the family's name, or that with `_sum` or `_count`.
+    case summary
 }
