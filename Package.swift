@@ -92,7 +92,7 @@ let shared: [Target] = [
     library("SQLite", in: "Shared", ["CSQLite"]),
     library("Transferring", in: "Shared", ["Telemetry", "CCurl"]),
     library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
-    library("Operating", in: "Shared", ["Telemetry", "JSON", logging, lifecycle, signals]),
+    library("Operating", in: "Shared", ["Telemetry", "JSON", "CKernel", logging, lifecycle, signals]),
     system("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
     system("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
     system("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),

@@ -80,25 +80,6 @@ extension AgentConfig {
         return path
     }
 
-    private static func readCollect(_ reader: ConfigReader) -> CollectConfig {
-        var config = CollectConfig()
-        config.interval = reader.duration("interval", default: config.interval, in: CollectConfig.intervalRange)
-        config.disable = Set(reader.strings("disable") ?? [])
-        let filesystem = reader.section("filesystem")
-        config.ignoredFilesystemTypes = Set(filesystem.strings("ignore_types") ?? [])
-        config.ignoredMountPoints = Set(filesystem.strings("ignore_mount_points") ?? [])
-        for mistake in config.problems() {
-            if mistake.key.hasPrefix("filesystem.") {
-                filesystem.report(String(mistake.key.dropFirst("filesystem.".count)), mistake.problem, mistake.remedy)
-            } else {
-                reader.report(mistake.key, mistake.problem, mistake.remedy)
-            }
-        }
-        filesystem.finish()
-        reader.finish()
-        return config
-    }
-
     private static func readPatterns(_ reader: ConfigReader) -> [LogPattern] {
         var lines: [String: Int] = [:]
         return reader.sections("patterns").compactMap { section in

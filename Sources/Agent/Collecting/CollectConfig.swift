@@ -19,6 +19,11 @@ package struct CollectConfig: Sendable, Hashable {
     /// `collect.cgroups.max`: services and containers that are shown, the first by path.
     package var cgroupsMax = 100
 
+    /// `collect.exec`
+    package var commands: [CommandConfig] = []
+    /// `collect.systemd.units`: names of units with `*`, `?` and `[…]`; empty: none.
+    package var systemdUnits = ["*.service"]
+
     /// Where Debian's node-exporter looks, and where the scripts of prometheus-node-exporter-collectors write.
     package static let textfileFolderDefault = "/var/lib/prometheus/node-exporter"
 
@@ -34,12 +39,14 @@ package struct CollectConfig: Sendable, Hashable {
 
     /// Every collector, by node_exporter's names.
     package static let collectorNames = [
-        "cgroups", "cpu", "diskstats", "entropy", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes", "stat",
+        "cgroups", "cpu", "diskstats", "entropy", "exec", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes",
+        "stat", "systemd",
         "textfile", "time", "timex", "uname", "vmstat",
     ]
 
     /// Names of processes and cgroups: each brings five and twelve series.
     package static let namedMax = 100
+    package static let topProcessesRange = 0...50
     package static let cgroupsMaxRange = 0...1000
 
     /// Shortest and longest interval: below, an agent measures itself; above, five minutes of look-back find nothing.
@@ -57,11 +64,11 @@ package struct CollectConfig: Sendable, Hashable {
         for path in ignoredMountPoints.sorted() where !path.hasPrefix("/") {
             problems.append(("filesystem.ignore_mount_points", "\"\(path)\" is not an absolute path", "write it from the root: \"/mnt/backup\""))
         }
-        if !(0...TopProcesses.sizeMax).contains(topProcesses) {
-            problems.append(("processes.top", "\(topProcesses) is too many or too few", "write a number from 0 to \(TopProcesses.sizeMax)"))
-        }
         if namedProcesses.count > Self.namedMax {
             problems.append(("processes.named", "\(namedProcesses.count) names are too many", "write at most \(Self.namedMax)"))
+        }
+        if commands.count > CommandConfig.commandsMax {
+            problems.append(("exec", "\(commands.count) commands are too many", "write at most \(CommandConfig.commandsMax)"))
         }
         for path in textfileFolders where !path.hasPrefix("/") {
             problems.append(("textfile", "\"\(path)\" is not an absolute path", "write it from the root: \"\(Self.textfileFolderDefault)\""))

@@ -20,9 +20,13 @@ struct Readings: Sendable {
     var problems: [String] = []
     /// Families whose names come from outside, in a file or a program's output: they give way to ours.
     var foreignFamilies: [MetricFamily] = []
+    var foreignSamples: [Sample] = []
 
     init(at timestamp: Timestamp) { self.timestamp = timestamp }
 
     mutating func add(_ series: Labels, _ value: Double) { samples.append(Sample(series: series, timestamp: timestamp, value: value)) }
+    mutating func addForeign(_ series: Labels, _ value: Double) {
+        foreignSamples.append(Sample(series: series, timestamp: timestamp, value: value))
+    }
     mutating func add(_ series: Labels, _ value: UInt64) { add(series, Double(value)) }
 }

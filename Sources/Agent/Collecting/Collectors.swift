@@ -35,7 +35,8 @@ package actor Collectors {
             CgroupCollector(config), CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(),
             MountsCollector(config, deadline: mountDeadline),
             LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(config),
-            StatCollector(), TextfileCollector(config), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
+            StatCollector(), TextfileCollector(config), CommandCollector(config, time: time, patience: mountDeadline),
+            SystemdCollector(config, patience: mountDeadline), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
         ]
         stations = all.filter { !config.disable.contains(type(of: $0).name) }.map { Station($0) }
         (self.files, self.time, self.deadline) = (files, time, deadline)
@@ -70,6 +71,7 @@ package actor Collectors {
                     familyLists.append(outcome.readings.foreignFamilies)
                 }
                 samples += outcome.readings.samples
+                samples += outcome.readings.foreignSamples
                 statuses.append(station.status(of: outcome))
                 for part in outcome.readings.stale {
                     stale.append("\(station.name):\(part)")
@@ -114,7 +116,7 @@ package actor Collectors {
         let names = readings.foreignFamilies.map(\.name).filter { taken.contains($0) }
         guard !names.isEmpty else { return }
         let series = Set(names.flatMap { name in [name] + ExposedFamily.suffixes.map { name + $0.suffix } })
-        readings.samples.removeAll { series.contains($0.series.name ?? "") }
+        readings.foreignSamples.removeAll { series.contains($0.series.name ?? "") }
         readings.foreignFamilies.removeAll { names.contains($0.name) }
         readings.problems.append("\(names.joined(separator: ", ")): there are metrics of that name already; rename yours")
     }
@@ -160,7 +162,7 @@ package actor Collectors {
                     try collector.collect(from: files, into: &readings)
                 } catch {
                     failure = error
-                    readings.samples = []
+                    (readings.samples, readings.foreignSamples) = ([], [])
                 }
                 return Outcome(readings: readings, families: collector.families, duration: clock.now - start, error: failure)
             }

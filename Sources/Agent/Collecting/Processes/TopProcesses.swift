@@ -18,7 +18,6 @@ struct TopProcesses: Sendable {
         "Resident set of the processes that use most CPU time or memory."
     )
     static let families = [cpu, memory]
-    static let sizeMax = 50
     static let lingering = Duration.seconds(60)
 
     private let size: Int

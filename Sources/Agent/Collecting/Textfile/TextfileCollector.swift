@@ -20,6 +20,7 @@ struct TextfileCollector: Collector {
     private var merged = Merged()
 
     private struct Merged {
+        var times: [(series: Labels, value: Double)] = []
         var values: [(series: Labels, value: Double)] = []
         var families: [MetricFamily] = []
         var problems: [String] = []
@@ -72,7 +73,8 @@ struct TextfileCollector: Collector {
         }
         if changed || seen.count != known.count { merge(seen) }
         known = seen
-        for (series, value) in merged.values { readings.add(series, value) }
+        for (series, value) in merged.times { readings.add(series, value) }
+        for (series, value) in merged.values { readings.addForeign(series, value) }
         readings.foreignFamilies = merged.families
         readings.problems = problems + merged.problems
         readings.add(problemSeries, readings.problems.isEmpty ? 0.0 : 1.0)
@@ -87,12 +89,12 @@ struct TextfileCollector: Collector {
                 do throws(ForeignFamilies.Conflict) { try foreign.add(exposed, from: path) } catch {
                     throw TextfileError("\(path):\(error.line): \(error.problem)")
                 }
-                if let stamp = file.stamp { merged.values.append((file.modified, stamp.modifiedAt)) }
+                if let stamp = file.stamp { merged.times.append((file.modified, stamp.modifiedAt)) }
             } catch {
                 merged.problems.append("\(error.sentence); none of its metrics are used until it is mended")
             }
         }
-        merged.values += foreign.values
+        merged.values = foreign.values
         merged.families = foreign.families
     }
 

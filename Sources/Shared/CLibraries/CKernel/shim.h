@@ -5,6 +5,8 @@
 #include <sys/prctl.h>
 #include <sys/timex.h>
 
+#include "child.h"
+
 static const int ckernel_time_error = TIME_ERROR;
 static const int ckernel_sta_nano = STA_NANO;
 
