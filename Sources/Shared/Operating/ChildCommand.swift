@@ -59,15 +59,16 @@ package struct ChildCommand: Sendable, Hashable {
         let clock = ContinuousClock()
         let start = clock.now
         var pid: pid_t = 0
-        var ends: [Int32] = [-1, -1, -1]
+        var ends: [Int32] = [-1, -1]
+        let given = unsafe input.withUnsafeBytes { unsafe ckernel_input($0.baseAddress, $0.count) }
         let words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
         let settings: [UnsafeMutablePointer<CChar>?] = unsafe environment.map { unsafe strdup($0) } + [nil]
         defer { unsafe (words + settings).forEach { unsafe free($0) } }
-        let code = unsafe ckernel_start(words, settings, &pid, &ends)
+        let code = unsafe ckernel_start(words, settings, given, &pid, &ends)
         guard code == 0 else {
             return Result(ending: .notStarted(code), output: [], errorOutput: "", duration: clock.now - start)
         }
-        var streams = Streams(ends: ends, input: input, outputBytesMax: outputBytesMax, errorBytesMax: Self.errorBytesMax)
+        var streams = Streams(ends: ends, outputBytesMax: outputBytesMax, errorBytesMax: Self.errorBytesMax)
         let pidfd = ckernel_pidfd(pid)
         let deadline = start.advanced(by: timeout)
         var cut: Ending?
@@ -95,53 +96,39 @@ package struct ChildCommand: Sendable, Hashable {
     }
 }
 
-/// Our ends of a child's standard input, output and error.
+/// Our ends of a child's standard output and error.
 private struct Streams {
     private var ends: [Int32]
-    private var input: ArraySlice<UInt8>
     private(set) var output: [UInt8] = []
     private(set) var errors: [UInt8] = []
     private let outputBytesMax: Int
     private let errorBytesMax: Int
     private var buffer = [UInt8](repeating: 0, count: 16_384)
 
-    init(ends: [Int32], input: [UInt8], outputBytesMax: Int, errorBytesMax: Int) {
-        (self.ends, self.input, self.outputBytesMax, self.errorBytesMax) = (ends, input[...], outputBytesMax, errorBytesMax)
-        if input.isEmpty { shut(0) }
+    init(ends: [Int32], outputBytesMax: Int, errorBytesMax: Int) {
+        (self.ends, self.outputBytesMax, self.errorBytesMax) = (ends, outputBytesMax, errorBytesMax)
     }
 
     var isOutputTooLong: Bool { output.count > outputBytesMax }
 
-    /// Waits until one of them can go on, or until the other descriptor is readable, and does what can be done.
+    /// Waits until one of them has something, or until the other descriptor is readable, and takes what is there.
     mutating func serve(and other: Int32, within patience: Duration) {
         // Negative descriptors are passed over by poll(2).
-        var entries = [
-            pollfd(fd: ends[0], events: Int16(POLLOUT), revents: 0), pollfd(fd: ends[1], events: Int16(POLLIN), revents: 0),
-            pollfd(fd: ends[2], events: Int16(POLLIN), revents: 0), pollfd(fd: other, events: Int16(POLLIN), revents: 0),
-        ]
+        var entries = (ends + [other]).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         let (seconds, attoseconds) = patience.components
         let milliseconds = min(60_000, seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
-        guard unsafe poll(&entries, 4, Int32(milliseconds)) > 0 else { return }
-        if entries[0].revents != 0 { write() }
-        if entries[1].revents != 0 { read(1) }
-        if entries[2].revents != 0 { read(2) }
+        guard unsafe poll(&entries, nfds_t(entries.count), Int32(milliseconds)) > 0 else { return }
+        for index in ends.indices where entries[index].revents != 0 { read(index) }
     }
 
     /// What is in the pipes when everybody has let go of them.
     mutating func drain() {
-        for index in [1, 2] {
+        for index in ends.indices {
             while ends[index] >= 0, !isOutputTooLong { if !read(index) { break } }
         }
     }
 
     mutating func close() { for index in ends.indices { shut(index) } }
-
-    private mutating func write() {
-        let count = unsafe input.withUnsafeBytes { unsafe Glibc.write(ends[0], $0.baseAddress, $0.count) }
-        if count > 0 { input = input.dropFirst(count) }
-        // A program that does not read its input to the end need not: EPIPE.
-        if input.isEmpty || (count < 0 && errno != EAGAIN && errno != EINTR) { shut(0) }
-    }
 
     /// - Returns: false when there is nothing at the moment, or never again.
     @discardableResult
@@ -153,7 +140,7 @@ private struct Streams {
             shut(index)
             return false
         }
-        if index == 1 {
+        if index == 0 {
             output += buffer[..<min(count, outputBytesMax + 1 - output.count)]
         } else {
             errors += buffer[..<min(count, errorBytesMax - errors.count)]

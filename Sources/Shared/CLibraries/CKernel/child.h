@@ -57,12 +57,33 @@ static inline int ckernel_above_stderr(int descriptor) {
     return moved;
 }
 
-/* Starts argv[0] in a process group of its own. `ours` receives our ends of its standard input, output and error, none of which blocks.
-   Returns 0, or an errno: then nothing was started. */
-static inline int ckernel_start(char *const argv[], char *const envp[], pid_t *pid, int ours[3]) {
-    int pairs[4][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+/* A descriptor from which these bytes are read: a file in memory, so that nobody has to wait for a reader, nor hears of one that went away. */
+static inline int ckernel_input(const void *bytes, size_t count) {
+    if (count == 0) return ckernel_above_stderr(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    int file = ckernel_above_stderr((int)syscall(SYS_memfd_create, "input", 1U /* MFD_CLOEXEC */));
+    if (file < 0) return -1;
+    size_t written = 0;
+    while (written < count) {
+        ssize_t piece = write(file, (const char *)bytes + written, count - written);
+        if (piece < 0 && errno != EINTR) {
+            int code = errno;
+            close(file);
+            errno = code;
+            return -1;
+        }
+        if (piece > 0) written += (size_t)piece;
+    }
+    lseek(file, 0, SEEK_SET);
+    return file;
+}
+
+/* Starts argv[0] in a process group of its own, with `input` (which is closed) as its standard input. `ours` receives our ends of its standard
+   output and error, which do not block. Returns 0, or an errno: then nothing was started. */
+static inline int ckernel_start(char *const argv[], char *const envp[], int input, pid_t *pid, int ours[2]) {
+    if (input < 0) return errno;
+    int pairs[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
     int code = 0;
-    for (int index = 0; index < 4 && code == 0; index++) {
+    for (int index = 0; index < 3 && code == 0; index++) {
         if (pipe2(pairs[index], O_CLOEXEC) != 0) {
             code = errno;
         } else {
@@ -73,20 +94,20 @@ static inline int ckernel_start(char *const argv[], char *const envp[], pid_t *p
         }
     }
     if (code == 0) {
-        int theirs[3] = {pairs[0][0], pairs[1][1], pairs[2][1]};
+        int theirs[3] = {input, pairs[0][1], pairs[1][1]};
         pid_t parent = getpid();
         pid_t child = fork();
-        if (child == 0) ckernel_become(argv, envp, theirs, pairs[3][1], parent);
+        if (child == 0) ckernel_become(argv, envp, theirs, pairs[2][1], parent);
         if (child < 0) {
             code = errno;
         } else {
             /* In both processes, so that neither has to wait for the other before it may be killed as a group. */
             setpgid(child, child);
-            close(pairs[3][1]);
-            pairs[3][1] = -1;
+            close(pairs[2][1]);
+            pairs[2][1] = -1;
             int report = 0;
             ssize_t count;
-            do count = read(pairs[3][0], &report, sizeof report);
+            do count = read(pairs[2][0], &report, sizeof report);
             while (count < 0 && errno == EINTR);
             if (count == (ssize_t)sizeof report) {
                 code = report;
@@ -97,17 +118,18 @@ static inline int ckernel_start(char *const argv[], char *const envp[], pid_t *p
         }
     }
     if (code == 0) {
-        ours[0] = pairs[0][1];
-        ours[1] = pairs[1][0];
-        ours[2] = pairs[2][0];
-        pairs[0][1] = pairs[1][0] = pairs[2][0] = -1;
-        for (int index = 0; index < 3; index++) fcntl(ours[index], F_SETFL, O_NONBLOCK);
+        for (int index = 0; index < 2; index++) {
+            ours[index] = pairs[index][0];
+            pairs[index][0] = -1;
+            fcntl(ours[index], F_SETFL, O_NONBLOCK);
+        }
     }
-    for (int index = 0; index < 4; index++) {
+    for (int index = 0; index < 3; index++) {
         for (int end = 0; end < 2; end++) {
             if (pairs[index][end] >= 0) close(pairs[index][end]);
         }
     }
+    close(input);
     return code;
 }
 
