@@ -13,14 +13,15 @@ import Testing
         #expect(claimed < 60)
     }
 
-    @Test func `a group answers what its filters answer`() throws {
-        let filters = (0..<40).map { block in WordFilter(of: (0..<60).map { hash(UInt64(block * 1000 + $0)) }) }
+    @Test(arguments: [1, 3, 4, 5, 8, 40, 64])
+    func `a group answers what its filters answer`(count: Int) throws {
+        let filters = (0..<count).map { block in WordFilter(of: (0..<60).map { hash(UInt64(block * 1000 + $0)) }) }
         let group = WordGroup(
-            blocks: (0..<40).map { UInt64(100 + $0) },
+            blocks: (0..<count).map { UInt64(100 + $0) },
             bitCount: filters[0].bitCount,
             rows: MemoryBytes(WordGroup.encode(filters))
         )
-        for block in 0..<40 {
+        for block in 0..<count {
             for word in [0, 17, 59] {
                 let wanted = hash(UInt64(block * 1000 + word))
                 let found = try group.candidates([wanted])

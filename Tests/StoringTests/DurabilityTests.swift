@@ -151,7 +151,7 @@ struct DurabilityTests {
         #expect(try await F.messages(again) == ["4"])
         let gap = try #require(await again.page(after: 0, kinds: [.events], limit: 1).blocks.first)
         #expect(String(decoding: gap.bytes, as: UTF8.self).contains("gap.recorded"))
-        #expect(TestFiles.exists(fixture.config.databasePath + ".damaged-2026-11-01T12-00-00Z"))
+        #expect(TestFiles.exists(fixture.config.databasePath + ".corrupt-2026-11-01T12-00-00Z"))
     }
 
     @Test func `a damaged block is set aside and recorded, the others stay readable`() async throws {

@@ -105,6 +105,7 @@ final class FaultScene {
                 let name = "client \(opening).\(round)"
                 await request(name, key: round % 2 == 0 ? name : nil, to: log)
                 if round % 2 == 1 { try? await log.sealAll() }
+                if round == 3 { try? await log.compactNow() }
             }
             await log.close()
             self.log = nil

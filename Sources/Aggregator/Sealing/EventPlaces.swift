@@ -29,7 +29,15 @@ struct RunList {
     private var previous = (position: UInt64(0), sequence: UInt64(0), receivedAt: Int64(0))
 
     mutating func append(_ block: StoredBlock, rows: Int) {
-        let context = Context(agent: block.origin.agent, host: block.host, tags: block.tags)
+        append(block.position, block.origin, block.receivedAt, Context(agent: block.origin.agent, host: block.host, tags: block.tags), rows: rows)
+    }
+
+    /// A run of a block that was sealed before.
+    mutating func append(_ run: SealedRun) {
+        append(run.position, run.origin, run.receivedAt, Context(agent: run.origin.agent, host: run.host, tags: run.tags), rows: run.rows.count)
+    }
+
+    private mutating func append(_ position: LogPosition, _ origin: RowOrigin, _ receivedAt: Timestamp, _ context: Context, rows: Int) {
         let code: Int
         if let known = contexts[context] {
             code = known
@@ -41,15 +49,15 @@ struct RunList {
             contextBytes.appendVarint(UInt64(context.tags.count))
             for tag in context.tags { contextBytes.appendText(tag) }
         }
-        runBytes.appendVarint(block.position &- previous.position)
+        runBytes.appendVarint(position &- previous.position)
         runBytes.appendVarint(UInt64(code))
-        runBytes.appendVarint(UInt64(block.origin.lane.rawValue))
-        runBytes.appendZigzag(Int64(bitPattern: block.origin.sequence &- previous.sequence))
-        runBytes.appendVarint(UInt64(block.origin.block))
-        runBytes.appendZigzag(block.receivedAt.nanoseconds &- previous.receivedAt)
+        runBytes.appendVarint(UInt64(origin.lane.rawValue))
+        runBytes.appendZigzag(Int64(bitPattern: origin.sequence &- previous.sequence))
+        runBytes.appendVarint(UInt64(origin.block))
+        runBytes.appendZigzag(receivedAt.nanoseconds &- previous.receivedAt)
         runBytes.appendVarint(UInt64(rows))
         counts.append(rows)
-        previous = (block.position, block.origin.sequence, block.receivedAt.nanoseconds)
+        previous = (position, origin.sequence, receivedAt.nanoseconds)
     }
 
     func encode(into bytes: inout [UInt8]) {

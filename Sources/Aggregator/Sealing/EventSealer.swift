@@ -10,7 +10,7 @@ package struct EventSealer {
 
     package private(set) var count = 0
     package private(set) var textBytes = 0
-    private var first: LogPosition = 0
+    private var first: LogPosition?
     private var last: LogPosition = 0
     private var timestamps: [Int64] = []
     private var severities: [UInt8] = []
@@ -40,23 +40,46 @@ package struct EventSealer {
         let repeated = Set(block.repeatedRows)
         let taken = (0..<events.count).filter { isWanted($0) && (repeated.isEmpty || !repeated.contains(UInt32($0))) }
         guard !taken.isEmpty else { return }
+        try take(events, taken, numbers: taken.map { UInt32($0) }, of: "arrival \(block.position)")
+        if first == nil { first = block.position }
+        last = block.position
+        runs.append(block, rows: taken.count)
+    }
+
+    /// Takes all rows of a block that was sealed before, in the order of the log; each keeps its place. Throws when it cannot be read, or when ``rowsMax``
+    /// would be passed: nothing of it was taken.
+    package mutating func append(_ sealed: SealedEvents) throws(SealedError) {
+        let numbers = try sealed.arrivalRows()
+        var encoder = EventBlockEncoder()
+        for event in try sealed.asStored() { encoder.append(event) }
+        let events: EventBlock
+        do { events = try EventBlock(decoding: encoder.finish()) } catch { throw .damaged("sealed block \(sealed.block.number): \(error)") }
+        guard events.count > 0 else { return }
+        try take(events, Array(0..<events.count), numbers: numbers, of: "sealed block \(sealed.block.number)")
+        first = min(first ?? sealed.header.first, sealed.header.first)
+        last = max(last, sealed.header.last)
+        for run in sealed.runs { runs.append(run) }
+    }
+
+    /// - Parameter numbers: of the rows that are taken, in their arrivals.
+    private mutating func take(_ events: EventBlock, _ taken: [Int], numbers: [UInt32], of what: String) throws(SealedError) {
         guard count == 0 || count + taken.count <= Self.rowsMax else {
-            throw .damaged("arrival \(block.position) has \(taken.count) rows, for which a sealed block of \(count) has no room: begin another")
+            throw .damaged("\(what) has \(taken.count) rows, for which a sealed block of \(count) has no room: begin another")
         }
         // Codes have 16 bits, which only a block of more than 64 k rows can need more of.
         let values = max(events.sources.values.count, events.types.values.count, events.hosts.values.count, events.tags.lists.count)
         guard taken.count <= Self.rowsMax || values < Self.rowsMax else {
-            throw .damaged("arrival \(block.position) has \(values) different sources, types, hosts or lists of tags")
+            throw .damaged("\(what) has \(values) different sources, types, hosts or lists of tags")
         }
         // Column by column: a row at a time would fetch and give back each of them for each row.
         let times = events.timestamps
         for row in taken {
             timestamps.append(times[row])
-            rows.append(UInt32(row))
             let severity = events.severity(at: row).rawValue
             severities.append(severity)
             severityCounts[Int(severity)] += 1
         }
+        rows += numbers
         sources.append(events.sources, taken)
         types.append(events.types, taken)
         hosts.append(events.hosts, taken)
@@ -67,15 +90,12 @@ package struct EventSealer {
         if !events.ids.isEmpty {
             for (index, row) in taken.enumerated() { if let id = events.ids[UInt32(row)] { ids.append((count + index, id)) } }
         }
-        if count == 0 { first = block.position }
-        last = block.position
         count += taken.count
-        runs.append(block, rows: taken.count)
     }
 
     /// Nil when no row was taken.
     package consuming func finish(level: Int32 = 1) -> SealedOutput? {
-        guard count > 0 else { return nil }
+        guard count > 0, let first else { return nil }
         var frames = FrameWriter(level: level)
         let (from, to) = (timestamps.min() ?? 0, timestamps.max() ?? 0)
         frames.append(TimeColumn.encode(timestamps, earliest: from), .timestamps)

@@ -43,6 +43,22 @@ extension SealedEvents {
     ///   - times: ``timestamps()``, where the caller has them already.
     ///   - places: ``places()``, the same.
     package func events(at rows: [Int], times: [Int64]? = nil, places: Places? = nil) throws(SealedError) -> [Event] {
+        let places = if let places { places } else { try self.places() }
+        return try events(at: rows, times: times) { event, row, run in
+            event.id = places.id(of: row, at: event.timestamp.nanoseconds)
+            if !run.tags.isEmpty { event.tags += run.tags.filter { !event.tags.contains($0) } }
+        }
+    }
+
+    /// All rows as they were encoded: only with the clients' own ids, and without the agents' tags.
+    func asStored() throws(SealedError) -> [Event] {
+        let ids = try ids()
+        return try events(at: Array(0..<count)) { event, row, _ in event.id = ids[UInt32(row)] }
+    }
+
+    private func events(at rows: [Int], times: [Int64]? = nil, completing complete: (inout Event, Int, SealedRun) -> Void) throws(SealedError)
+        -> [Event]
+    {
         guard !rows.isEmpty else { return [] }
         let times = if let times { times } else { try timestamps() }
         let severities = try severities()
@@ -50,7 +66,6 @@ extension SealedEvents {
         let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources, at: rows), try codes(.types, at: rows), try codes(.hosts, at: rows))
         let tagCodes = tagLists.isEmpty ? [] : try codes(.tags, at: rows)
         let correlations = try correlations(of: rows)
-        let places = if let places { places } else { try self.places() }
         var events = [Event]()
         events.reserveCapacity(rows.count)
         var next = 0
@@ -62,23 +77,19 @@ extension SealedEvents {
             for index in next..<end {
                 let row = rows[index]
                 let inPage = row - page * Self.rowsPerPage
-                let run = run(of: row)
-                var tags = tagLists.isEmpty ? [] : tagLists[Int(tagCodes[index])]
-                if !run.tags.isEmpty { tags += run.tags.filter { !tags.contains($0) } }
-                events.append(
-                    Event(
-                        id: places.id(of: row, at: times[row]),
-                        timestamp: Timestamp(nanoseconds: times[row]),
-                        source: sources.texts[Int(sourceCodes[index])],
-                        type: types.texts[Int(typeCodes[index])],
-                        severity: Severity(rawValue: severities[row]) ?? .critical,
-                        host: hosts.texts[Int(hostCodes[index])],
-                        correlationID: correlations[row],
-                        tags: tags,
-                        message: messages.ranges[inPage].map { String(decoding: messages.bytes[$0], as: UTF8.self) },
-                        data: data.ranges[inPage].map { String(decoding: data.bytes[$0], as: UTF8.self) } ?? "{}"
-                    )
+                var event = Event(
+                    timestamp: Timestamp(nanoseconds: times[row]),
+                    source: sources.texts[Int(sourceCodes[index])],
+                    type: types.texts[Int(typeCodes[index])],
+                    severity: Severity(rawValue: severities[row]) ?? .critical,
+                    host: hosts.texts[Int(hostCodes[index])],
+                    correlationID: correlations[row],
+                    tags: tagLists.isEmpty ? [] : tagLists[Int(tagCodes[index])],
+                    message: messages.ranges[inPage].map { String(decoding: messages.bytes[$0], as: UTF8.self) },
+                    data: data.ranges[inPage].map { String(decoding: data.bytes[$0], as: UTF8.self) } ?? "{}"
                 )
+                complete(&event, row, run(of: row))
+                events.append(event)
             }
             next = end
         }

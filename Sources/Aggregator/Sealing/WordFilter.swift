@@ -51,7 +51,8 @@ package struct WordFilter: Sendable, Hashable {
 }
 
 /// Filters of up to 64 sealed blocks, cut into rows: row n holds bit n of each block, block k in bit k of a little-endian number of 1, 2, 4 or 8 bytes, as
-/// many as the blocks need. So one word reads six short rows, not every block's filter.
+/// many as the blocks need. So one word reads six short rows, not every block's filter. Filters of up to four blocks may lie one after the other as they are:
+/// rows would mostly be empty. The length tells which.
 package final class WordGroup: Sendable {
     package static let blocksMax = 64
 
@@ -61,24 +62,36 @@ package final class WordGroup: Sendable {
     /// `bitCount` rows.
     private let rows: any SealedBytes
     private let rowBytes: Int
+    /// The filters lie one after the other.
+    private let isPlain: Bool
 
     package init(blocks: [UInt64], bitCount: Int, rows: any SealedBytes) {
         rowBytes = WordGroup.rowBytes(blocks.count)
-        precondition(
-            blocks.count <= Self.blocksMax && WordFilter.sizes.contains(bitCount) && rows.count == bitCount * rowBytes,
-            "a group of words does not fit"
-        )
+        isPlain = WordGroup.isPlain(rows.count, of: blocks.count, bitCount: bitCount)
+        precondition(WordGroup.fits(rows.count, of: blocks.count, bitCount: bitCount), "a group of words does not fit")
         (self.blocks, self.bitCount, self.rows) = (blocks, bitCount, rows)
     }
 
     /// Bytes of a row for so many blocks.
     package static func rowBytes(_ blocks: Int) -> Int { blocks <= 8 ? 1 : blocks <= 16 ? 2 : blocks <= 32 ? 4 : 8 }
 
-    /// The rows of filters that all have `bitCount` bits.
+    /// Filters that lie as they are, at most.
+    private static let plainMax = 4
+
+    private static func isPlain(_ bytes: Int, of blocks: Int, bitCount: Int) -> Bool { blocks <= plainMax && bytes == blocks * bitCount / 8 }
+
+    /// Whether so many bytes can be a group of so many blocks.
+    package static func fits(_ bytes: Int, of blocks: Int, bitCount: Int) -> Bool {
+        (1...blocksMax).contains(blocks) && WordFilter.sizes.contains(bitCount)
+            && (bytes == bitCount * rowBytes(blocks) || isPlain(bytes, of: blocks, bitCount: bitCount))
+    }
+
+    /// Filters that all have `bitCount` bits, as they are stored.
     package static func encode(_ filters: [WordFilter]) -> [UInt8] {
         precondition(filters.count <= blocksMax, "a group holds at most \(blocksMax) blocks")
         guard let bitCount = filters.first?.bitCount else { return [] }
         precondition(filters.allSatisfy { $0.bitCount == bitCount }, "filters of one group have one size")
+        if filters.count <= plainMax { return filters.flatMap(\.bytes) }
         let rowBytes = rowBytes(filters.count)
         var rows = [UInt8](repeating: 0, count: bitCount * rowBytes)
         for (block, filter) in filters.enumerated() {
@@ -92,6 +105,7 @@ package final class WordGroup: Sendable {
 
     /// The blocks that may hold all of these words; the others hold not all of them. Reads: from a thread that may block.
     package func candidates(_ hashes: [UInt64]) throws(LogError) -> Set<UInt64> {
+        if isPlain { return try plainCandidates(hashes) }
         var mask = UInt64.max
         for hash in hashes {
             for index in 0..<WordFilter.hashes where mask != 0 {
@@ -102,6 +116,22 @@ package final class WordGroup: Sendable {
         }
         var found = Set<UInt64>()
         for (index, block) in blocks.enumerated() where mask & 1 << UInt64(index) != 0 { found.insert(block) }
+        return found
+    }
+
+    private func plainCandidates(_ hashes: [UInt64]) throws(LogError) -> Set<UInt64> {
+        var found = Set<UInt64>()
+        for (index, block) in blocks.enumerated() {
+            var mayHold = true
+            for hash in hashes {
+                for number in 0..<WordFilter.hashes where mayHold {
+                    let bit = WordFilter.bit(number, of: hash, in: bitCount)
+                    let place = index * bitCount / 8 + bit / 8
+                    mayHold = try rows.read(place..<place + 1)[0] & 1 << UInt8(bit % 8) != 0
+                }
+            }
+            if mayHold { found.insert(block) }
+        }
         return found
     }
 }

@@ -71,7 +71,8 @@ final class CatalogBook: Sendable {
             }
             if !change.sealedGone.isEmpty {
                 state.catalog.sealed.removeAll { change.sealedGone.contains($0.number) }
-                state.catalog.words.removeAll { $0.blocks.allSatisfy(change.sealedGone.contains) }
+                // Number 0 is no block's: its column of the group is empty.
+                state.catalog.words.removeAll { $0.blocks.allSatisfy { $0 == 0 || change.sealedGone.contains($0) } }
                 for number in change.sealedGone { state.catalog.filters[number] = nil }
             }
             state.catalog.sealed += change.sealed

@@ -23,10 +23,12 @@ actor Committer {
         var end: LogPosition
         /// Damaged blocks that are no longer read.
         var setAside: Int
-        /// Where a file that was no database any more has gone.
-        var moved: String?
+        /// The journal was lost, and this came of it; until the gap is stored.
+        var rebuilt: JournalRebuild.Report?
         var segments: [SegmentRow]
         var sealed: [SealedRow]
+        /// Those that were found damaged.
+        var sealedAside: [SealedRow]
         var filters: [(number: UInt64, segment: UInt64, filter: WordFilter)]
         var groups: [WordGroupRow]
         var lastNumber: UInt64
@@ -41,7 +43,7 @@ actor Committer {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     let config: StorageConfig
-    private let newID: UUID
+    let newID: UUID
     private let queue: AppendQueue
     private let feed: LogFeed
     let book: CatalogBook
@@ -50,7 +52,7 @@ actor Committer {
     let time: any TimeSource
     let counters: LogCounters
     let logger: Logger
-    private var tables: LogTables?
+    var tables: LogTables?
     private var isClosed = false
     var walBytes = 0
     /// Steps of the sealer's that were answered as failed and may be committed.
@@ -73,55 +75,6 @@ actor Committer {
         (self.config, self.newID, self.queue, self.feed, self.disk) = (config, newID, queue, feed, disk)
         (self.book, self.clientSequence) = (book, clientSequence)
         (self.time, self.counters, self.logger) = (time, counters, logger)
-    }
-
-    /// Opens the file for the first time. SQLite takes back by itself what a killed process left in the WAL. A file that is no database any
-    /// more is moved out of the way, and a new one begun; agents go on where they are.
-    func open() throws(LogError) -> Opened {
-        do throws(SQLiteError) {
-            do throws(SQLiteError) { return try openFile(moved: nil) } catch {
-                guard error.isCorrupt else { throw error }
-                let moved = DataFolder.moveAside(config.databasePath, at: time.now())
-                logger.critical(
-                    "the log is damaged and cannot be opened: it was moved aside and a new one begun; check the disk and the kernel's log",
-                    metadata: ["error": "\(error)", "moved": "\(moved)"]
-                )
-                return try openFile(moved: moved)
-            }
-        } catch {
-            throw .failed("the log cannot be opened: \(error)")
-        }
-    }
-
-    private func openFile(moved: String?) throws(SQLiteError) -> Opened {
-        let tables = try LogTables(
-            Connection(path: config.databasePath, options: LogSchema.connectionOptions()),
-            config: config,
-            newID: newID,
-            countsOpen: true
-        )
-        let setAside = try tables.connection.first("SELECT count(*) FROM set_aside") { (row) throws(SQLiteError) in Int(row.integer(0)) }
-        // A sync that failed before may have left a hole in the WAL that the page cache hides: what comes behind it would be gone with the power. So the
-        // WAL begins anew. On a full disk it goes on as it is.
-        do throws(SQLiteError) { try tables.connection.checkpoint(.truncate) } catch {
-            guard error.isFull || error.isBusy else { throw error }
-        }
-        self.tables = tables
-        let opened = Opened(
-            id: tables.id,
-            opens: tables.opens,
-            end: tables.end,
-            setAside: setAside ?? 0,
-            moved: moved,
-            segments: try tables.segments(),
-            sealed: try tables.sealedRows(),
-            filters: try tables.wordFilters(),
-            groups: try tables.wordGroups(),
-            lastNumber: try tables.lastNumber(),
-            watermarks: try tables.allWatermarks(),
-            purged: try tables.allPurged()
-        )
-        return opened
     }
 
     /// One round, if there is anything to do.

@@ -39,14 +39,6 @@ final class DataFolder: Sendable {
         close(held)
     }
 
-    /// Renames a database and its companions; nothing is deleted. Gives the new name.
-    static func moveAside(_ path: String, at now: Timestamp) -> String {
-        let moved = path + ".damaged-" + now.rfc3339.map { $0 == ":" ? "-" : String($0) }.joined()
-        for suffix in ["", "-wal", "-shm"] { unsafe rename(path + suffix, moved + suffix) }
-        sync(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
-        return moved
-    }
-
     /// Bytes that an ordinary user may still write on the file system of `path`; nil when it cannot be asked.
     static func freeBytes(_ path: String) -> UInt64? {
         var information = Glibc.statvfs()

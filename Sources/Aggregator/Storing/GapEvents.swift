@@ -18,16 +18,10 @@ enum GapEvents {
         return batch(for: gap, host: damage.host, key: key, at: now)
     }
 
-    /// The whole log was moved aside: how much is missing cannot be known.
-    static func batch(forMoved path: String, at now: Timestamp) -> AdmittedBatch {
-        let gap = Gap(
-            source: "log",
-            reason: .corrupt,
-            from: Timestamp(nanoseconds: 0),
-            to: now,
-            detail: "the log could not be opened and was moved to \(path); what it holds is not shown any more"
-        )
-        return batch(for: gap, host: "", key: nil, at: now)
+    /// The journal was lost: how much is missing cannot be known. After a crash between this event and its note in the journal it comes again, and is a repeat.
+    static func batch(forRebuilt report: JournalRebuild.Report, at now: Timestamp) -> AdmittedBatch {
+        let gap = Gap(source: "log", reason: .corrupt, from: report.from, to: report.to, detail: report.detail)
+        return batch(for: gap, host: "", key: "rebuilt-\(report.to.nanoseconds)", at: now)
     }
 
     private static func batch(for gap: Gap, host: String, key: String?, at now: Timestamp) -> AdmittedBatch {

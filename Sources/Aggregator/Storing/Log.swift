@@ -71,10 +71,10 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
             counters: counters,
             logger: logger
         )
-        let opened = try await committer.open()
-        clientRequests.begin(opened.opens << 40)
         let segments: any SegmentFiles
         if let files { segments = files } else { segments = config.isInMemory ? MemorySegments() : try SegmentFolder(config.segmentsPath) }
+        let opened = try await committer.open(segments)
+        clientRequests.begin(opened.opens << 40)
         sealer = Sealer(config, files: segments, committer: committer, book: book, time: time, counters: counters, logger: logger)
         id = opened.id
         (self.config, self.queue, self.feed, self.book, self.committer) = (config, queue, feed, book, committer)
@@ -82,7 +82,10 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
         setAsideCount = Atomic(opened.setAside)
         let damages = try await sealer.open(opened)
         feed.publish(opened.end)
-        if let moved = opened.moved { _ = try await append(GapEvents.batch(forMoved: moved, at: time.now())) }
+        if let report = opened.rebuilt {
+            _ = try await append(GapEvents.batch(forRebuilt: report, at: time.now()))
+            try await committer.forgetRebuilt()
+        }
         for damage in damages { await setAside(damage) }
         await sealer.setDamageHandler { [weak self] in await self?.setAside($0) }
     }
@@ -197,15 +200,16 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
         }
     }
 
-    /// Brings samples together that were sealed apart.
+    /// Brings together what was sealed apart.
     private func keepMerging() async {
         while !Task.isCancelled {
             do throws(LogError) {
                 while try await mergeSamples(), !Task.isCancelled {}
+                while try await sealer.compact(), !Task.isCancelled {}
                 try? await time.sleep(for: .seconds(10))
             } catch {
                 if error == .closed { return }
-                logger.error("samples could not be merged; nothing is lost, it is tried again", metadata: ["error": "\(error)"])
+                logger.error("sealed blocks could not be brought together; nothing is lost, it is tried again", metadata: ["error": "\(error)"])
                 try? await time.sleep(for: .seconds(60))
             }
         }
@@ -213,6 +217,12 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
 
     /// One step of compaction; whether there may be more to do.
     func mergeSamples() async throws(LogError) -> Bool { try await sealer.mergeSamples() }
+
+    /// Brings small sealed blocks of events, alerts and samples together, as if every day were over.
+    package func compactNow() async throws(LogError) {
+        while try await sealer.compact(isForced: true) {}
+        while try await mergeSamples() {}
+    }
 
     private func stepped() {
         counters.arrivalBytes.set(Double(book.arrivalBytes))

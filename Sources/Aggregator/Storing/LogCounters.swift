@@ -19,6 +19,7 @@ struct LogCounters: Sendable {
     let sealed: Counter
     let sealedBytes: Counter
     let merged: Counter
+    let compacted: Counter
     let arrivalBytes: Gauge
     let position: Gauge
     let fileBytes: Gauge
@@ -42,6 +43,10 @@ struct LogCounters: Sendable {
         sealed = registry.counter("tocsin_log_sealed_rows_total", help: "Events, samples and alerts moved into sealed blocks.")
         sealedBytes = registry.counter("tocsin_log_sealed_bytes_total", help: "Bytes of sealed blocks written.")
         merged = registry.counter("tocsin_log_merged_rows_total", help: "Samples and rolled up rows written by compaction and roll-up.")
+        compacted = registry.counter(
+            "tocsin_log_compacted_blocks_total",
+            help: "Small sealed blocks of events and alerts brought together in larger ones."
+        )
         arrivalBytes = registry.gauge("tocsin_log_arrival_bytes", help: "Bytes of arrivals in memory that are not sealed yet.")
         position = registry.gauge("tocsin_log_position", help: "The last position stored.")
         fileBytes = registry.gauge("tocsin_log_file_bytes", help: "Bytes of the log's file in use.")

@@ -79,6 +79,10 @@ enum LogSchema {
             INSERT INTO purged_spans SELECT kind, 1, position, from_ns, to_ns, rows FROM purged WHERE position > 0;
             DROP TABLE purged;
             """,
+            """
+            -- NULL: rows as bits and blocks say it.
+            ALTER TABLE word_groups ADD COLUMN length INTEGER;
+            """,
         ]
     )
 

@@ -1,3 +1,4 @@
+import Blocks
 import SQLite
 import Sealing
 import Telemetry
@@ -156,14 +157,15 @@ extension LogTables {
             try connection.execute("DELETE FROM segments WHERE id = ?", [.unsigned(segment)])
         }
         for (number, segment, filter) in change.filters {
-            try connection.execute("INSERT INTO word_filters VALUES (?, ?, ?)", [.unsigned(number), .unsigned(segment), .blob(filter.bytes)])
+            try connection.execute("INSERT INTO word_filters VALUES (?, ?, ?)", [.unsigned(number), .unsigned(segment), .blob(filter.signed)])
         }
         for group in change.groups {
             try connection.execute(
-                "INSERT INTO word_groups (segment, start, bits, blocks) VALUES (?, ?, ?, ?)",
+                "INSERT INTO word_groups (segment, start, bits, blocks, length) VALUES (?, ?, ?, ?, ?)",
                 [
                     .unsigned(group.segment), .integer(Int64(group.range.lowerBound)), .integer(Int64(group.bitCount)),
                     .blob(group.blocks.flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) } }),
+                    .integer(Int64(group.range.count)),
                 ]
             )
             for number in group.blocks { try connection.execute("DELETE FROM word_filters WHERE number = ?", [.unsigned(number)]) }
@@ -229,26 +231,43 @@ extension LogTables {
         ) { (row) throws(SQLiteError) in SealedRow(row) }.compactMap { $0 }
     }
 
+    func sealedRowsAside() throws(SQLiteError) -> [SealedRow] {
+        try connection.query(
+            "SELECT number, segment, start, length, kind, resolution, rows, from_ns, to_ns, first, last FROM sealed WHERE set_aside IS NOT NULL"
+        ) { (row) throws(SQLiteError) in SealedRow(row) }.compactMap { $0 }
+    }
+
+    /// Watermarks that the checksums which are kept beside them do not confirm.
+    func strangeWatermarks() throws(SQLiteError) -> Int {
+        guard config.sequencesKept > 0 else { return 0 }
+        return try connection.first(
+            """
+            SELECT count(*) FROM watermarks w WHERE exact = 1 AND NOT EXISTS
+            (SELECT 1 FROM sequences s WHERE s.agent = w.agent AND s.lane = w.lane AND s.sequence = w.sequence)
+            """
+        ) { (row) throws(SQLiteError) in Int(row.integer(0)) } ?? 0
+    }
+
     func wordFilters() throws(SQLiteError) -> [(number: UInt64, segment: UInt64, filter: WordFilter)] {
         try connection.query("SELECT number, segment, bytes FROM word_filters ORDER BY number") { (row) throws(SQLiteError) in
-            WordFilter(stored: row.blob(2)).map { (row.unsigned(0), row.unsigned(1), $0) }
+            WordFilter(signed: row.blob(2)).map { (row.unsigned(0), row.unsigned(1), $0) }
         }.compactMap { $0 }
     }
 
     func wordGroups() throws(SQLiteError) -> [WordGroupRow] {
-        try connection.query("SELECT segment, start, bits, blocks FROM word_groups ORDER BY id") { (row) throws(SQLiteError) in
+        try connection.query("SELECT segment, start, bits, blocks, length FROM word_groups ORDER BY id") {
+            (row) throws(SQLiteError) -> WordGroupRow? in
             let bytes = row.blob(3)
             let blocks = stride(from: 0, to: bytes.count - bytes.count % 8, by: 8).map { start in
                 (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + $1]) << UInt64(8 * $1) }
             }
-            let (start, bits) = (Int(row.integer(1)), Int(row.integer(2)))
-            return WordGroupRow(
-                segment: row.unsigned(0),
-                range: start..<start + bits * WordGroup.rowBytes(blocks.count),
-                bitCount: bits,
-                blocks: blocks
-            )
-        }
+            let (start, bits) = (Int(clamping: row.integer(1)), Int(clamping: row.integer(2)))
+            let length =
+                row.isNull(4) ? bits.multipliedReportingOverflow(by: WordGroup.rowBytes(blocks.count)).partialValue : Int(clamping: row.integer(4))
+            // One that makes no sense costs speed only: its blocks are looked into.
+            guard start >= 0, start < 1 << 60, WordGroup.fits(length, of: blocks.count, bitCount: bits) else { return nil }
+            return WordGroupRow(segment: row.unsigned(0), range: start..<start + length, bitCount: bits, blocks: blocks)
+        }.compactMap { $0 }
     }
 
     /// The highest number ever given to a sealed block.
@@ -305,5 +324,25 @@ extension LogTables {
             return bytes <= bytesMax
         }
         return rows
+    }
+}
+
+extension WordFilter {
+    /// With its checksum: a bit that turned would hide what it says is not there.
+    fileprivate var signed: [UInt8] {
+        var signed = bytes
+        signed.appendLittleEndian(Checksum.xxh64(bytes.span))
+        return signed
+    }
+
+    /// The first version had no checksum; lengths of filters are multiples of 16, so the length tells.
+    fileprivate init?(signed: [UInt8]) {
+        guard signed.count % 16 == 8 else {
+            self.init(stored: signed)
+            return
+        }
+        let bytes = Array(signed.dropLast(8))
+        guard Checksum.xxh64(bytes.span) == signed.littleEndian(at: bytes.count) else { return nil }
+        self.init(stored: bytes)
     }
 }

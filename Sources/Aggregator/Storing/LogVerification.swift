@@ -41,7 +41,7 @@ package struct LogVerification: Sendable, Hashable {
             switch kind {
             case .database:
                 return
-                    "stop the aggregator and restore this database from a backup; if the log's own is beyond reading, the aggregator moves it aside at its start"
+                    "stop the aggregator and restore this database from a backup; the log's own journal is written again from the segments at the next start, and the old one stays beside it"
             case .arrival, .block:
                 return "\(rows) rows\(span) cannot be read; the aggregator sets them aside and records a gap, all others stay readable"
             case .missingSegment, .cutSegment:

@@ -21,11 +21,10 @@ enum PlainSealer {
     private static let magic = Array("TcSa".utf8)
     private static let headerBytes = 64
 
-    static func seal(_ arrivals: [Arrival], kind: BlockKind) -> SealedOutput? {
-        guard let first = arrivals.first, let last = arrivals.last else { return nil }
+    static func seal(_ blocks: [StoredBlock], kind: BlockKind) -> SealedOutput? {
+        guard let first = blocks.first, let last = blocks.last else { return nil }
         var body = [UInt8]()
-        for arrival in arrivals {
-            let block = arrival.block
+        for block in blocks {
             body.appendLittleEndian(block.position)
             body += block.origin.agent.bytes
             body.append(block.origin.lane.rawValue)
@@ -39,8 +38,8 @@ enum PlainSealer {
             body += block.bytes
         }
         let stored = Zstd.compress(body, level: 3) ?? body
-        let (from, to) = (arrivals.map(\.block.from).min() ?? first.block.from, arrivals.map(\.block.to).max() ?? first.block.to)
-        let rows = arrivals.reduce(0) { $0 + $1.block.count }
+        let (from, to) = (blocks.map(\.from).min() ?? first.from, blocks.map(\.to).max() ?? first.to)
+        let rows = blocks.reduce(0) { $0 + $1.count }
         var bytes = magic + [1, kind.rawValue, 0, 0]
         bytes.appendLittleEndian(UInt64(0))
         bytes.appendLittleEndian(UInt64(headerBytes + stored.count))
@@ -53,6 +52,24 @@ enum PlainSealer {
         let sum = Checksum.xxh64(bytes.span.extracting(16..<bytes.count))
         for index in 0..<8 { bytes[8 + index] = UInt8(truncatingIfNeeded: sum >> UInt64(8 * index)) }
         return SealedOutput(kind: kind, count: rows, from: from, to: to, first: first.position, last: last.position, bytes: bytes)
+    }
+
+    /// What the first bytes say; nil when no plain sealed block begins with them. The checksum is verified when it is read.
+    static func header(_ bytes: [UInt8]) -> SealedHeader? {
+        guard bytes.count >= headerBytes, bytes.starts(with: magic), bytes[4] == 1, bytes[6] == 0, bytes[7] == 0,
+            let kind = BlockKind(rawValue: bytes[5])
+        else { return nil }
+        let length = bytes.littleEndian(at: 16)
+        guard length >= UInt64(headerBytes), length <= 1 << 31 else { return nil }
+        return SealedHeader(
+            kind: kind,
+            length: Int(length),
+            count: Int(bytes.littleEndian(at: 24) & 0xFFFF_FFFF),
+            from: Timestamp(nanoseconds: Int64(bitPattern: bytes.littleEndian(at: 32))),
+            to: Timestamp(nanoseconds: Int64(bitPattern: bytes.littleEndian(at: 40))),
+            first: bytes.littleEndian(at: 48),
+            last: bytes.littleEndian(at: 56)
+        )
     }
 
     /// The arrivals of a sealed block.

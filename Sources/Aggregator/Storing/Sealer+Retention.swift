@@ -66,7 +66,7 @@ extension Sealer {
     private func drop(_ id: UInt64, counting counter: Counter) async throws(LogError) {
         try await exclusively { () async throws(LogError) in
             guard store.segments[id] != nil else { return }
-            let blocks = book.snapshot.sealed.filter { store.holds($0, segment: id) }
+            let blocks = blocks(of: [id])
             var directory = DirectoryChange()
             directory.segmentsGone = [id]
             for block in blocks where block.kind == .events {

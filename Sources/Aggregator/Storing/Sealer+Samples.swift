@@ -10,9 +10,10 @@ import Telemetry
 extension Sealer {
     /// One step. Returns whether there may be more to do.
     func mergeSamples() async throws(LogError) -> Bool {
+        let all = store.blocksBySegment(book.snapshot.sealed)
         for segment in store.segments.values.sorted(by: { $0.id < $1.id }) {
             guard let next = SampleLevel.after(segment.key) else { continue }
-            let blocks = blocks(of: segment.id)
+            let blocks = all[segment.id] ?? []
             guard SampleLevel.isDue(blocks, isOver: segment.day < time.now().nanoseconds / 86_400_000_000_000) else { continue }
             // Nothing would be won: its file has to stay until its retention is over.
             if try await committer.segmentsWithDamage().contains(segment.id) { continue }
@@ -24,19 +25,13 @@ extension Sealer {
 
     /// Rolls up some blocks of a segment whose retention is over. Returns false when nothing is left of it but the file.
     func rollUp(_ segment: SegmentRow, to resolution: Resolution) async throws(LogError) -> Bool {
-        let blocks = blocks(of: segment.id)
+        let blocks = blocks(of: [segment.id])
         guard !blocks.isEmpty else { return false }
         let key = SegmentStore.Key(kind: .samples, resolution: resolution, retentionClass: "")
         return try await replace(blocks, of: segment, by: key)
     }
 
     // MARK: Inside
-
-    private func blocks(of segment: UInt64) -> [SealedBlock] {
-        book.snapshot.sealed.filter { store.holds($0, segment: segment) }.sorted {
-            $0.first != $1.first ? $0.first < $1.first : $0.number < $1.number
-        }
-    }
 
     /// Merges the first of the blocks into one of another segment, in whose favour they go; with the last of them their file goes.
     /// - Returns: whether anything changed.
@@ -46,7 +41,7 @@ extension Sealer {
         guard !merged.inputs.isEmpty else { return !merged.damaged.isEmpty }
         return try await exclusively { () async throws(LogError) in
             // Retention by size may have been quicker.
-            let there = Set(self.blocks(of: segment.id).map(\.number))
+            let there = Set(self.blocks(of: [segment.id]).map(\.number))
             let gone = Set(merged.inputs.map(\.number))
             guard store.segments[segment.id] != nil, gone.isSubset(of: there) else { return false }
             var directory = DirectoryChange()
@@ -59,7 +54,13 @@ extension Sealer {
             // Damage that was found just now keeps the file, unless its time is over.
             let isWhole = gone.count == there.count && (merged.damaged.isEmpty || key.resolution != segment.resolution)
             if isWhole { directory.segmentsGone = [segment.id] }
-            try store.write(merged.output.map { [(key, $0)] } ?? [], receivedAt: segment.receivedAt, into: &directory, &catalog)
+            try store.write(
+                merged.output.map { [(key, $0)] } ?? [],
+                receivedAt: segment.receivedAt,
+                inPlaceOf: merged.inputs,
+                into: &directory,
+                &catalog
+            )
             do throws(LogError) { try await committer.apply(directory, catalog) } catch {
                 store.undo(directory)
                 throw error

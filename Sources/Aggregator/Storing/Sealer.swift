@@ -17,6 +17,9 @@ actor Sealer {
     let counters: LogCounters
     let logger: Logger
     let merging = SampleMerging()
+    let compacting = BlockMerging()
+    /// Segments whose blocks cannot be fewer, though they are small.
+    var incompressible: Set<UInt64> = []
     var store: SegmentStore
     /// Marks damage and records it; set once, before anything is sealed.
     private var onDamage: @Sendable (Damage) async -> Void = { _ in }
@@ -92,7 +95,7 @@ actor Sealer {
             guard !waiting.isEmpty else { continue }
             switch kind {
             case .events: try await sealEvents(waiting)
-            case .alerts: try await seal(waiting, as: PlainSealer.seal(waiting, kind: .alerts))
+            case .alerts: try await seal(waiting, as: PlainSealer.seal(waiting.map(\.block), kind: .alerts))
             case .samples: try await sealSamples(waiting)
             }
             return true

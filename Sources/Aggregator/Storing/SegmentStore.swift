@@ -21,7 +21,7 @@ struct SegmentStore {
     private var lastID: UInt64 = 0
     private var lastNumber: UInt64 = 0
     /// Filters that wait for a group, by segment.
-    private var waiting: [UInt64: [(number: UInt64, filter: WordFilter)]] = [:]
+    private var waiting: [UInt64: [(number: UInt64, start: Int, filter: WordFilter)]] = [:]
 
     init(_ files: any SegmentFiles, bytesMax: Int) { (self.files, self.bytesMax) = (files, bytesMax) }
 
@@ -40,7 +40,8 @@ struct SegmentStore {
             } catch { problems[segment.id] = "\(error)" }
         }
         let names = Set(opened.segments.map(\.name))
-        for name in try files.names() where name.hasSuffix(".blocks") && !names.contains(name) { try files.remove(name) }
+        // ``DirectoryCheck`` has seen that nothing new is in them.
+        for name in try files.names() where SegmentRow.number(ofName: name) != nil && !names.contains(name) { try files.remove(name) }
         var change = CatalogChange()
         var lost: [(SealedRow, detail: String)] = []
         for row in opened.sealed {
@@ -54,8 +55,11 @@ struct SegmentStore {
             }
             change.sealed.append(row.block(in: file))
         }
+        let starts = Dictionary(uniqueKeysWithValues: opened.sealed.map { ($0.number, $0.range.lowerBound) })
         for (number, segment, filter) in opened.filters {
-            waiting[segment, default: []].append((number, filter))
+            // Without its block it is of no use.
+            guard let start = starts[number] else { continue }
+            waiting[segment, default: []].append((number, start, filter))
             change.filters[number] = filter
         }
         for group in opened.groups {
@@ -63,42 +67,48 @@ struct SegmentStore {
             change.words.append(WordGroup(blocks: group.blocks, bitCount: group.bitCount, rows: SegmentSlice(file: file, range: group.range)))
         }
         // The newest of each key goes on, when it is whole.
-        for segment in opened.segments where segment.bytes < bytesMax && open[segment.id]?.count == segment.bytes {
+        for segment in opened.segments where segment.level == 0 && segment.bytes < bytesMax && open[segment.id]?.count == segment.bytes {
             current[segment.key] = segment.id
         }
         return (change, lost)
     }
 
     /// Appends blocks and what groups of words are complete, and syncs.
-    /// - Parameter receivedAt: when the last of the rows arrived.
+    /// - Parameters:
+    ///   - receivedAt: when the last of the rows arrived.
+    ///   - inPlaceOf: blocks whose rows the one output holds from now on.
     mutating func write(
         _ outputs: [(key: Key, output: SealedOutput)],
         receivedAt: Timestamp,
+        inPlaceOf replaced: [SealedBlock] = [],
         into directory: inout DirectoryChange,
         _ catalog: inout CatalogChange
     ) throws(LogError) {
-        var touched: Set<UInt64> = []
+        var (touched, filled): (Set<UInt64>, Set<UInt64>) = ([], [])
         do throws(LogError) {
             for (key, output) in outputs {
                 let segment = try segment(for: key, receivedAt, into: &directory, &catalog, &touched)
                 guard let file = open[segment] else { throw .failed("segment \(segment) is not open") }
+                if !replaced.isEmpty { try file.append(SegmentPart.inPlace(of: places(of: replaced), blocks: 1)) }
                 lastNumber += 1
                 let row = SealedRow(number: lastNumber, segment: segment, range: try file.append(output.bytes), of: output)
                 directory.sealed.append(row)
                 catalog.sealed.append(row.block(in: file))
                 if let words = output.words {
-                    waiting[segment, default: []].append((row.number, words))
+                    waiting[segment, default: []].append((row.number, row.range.lowerBound, words))
                     directory.filters.append((row.number, segment, words))
                     catalog.filters[row.number] = words
                 }
                 touched.insert(segment)
+                filled.insert(segment)
                 try group(segment, isClosing: false, into: &directory, &catalog)
             }
             for segment in touched {
                 guard let file = open[segment], var row = segments[segment] else { continue }
                 try file.sync()
                 row.bytes = file.count
-                row.receivedAt = max(row.receivedAt, receivedAt)
+                // One that was only closed holds nothing newer, and its retention counts from what it holds.
+                if filled.contains(segment) { row.receivedAt = max(row.receivedAt, receivedAt) }
                 segments[segment] = row
                 directory.segments.append(row)
             }
@@ -129,9 +139,73 @@ struct SegmentStore {
         }
     }
 
-    func holds(_ block: SealedBlock, segment id: UInt64) -> Bool {
-        guard let slice = block.bytes as? SegmentSlice, let file = open[id] else { return false }
-        return slice.file === file
+    /// Which blocks lie in which segment, each in the order of the log.
+    func blocksBySegment(_ blocks: [SealedBlock]) -> [UInt64: [SealedBlock]] {
+        let ids = Dictionary(uniqueKeysWithValues: open.map { (ObjectIdentifier($0.value), $0.key) })
+        var found: [UInt64: [SealedBlock]] = [:]
+        for block in blocks {
+            guard let slice = block.bytes as? SegmentSlice, let id = ids[ObjectIdentifier(slice.file)] else { continue }
+            found[id, default: []].append(block)
+        }
+        return found.mapValues { $0.sorted { $0.first != $1.first ? $0.first < $1.first : $0.number < $1.number } }
+    }
+
+    /// No more blocks come into them.
+    mutating func retire(_ ids: [UInt64]) { current = current.filter { !ids.contains($0.value) } }
+
+    /// A segment of its own, written at once: blocks that take the place of others, and their words.
+    mutating func write(
+        _ outputs: [SealedOutput],
+        inPlaceOf replaced: [SealedBlock],
+        key: Key,
+        day: Int64,
+        level: Int,
+        receivedAt: Timestamp,
+        into directory: inout DirectoryChange,
+        _ catalog: inout CatalogChange
+    ) throws(LogError) {
+        lastID += 1
+        var segment = SegmentRow(
+            id: lastID,
+            kind: key.kind,
+            resolution: key.resolution,
+            retentionClass: key.retentionClass,
+            day: day,
+            bytes: 0,
+            receivedAt: receivedAt,
+            level: level
+        )
+        let file = try files.create(segment.name)
+        do throws(LogError) {
+            try file.append(SegmentHead(segment).encode())
+            try file.append(SegmentPart.inPlace(of: places(of: replaced), blocks: outputs.count))
+            open[segment.id] = file
+            for output in outputs {
+                lastNumber += 1
+                let row = SealedRow(number: lastNumber, segment: segment.id, range: try file.append(output.bytes), of: output)
+                directory.sealed.append(row)
+                catalog.sealed.append(row.block(in: file))
+                if let words = output.words { waiting[segment.id, default: []].append((row.number, row.range.lowerBound, words)) }
+            }
+            try group(segment.id, isClosing: true, into: &directory, &catalog)
+            try file.sync()
+        } catch {
+            (open[segment.id], waiting[segment.id]) = (nil, nil)
+            // Nobody knows of it; if it cannot be removed now, the next start does.
+            try? files.remove(segment.name)
+            throw error
+        }
+        segment.bytes = file.count
+        segments[segment.id] = segment
+        directory.segments.append(segment)
+    }
+
+    private func places(of blocks: [SealedBlock]) -> [BlockPlace] {
+        let ids = Dictionary(uniqueKeysWithValues: open.map { (ObjectIdentifier($0.value), $0.key) })
+        return blocks.compactMap { block in
+            guard let slice = block.bytes as? SegmentSlice, let id = ids[ObjectIdentifier(slice.file)] else { return nil }
+            return BlockPlace(segment: id, start: slice.range.lowerBound)
+        }
     }
 
     // MARK: Inside
@@ -161,7 +235,9 @@ struct SegmentStore {
             bytes: 0,
             receivedAt: receivedAt
         )
-        open[segment.id] = try files.create(segment.name)
+        let file = try files.create(segment.name)
+        try file.append(SegmentHead(segment).encode())
+        open[segment.id] = file
         segments[segment.id] = segment
         current[key] = segment.id
         return segment.id
@@ -177,7 +253,9 @@ struct SegmentStore {
         guard let file = open[segment] else { return }
         for (bitCount, members) in Dictionary(grouping: waiting[segment] ?? [], by: \.filter.bitCount) {
             guard members.count >= WordGroup.blocksMax || isClosing else { continue }
-            let range = try file.append(WordGroup.encode(members.map(\.filter)))
+            let (bytes, rows) = SegmentPart.words(of: members.map(\.start), members.map(\.filter))
+            let start = try file.append(bytes).lowerBound
+            let range = start + rows.lowerBound..<start + rows.upperBound
             let row = WordGroupRow(segment: segment, range: range, bitCount: bitCount, blocks: members.map(\.number))
             directory.groups.append(row)
             catalog.words.append(WordGroup(blocks: row.blocks, bitCount: bitCount, rows: SegmentSlice(file: file, range: range)))

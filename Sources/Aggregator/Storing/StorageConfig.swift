@@ -34,6 +34,8 @@ package struct StorageConfig: Sendable, Hashable {
     package var sealSamplesAfter: Duration
     /// Samples that are sealed at once.
     package var sealSamplesMax: Int
+    /// Small sealed blocks of a class of retention that are brought together while their day goes on.
+    package var compactBlocksMin: Int
 
     package init(
         path: String,
@@ -52,7 +54,8 @@ package struct StorageConfig: Sendable, Hashable {
         sealerPatience: Duration = .seconds(5),
         sealEventsAfter: Duration = .seconds(600),
         sealSamplesAfter: Duration = SampleLimits.sealAfter,
-        sealSamplesMax: Int = SampleLimits.sealedSamplesMax
+        sealSamplesMax: Int = SampleLimits.sealedSamplesMax,
+        compactBlocksMin: Int = 64
     ) {
         (self.path, self.eventRetention, self.metricRetention) = (path, eventRetention, metricRetention)
         (self.minuteRetention, self.hourRetention) = (minuteRetention, hourRetention)
@@ -61,6 +64,7 @@ package struct StorageConfig: Sendable, Hashable {
         (self.sequencesKept, self.keyRetention, self.sourceRetention) = (sequencesKept, keyRetention, sourceRetention)
         (self.arrivalBytesMax, self.sealerPatience) = (arrivalBytesMax, sealerPatience)
         (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax)
+        self.compactBlocksMin = compactBlocksMin
     }
 
     /// The path that stands for a log in memory.
