@@ -39,9 +39,9 @@ package struct CollectConfig: Sendable, Hashable {
 
     /// Every collector, by node_exporter's names.
     package static let collectorNames = [
-        "arp", "cgroups", "conntrack", "cpu", "diskstats", "dmi", "entropy", "exec", "filefd", "filesystem", "hwmon", "loadavg", "mdadm",
-        "meminfo", "netclass", "netdev", "netstat", "os", "pressure", "processes", "schedstat", "selinux", "sockstat", "softnet", "stat",
-        "systemd", "textfile", "thermal_zone", "time", "timex", "udp_queues", "uname", "vmstat",
+        "cgroups", "cpu", "diskstats", "entropy", "exec", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes",
+        "stat", "systemd",
+        "textfile", "time", "timex", "uname", "vmstat",
     ]
 
     /// Names of processes and cgroups: each brings five and twelve series.

@@ -32,13 +32,11 @@ package actor Collectors {
     ) {
         let mountDeadline = min(CollectingLimits.mountDeadline, deadline / 2)
         let all: [any Collector] = [
-            ArpCollector(), CgroupCollector(config), CommandCollector(config, time: time, patience: mountDeadline), ConntrackCollector(),
-            CPUCollector(), DiskstatsCollector(), DmiCollector(), EntropyCollector(), FileNrCollector(), HwmonCollector(), LoadavgCollector(),
-            MdadmCollector(), MeminfoCollector(), MountsCollector(config, deadline: mountDeadline), NetClassCollector(), NetDevCollector(),
-            NetstatCollector(), OSReleaseCollector(), PidStatCollector(config), PressureCollector(), SchedstatCollector(), SELinuxCollector(),
-            SockstatCollector(), SoftnetCollector(), StatCollector(), SystemdCollector(config, patience: mountDeadline),
-            TextfileCollector(config), ThermalCollector(), TimeCollector(), TimexCollector(), UDPQueuesCollector(), UnameCollector(),
-            VmstatCollector(),
+            CgroupCollector(config), CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(),
+            MountsCollector(config, deadline: mountDeadline),
+            LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(config),
+            StatCollector(), TextfileCollector(config), CommandCollector(config, time: time, patience: mountDeadline),
+            SystemdCollector(config, patience: mountDeadline), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
         ]
         stations = all.filter { !config.disable.contains(type(of: $0).name) }.map { Station($0) }
         (self.files, self.time, self.deadline) = (files, time, deadline)

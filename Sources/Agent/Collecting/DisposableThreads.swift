@@ -38,19 +38,9 @@ final class DisposableThreads: Sendable {
     }
 
     private let core: Core
-    private let threadsMax: Int
-    private let patience: Duration
 
     /// - Parameter label: the threads' name in `top -H`, up to 15 letters.
-    /// - Parameter patience: how long nothing comes back before more threads are started.
-    init(
-        label: String,
-        threadsMax: Int = CollectingLimits.threadsMax,
-        patience: Duration = CollectingLimits.reinforcementDelay
-    ) {
-        core = Core(label: label, threadsMax: threadsMax)
-        (self.threadsMax, self.patience) = (threadsMax, patience)
-    }
+    init(label: String, threadsMax: Int = CollectingLimits.threadsMax) { core = Core(label: label, threadsMax: threadsMax) }
 
     deinit { core.close() }
 
@@ -69,7 +59,7 @@ final class DisposableThreads: Sendable {
             }
         }
         let end = DispatchTime.now() + .nanoseconds(Int(limit.wholeNanoseconds))
-        let patience = DispatchTimeInterval.nanoseconds(Int(patience.wholeNanoseconds))
+        let patience = DispatchTimeInterval.nanoseconds(Int(CollectingLimits.reinforcementDelay.wholeNanoseconds))
         var (missing, threads) = (calls.count, 1)
         while missing > 0 {
             if arrivals.wait(timeout: min(end, .now() + patience)) == .success {
@@ -79,7 +69,7 @@ final class DisposableThreads: Sendable {
             } else {
                 // Twice as many each time: forty dead mounts in a row must not use up the time of the living one behind them.
                 core.reinforce(by: threads)
-                threads = min(threads * 2, threadsMax)
+                threads *= 2
             }
         }
         if missing > 0 {

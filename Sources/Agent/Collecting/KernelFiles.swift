@@ -63,11 +63,4 @@ package struct KernelFiles: Sendable {
         }
         return names
     }
-
-    /// Where a link leads, from the root: `sys/devices/pci0000:00/0000:00:18.3`. Nil for what is not there.
-    func resolved(_ path: String) -> String? {
-        guard let resolved = unsafe realpath(root + "/" + path, nil) else { return nil }
-        defer { unsafe free(resolved) }
-        return unsafe String(cString: resolved)
-    }
 }
