@@ -86,6 +86,22 @@ struct SealedSearchTests {
             #expect(totals.byType == Dictionary(grouping: expected, by: \.type).mapValues(\.count))
             #expect(totals.bySeverity == Dictionary(grouping: expected, by: \.severity).mapValues(\.count))
             #expect(totals.byHost == Dictionary(grouping: expected.filter { !$0.host.isEmpty }, by: \.host).mapValues(\.count))
+            // Once without stretches of time, which counts column by column where it can.
+            let plain = try await search.statistics(query, interval: nil)
+            #expect(plain.total == totals.total && plain.bySource == totals.bySource && plain.byType == totals.byType)
+            #expect(plain.bySeverity == totals.bySeverity && plain.byHost == totals.byHost)
+            for facet in [EventFacet.source, .type, .host, .severity] {
+                let known =
+                    switch facet {
+                    case .source: totals.bySource
+                    case .type: totals.byType
+                    case .host: totals.byHost
+                    default: Dictionary(uniqueKeysWithValues: totals.bySeverity.map { ($0.key.label, $0.value) })
+                    }
+                let found = try await search.facets(query, by: facet, limit: 1000)
+                #expect(Dictionary(uniqueKeysWithValues: found.values.map { ($0.value, $0.count) }) == known)
+                #expect(found.total == expected.count)
+            }
             let buckets = Dictionary(grouping: expected) { $0.timestamp.nanoseconds / 700_000_000 * 700_000_000 }
             #expect(totals.buckets.map(\.start.nanoseconds) == buckets.keys.sorted())
             #expect(totals.buckets.map(\.total) == buckets.sorted { $0.key < $1.key }.map(\.value.count))

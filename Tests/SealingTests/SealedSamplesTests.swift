@@ -69,8 +69,46 @@ struct SealedSamplesTests {
     @Test func `a reader behind the sealing is given the same samples as one wire block`() throws {
         let arrivals = F.mixed(hosts: 3, collections: 30, seed: 5)
         let samples = try F.open(try #require(try F.seal(arrivals)))
-        let again = F.arrival(try SampleBlock(decoding: samples.wireBlock()).samples(), at: 1)
+        let again = F.arrival(try SampleBlock(decoding: try #require(try samples.wireBlock(after: 0)).bytes).samples(), at: 1)
         #expect(try F.expected([again]) == (try F.expected(arrivals)))
+    }
+
+    /// Samples as texts, in an order of their own.
+    private func texts(_ bytes: [UInt8]) throws -> [String] {
+        try SampleBlock(decoding: bytes).samples().map { "\($0.series) \($0.timestamp) \($0.value.bitPattern)" }.sorted()
+    }
+
+    @Test(arguments: [false, true])
+    func `a reader in the middle of a block is given what lies behind it, however it was merged`(isMerged: Bool) throws {
+        // A series has no time twice here, so that each sample stays that of its arrival.
+        let arrivals = (1...40).map { collection in
+            let host = "web-\(collection % 3)"
+            return F.arrival(
+                (0..<5).map { F.sample("m\($0)", Double(collection * $0), at: Double(collection * 10), host: host) },
+                at: LogPosition(collection * 7)
+            )
+        }
+        let samples: SealedSamples
+        if isMerged {
+            let parts = try [0..<10, 10..<11, 11..<40].map { try F.open(try #require(try F.seal(Array(arrivals[$0])))) }
+            let twice = try F.open(try #require(try SampleMerge.merge(Array(parts[1...]), to: .raw)))
+            samples = try F.open(try #require(try SampleMerge.merge([parts[0], twice], to: .raw)))
+        } else {
+            samples = try F.open(try #require(try F.seal(arrivals)))
+        }
+        for position in stride(from: LogPosition(0), through: 300, by: 5) {
+            let expected = try arrivals.filter { $0.position > position }.flatMap { try texts($0.block.bytes) }.sorted()
+            let part = try samples.wireBlock(after: position)
+            #expect(try part.map { try texts($0.bytes) } ?? [] == expected, "behind \(position)")
+        }
+        // In steps, and to an end.
+        var (position, found) = (LogPosition(0), [String]())
+        while let part = try samples.wireBlock(after: position, through: 203, rowsMax: 12) {
+            #expect(part.position > position && part.position <= 203 && part.count <= 15)
+            found += try texts(part.bytes)
+            position = part.position
+        }
+        #expect(try found.sorted() == arrivals.filter { $0.position <= 203 }.flatMap { try texts($0.block.bytes) }.sorted())
     }
 
     @Test func `a changed byte is found, wherever it is, and nothing traps`() throws {
@@ -85,17 +123,23 @@ struct SealedSamplesTests {
         }
     }
 
-    @Test(arguments: [(Resolution.raw, "samples-v1.sealed"), (.minute, "samples-minute-v1.sealed")])
+    @Test(arguments: [(Resolution.raw, "samples-v1.sealed"), (.raw, "samples-v2.sealed"), (.minute, "samples-minute-v1.sealed")])
     func `bytes that a released version wrote are read`(resolution: Resolution, name: String) throws {
         let path = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Fixtures/log/" + name
         let raw = try F.open(try #require(try F.seal(F.mixed(hosts: 2, collections: 40, seed: 11))))
         let output = try #require(try SampleMerge.merge([raw], to: resolution))
         // Only with UPDATE_GOLDEN=1, after the format was changed on purpose. The bytes of zstd frames may differ between its versions; what they say may not.
-        if unsafe getenv("UPDATE_GOLDEN") != nil { try TestFiles.write(output.bytes, to: path) }
+        if unsafe getenv("UPDATE_GOLDEN") != nil, !TestFiles.exists(path) { try TestFiles.write(output.bytes, to: path) }
         let golden: [UInt8]? = TestFiles.bytes(path)
         let kept = try F.open(output, bytes: golden ?? [])
         #expect(try F.rows(kept) == F.rows(F.open(output)))
         #expect(try kept.verify() == output.count)
+        #expect(kept.header.hasPositions == name.contains("v2"))
+        // Version 1 did not say in which arrival a sample came: it counts as one of the last.
+        guard resolution == .raw else { return }
+        let (old, new) = (try kept.wireBlock(after: kept.header.last - 1), try F.open(output).wireBlock(after: 20))
+        #expect(old?.count == (name.contains("v2") ? try F.open(output).wireBlock(after: output.last - 1)?.count : output.count))
+        if name.contains("v2") { #expect(try kept.wireBlock(after: 20).map { try texts($0.bytes) } == new.map { try texts($0.bytes) }) }
     }
 
     @Test func `milliseconds that were multiplied by 0.001 take no more than those that were divided`() throws {

@@ -82,12 +82,12 @@ struct SampleUpkeepTests {
 
     @Test func `many blocks of one day are merged while it goes on`() async throws {
         let log = try await fixture.open()
-        for number in 0..<(SampleLevel.blocksMax + 3) {
+        for number in 0..<(SampleLevel.freshBlocksMax + 3) {
             try await store(log, number)
             while try await log.mergeSamples() {}
         }
         #expect(log.catalog().sealed.count == 4)
-        #expect(try totals(log)[.raw]?.count == Double(30 * (SampleLevel.blocksMax + 3)))
+        #expect(try totals(log)[.raw]?.count == Double(30 * (SampleLevel.freshBlocksMax + 3)))
         await log.close()
     }
 
@@ -125,6 +125,41 @@ struct SampleUpkeepTests {
         while try await log.retain() {}
         #expect(try totals(log)[.minute]?.count == 60)
         #expect(await log.status().setAside == 1)
+        await log.close()
+    }
+
+    @Test(arguments: [1, 4, 30])
+    func `a reader in the middle of what is sealed and merged meanwhile is given each sample once`(limit: Int) async throws {
+        let log = try await fixture.open()
+        var (values, position) = ([Double](), LogPosition(0))
+        func read(pages: Int) async throws {
+            for _ in 0..<pages {
+                let page = try await log.page(after: position, kinds: [.samples], limit: limit)
+                for block in page.blocks {
+                    #expect(block.position > position && block.position <= page.next)
+                    values += try SampleBlock(decoding: block.bytes).samples().map(\.value)
+                }
+                position = page.next
+            }
+        }
+        let end = LogPosition(60)
+        for collection in 1...60 {
+            let time = F.noon.advanced(by: .seconds(collection * 10))
+            let samples = (0..<3).map { Sample("m\($0)", [Label("host", "web-\(collection % 4)")], at: time, Double(collection * 10 + $0)) }
+            let block = AdmittedBlock(kind: .samples, bytes: SampleBlock.encode(samples), count: 3, from: time, to: time)
+            let origin = AdmittedBatch.Origin.agent(F.identity, lane: .metrics, sequence: UInt64(collection), checksum: UInt64(collection))
+            _ = try await log.append(AdmittedBatch(origin: origin, receivedAt: F.noon, blocks: [block]))
+            if collection == 10 { try await read(pages: 2) }
+            if collection % 15 == 0 { try await log.sealAll() }
+            if collection == 40 { try await read(pages: 3) }
+        }
+        fixture.time.advance(by: .seconds(2 * 86_400))
+        while try await log.mergeSamples() {}
+        #expect(log.catalog().sealed.count == 1)
+        while position < end { try await read(pages: 1) }
+        var expected = [Double]()
+        for collection in 1...60 { for number in 0..<3 { expected.append(Double(collection * 10 + number)) } }
+        #expect(values.sorted() == expected)
         await log.close()
     }
 }

@@ -17,6 +17,9 @@ struct EventCount {
     private let interval: Int64?
     /// Only tags are counted, or only the others.
     private let countsTags: Bool
+    /// What is asked for besides the total; the answers of others may be empty.
+    private let dimensions: Set<SealedEvents.Dimension>
+    private(set) var total = 0
     private let names: Names
     private var digests: DigestMatcher
     private var sources: [Int] = []
@@ -27,8 +30,17 @@ struct EventCount {
     private var tags: [String: Int] = [:]
     private(set) var damaged: [DamagedBlock] = []
 
-    init(_ query: EventQuery, _ matcher: EventMatcher, interval: Int64?, countsTags: Bool = false, cache: DirectoryCache, limits: QueryLimits) {
-        (self.query, self.matcher, self.interval, self.countsTags) = (query, matcher, interval, countsTags)
+    /// - Parameter dimensions: what is asked for besides the total.
+    init(
+        _ query: EventQuery,
+        _ matcher: EventMatcher,
+        interval: Int64?,
+        countsTags: Bool = false,
+        by dimensions: Set<SealedEvents.Dimension> = Set(SealedEvents.Dimension.allCases),
+        cache: DirectoryCache,
+        limits: QueryLimits
+    ) {
+        (self.query, self.matcher, self.interval, self.countsTags, self.dimensions) = (query, matcher, interval, countsTags, dimensions)
         (self.cache, self.limits, names) = (cache, limits, cache.names)
         digests = DigestMatcher(matcher, names)
     }
@@ -55,7 +67,6 @@ struct EventCount {
     // MARK: Answers
 
     private var distinct: Int { max(tags.count, [sources, types, hosts].map { $0.count { $0 > 0 } }.max() ?? 0) }
-    var total: Int { severities.reduce(0, +) }
     var bySource: [String: Int] { named(sources) }
     var byType: [String: Int] { named(types) }
     /// Rows without a host are left out.
@@ -92,10 +103,12 @@ struct EventCount {
         let digest = try cache.digest(of: block, digests.names)
         let verdict = digests.verdict(digest)
         guard verdict != .none else { return }
-        let isWhole = verdict == .all && block.from >= query.start && block.to < query.end && block.last <= query.through
+        let isInside = block.from >= query.start && block.to < query.end && block.last <= query.through
+        let isWhole = verdict == .all && isInside
         let isOneBucket = interval == nil || bucket(of: block.from.nanoseconds) == bucket(of: block.to.nanoseconds)
         if isWhole, isOneBucket, !countsTags { return add(digest, at: block.from.nanoseconds) }
         let events = try cache.directory(of: block)
+        if isInside, isOneBucket, !countsTags, matcher.hasDigestFiltersOnly { return try countColumns(of: events) }
         if isWhole, countsTags, events.runs.allSatisfy({ $0.tags.isEmpty }) {
             for (list, count) in zip(events.tagLists, events.tagCounts) { for tag in Set(list) { tags[tag, default: 0] += count } }
             add(severities: events.severityCounts)
@@ -106,6 +119,7 @@ struct EventCount {
         if block.last > query.through { rows.removeAll { events.run(of: $0).position > query.through } }
         if let words = matcher.words { rows = try EventCount.rows(rows, of: events, holding: words) }
         guard !rows.isEmpty else { return }
+        total += rows.count
         let codes = try events.severities()
         for row in rows { severities[Int(codes[row])] += 1 }
         if countsTags { return try countTags(of: events, rows) }
@@ -113,6 +127,27 @@ struct EventCount {
         try EventCount.add(events, .sources, events.sources, rows, names, to: &sources)
         try EventCount.add(events, .types, events.types, rows, names, to: &types)
         try EventCount.add(events, .hosts, events.hosts, rows, names, to: &hosts)
+    }
+
+    /// Rows by the columns that are filtered and asked for, without making rows of them.
+    private mutating func countColumns(of events: SealedEvents) throws(SealedError) {
+        // A stretch of time is told by severity.
+        let wanted = interval == nil ? dimensions : dimensions.union([.severities])
+        let found = try events.counts(where: matcher.wanted(in: events), by: wanted)
+        guard found.total > 0 else { return }
+        total += found.total
+        func add(_ dimension: SealedEvents.Dimension, _ values: SealedEvents.Values, to counts: inout [Int]) {
+            guard let tallies = found.by[dimension] else { return }
+            for (text, count) in zip(values.texts, tallies) where count > 0 { counts.add(count, to: Int(names.number(of: text))) }
+        }
+        add(.sources, events.sources, to: &sources)
+        add(.types, events.types, to: &types)
+        add(.hosts, events.hosts, to: &hosts)
+        guard let tallies = found.by[.severities] else { return }
+        for (raw, count) in tallies.enumerated() { severities[raw] += count }
+        guard interval != nil else { return }
+        let number = bucket(of: events.header.from.nanoseconds)
+        for (raw, count) in tallies.enumerated() { buckets[number, default: Bucket()].severities[raw] += count }
     }
 
     private func bucket(of time: Int64) -> Int64 {
@@ -130,7 +165,9 @@ struct EventCount {
         }
     }
 
-    private mutating func add(severities counts: [Int]) { for (raw, count) in counts.enumerated() { severities[raw] += count } }
+    private mutating func add(severities counts: [Int]) {
+        for (raw, count) in counts.enumerated() { (severities[raw], total) = (severities[raw] + count, total + count) }
+    }
 
     private static func add(_ tallies: [BlockDigest.Tally], to counts: inout [Int]) {
         for tally in tallies { counts.add(Int(tally.count), to: Int(tally.name)) }
@@ -195,6 +232,7 @@ struct EventCount {
         let events = block.events
         let rows = matcher.rows(of: block, from: query.start, to: query.end)
         guard !rows.isEmpty else { return }
+        total += rows.count
         for row in rows {
             let severity = Int(events.severity(at: row).rawValue)
             severities[severity] += 1

@@ -83,6 +83,16 @@ extension EventMatcher {
         return rows ?? Array(0..<events.count)
     }
 
+    /// Which values of a block the filters let pass, of those that its directory counts.
+    func wanted(in events: SealedEvents) -> [SealedEvents.Dimension: [Bool]] {
+        var wanted: [SealedEvents.Dimension: [Bool]] = [.severities: severities]
+        // Byte for byte: equal Strings may be different texts.
+        if let source { wanted[.sources] = events.sources.texts.map { $0.utf8.elementsEqual(source.utf8) } }
+        if let host { wanted[.hosts] = events.hosts.texts.map { $0.utf8.elementsEqual(host.utf8) } }
+        if type != nil { wanted[.types] = events.types.texts.map(isWanted(type:)) }
+        return wanted
+    }
+
     /// False: no row can match.
     private func narrowed(
         _ flags: [Bool],

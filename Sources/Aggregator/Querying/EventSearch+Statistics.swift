@@ -31,7 +31,15 @@ extension EventSearch {
     @concurrent
     package func facets(_ query: EventQuery, by facet: EventFacet, limit: Int) async throws(QueryError) -> EventFacetCounts {
         guard limit > 0 else { throw .invalid("limit=\(limit): write a number above zero") }
-        let count = try await count(query, interval: nil, countsTags: facet == .tag)
+        let dimension: SealedEvents.Dimension? =
+            switch facet {
+            case .source: .sources
+            case .type: .types
+            case .host: .hosts
+            case .severity: .severities
+            case .tag: nil
+            }
+        let count = try await count(query, interval: nil, countsTags: facet == .tag, by: dimension.map { [$0] } ?? [])
         let counts =
             switch facet {
             case .source: count.bySource
@@ -49,10 +57,23 @@ extension EventSearch {
         )
     }
 
-    private func count(_ query: EventQuery, interval: Int64?, countsTags: Bool = false) async throws(QueryError) -> EventCount {
+    private func count(
+        _ query: EventQuery,
+        interval: Int64?,
+        countsTags: Bool = false,
+        by dimensions: Set<SealedEvents.Dimension> = Set(SealedEvents.Dimension.allCases)
+    ) async throws(QueryError) -> EventCount {
         let matcher = try EventMatcher(query)
         return try await onThread { catalog, isTimeUp, damaged throws(QueryError) in
-            var count = EventCount(query, matcher, interval: interval, countsTags: countsTags, cache: self.cache, limits: self.limits)
+            var count = EventCount(
+                query,
+                matcher,
+                interval: interval,
+                countsTags: countsTags,
+                by: dimensions,
+                cache: self.cache,
+                limits: self.limits
+            )
             try count.run(over: catalog, isTimeUp: isTimeUp)
             damaged = count.damaged
             return count

@@ -1,8 +1,8 @@
-// Sealed samples, version 1. All numbers are little-endian; varint and zigzag as in the wire block (Blocks/BlockFormat.swift).
+// Sealed samples, versions 1 and 2. All numbers are little-endian; varint and zigzag as in the wire block (Blocks/BlockFormat.swift).
 //
 //   offset  bytes  field
 //        0      4  magic "TcSs"
-//        4      1  version, 1
+//        4      1  version: 1, or 2 with positions
 //        5      1  kind, 2 (samples)
 //        6      1  resolution: 0 raw, 1 minute, 2 hour
 //        7      1  0
@@ -27,11 +27,12 @@
 //              the first of a slice against 0 in rest and group
 // A chunk is what one series has in one slice of time (SampleLimits.slice). Chunks lie in the order of slice, rest, group; a page never holds chunks
 // of two slices. Series that were collected together have equal timestamps: those lie once, as a sequence that many chunks name. A sequence grows:
-// no time twice.
+// no time twice. In version 2 (raw samples only)
+// series share a sequence when their positions are equal too: a reader with a cursor is given what lies behind it, and nothing twice, however samples were merged.
 //
 // page       := varint length of the heads, varint bytes of their zstd frame (0: not packed), varint bytes of the coded bits, heads, coded, plain bits
 //               (SampleNumbers.swift, SampleBits.swift). Its checksum is the lower half of the XXH64 of its bytes.
-// time page  := for each sequence: numbers
+// time page  := for each sequence: numbers; in version 2 followed by as many numbers that are the positions of the arrivals in which the samples came
 // value page := for each chunk: values; of rolled up samples five columns: count, minimum, maximum, sum, last value. The timestamp of a rolled up
 //               row is that of the last sample in it, so its minute or hour can be told. Staleness markers count nowhere but as the last value.
 //
@@ -43,10 +44,12 @@ package import Telemetry
 /// The header of a sealed block of samples: enough to write its row in the directory of the log again.
 package struct SampleHeader: Sendable, Hashable {
     package static let bytes = 96
-    package static let version: UInt8 = 1
+    package static let versions: ClosedRange<UInt8> = 1...2
     static let magic: [UInt8] = [0x54, 0x63, 0x53, 0x73]
 
     package var resolution: Resolution
+    /// Whether each sample says in which arrival it came: version 2.
+    package var hasPositions: Bool
     /// Of the whole block.
     package var length: Int
     package var count: Int
@@ -61,7 +64,7 @@ package struct SampleHeader: Sendable, Hashable {
     /// Header and directory, signed.
     func encode(with directory: [UInt8]) -> [UInt8] {
         var bytes = Self.magic
-        bytes += [Self.version, BlockKind.samples.rawValue, resolution.rawValue, 0]
+        bytes += [hasPositions ? 2 : 1, BlockKind.samples.rawValue, resolution.rawValue, 0]
         bytes.appendLittleEndian(UInt64(0))
         bytes.appendLittleEndian(UInt64(length))
         bytes.appendLittleEndian(UInt64(count))
@@ -81,12 +84,14 @@ package struct SampleHeader: Sendable, Hashable {
     /// From the first ``bytes`` bytes; the checksum is verified when the directory is there, by ``SealedSamples``.
     package init(decoding bytes: [UInt8]) throws(SealedError) {
         guard bytes.count >= Self.bytes, bytes.starts(with: Self.magic) else { throw .damaged("no block of sealed samples begins here") }
-        guard bytes[4] == Self.version else {
-            throw .damaged("sealed samples of version \(bytes[4]), where \(Self.version) is known: upgrade the aggregator")
+        guard Self.versions.contains(bytes[4]) else {
+            throw .damaged("sealed samples of version \(bytes[4]), where \(Self.versions.upperBound) is known: upgrade the aggregator")
         }
         guard bytes[5] == BlockKind.samples.rawValue, bytes[7] == 0, let resolution = Resolution(rawValue: bytes[6]) else {
             throw .damaged("sealed samples of kind \(bytes[5]) and resolution \(bytes[6])")
         }
+        hasPositions = bytes[4] == 2
+        guard !hasPositions || resolution == .raw else { throw .damaged("rolled up samples with positions") }
         do throws(BlockError) {
             var cursor = ByteCursor(16..<Self.bytes)
             func word(_ cursor: inout ByteCursor) throws(BlockError) -> UInt64 { try cursor.littleEndian64(in: bytes.span) }
@@ -111,5 +116,6 @@ package struct SampleHeader: Sendable, Hashable {
         (self.resolution, self.count, self.first, self.last) = (resolution, count, first, last)
         (self.from, self.to) = (Timestamp(nanoseconds: from), Timestamp(nanoseconds: to))
         (length, directoryBytes, directoryLength) = (0, 0, 0)
+        hasPositions = resolution == .raw
     }
 }

@@ -61,8 +61,8 @@ package enum SampleMerge {
         while let least = ranks.min(), least != .max {
             rows.removeAll()
             for index in runs.indices where ranks[index] == least {
-                let (times, columns) = try runs[index].chunks.next()
-                rows.append(times, columns)
+                let (times, columns, positions) = try runs[index].chunks.next()
+                rows.append(times, columns, positions: positions)
                 ranks[index] = rank(runs[index])
             }
             let (rest, group) = (Int(least >> 32), Int(UInt32(truncatingIfNeeded: least)))
@@ -70,7 +70,8 @@ package enum SampleMerge {
             let (times, columns) = (rows.times, rows.columns)
             if resolution == .raw {
                 let values = columns[0]
-                writer.append(slice: slice, rest: rest, group: group, times: times.span, values: values.span)
+                let positions = rows.positions
+                writer.append(slice: slice, rest: rest, group: group, times: times.span, values: values.span, positions: positions.span)
             } else {
                 writer.append(slice: slice, rest: rest, group: group, times: times.span, columns: columns)
             }

@@ -6,6 +6,8 @@ struct MergedRows {
     private let resolution: Resolution
     private(set) var times: [Int64] = []
     private(set) var columns: [[Double]]
+    /// Of raw samples that stay raw: the positions of their arrivals.
+    private(set) var positions: [Int64] = []
 
     init(source: Resolution, resolution: Resolution) {
         (self.source, self.resolution) = (source, resolution)
@@ -14,12 +16,15 @@ struct MergedRows {
 
     mutating func removeAll() {
         times.removeAll(keepingCapacity: true)
+        positions.removeAll(keepingCapacity: true)
         columns = Array(repeating: [], count: source == .raw ? 1 : RolledColumn.allCases.count)
     }
 
     /// Rows behind those that are there: they win at equal times.
-    mutating func append(_ times: [Int64], _ columns: [[Double]]) {
+    /// - Parameter positions: nil for rolled up rows.
+    mutating func append(_ times: [Int64], _ columns: [[Double]], positions: [Int64]?) {
         self.times += times
+        if let positions { self.positions += positions }
         for index in columns.indices { self.columns[index] += columns[index] }
     }
 
@@ -35,11 +40,11 @@ struct MergedRows {
 
     private mutating func order() {
         for index in 1..<max(1, times.count) where times[index] <= times[index - 1] {
-            var values = columns[0]
-            let kept = SampleOrder.arrange(&times, &values, 0..<times.count)
-            times.removeSubrange(kept...)
-            values.removeSubrange(kept...)
-            columns[0] = values
+            let order = SampleOrder.of(times, 0..<times.count)
+            let (before, values, places) = (times, columns[0], positions)
+            times = order.map { before[$0] }
+            columns[0] = order.map { values[$0] }
+            positions = order.map { places[$0] }
             return
         }
     }

@@ -18,6 +18,9 @@ package struct SampleSealer {
     private var series: [UInt32] = []
     private var times: [Int64] = []
     private var values: [Double] = []
+    /// By row: which arrival, in the order of arrival.
+    private var arrivals: [UInt32] = []
+    private var positions: [LogPosition] = []
     private var first: LogPosition?
     private var last: LogPosition = 0
 
@@ -27,7 +30,7 @@ package struct SampleSealer {
     package var count: Int { series.count }
 
     /// About what it takes until it is finished, in bytes.
-    package var bytesInMemory: Int { series.count * 24 + index.bytesInMemory + layoutSeries * 4 }
+    package var bytesInMemory: Int { series.count * 28 + index.bytesInMemory + layoutSeries * 4 }
 
     /// Whether to finish and begin another.
     package var isFull: Bool { count >= SampleLimits.sealedSamplesMax }
@@ -35,11 +38,14 @@ package struct SampleSealer {
     /// Takes the samples of one arrival, in the order of positions. Throws `.damaged` for one that cannot be read: it is left out whole, and the
     /// sealer goes on.
     package mutating func append(_ arrival: Arrival) throws(SealedError) {
+        let before = series.count
         do throws(BlockError) {
             try append(SampleColumns(decoding: arrival.block.bytes), agent: arrival.block.origin.agent)
         } catch {
             throw .damaged("the samples that arrived at position \(arrival.position): \(error)")
         }
+        arrivals.append(contentsOf: repeatElement(UInt32(positions.count), count: series.count - before))
+        positions.append(arrival.position)
         if first == nil { first = arrival.position }
         last = arrival.position
     }
@@ -74,8 +80,10 @@ package struct SampleSealer {
         layouts = [:]
         let (groupOrder, restOrder) = (index.groups.sorted(), index.rests.sorted())
         let (groupRanks, restRanks) = (SampleSealer.ranks(groupOrder), SampleSealer.ranks(restOrder))
-        var rows = SampleRowsBySeries(series: series, times: times, values: values, seriesCount: index.count)
-        (series, times, values) = ([], [], [])
+        var rows = SampleRowsBySeries(series: series, times: times, values: values, arrivals: arrivals, seriesCount: index.count)
+        (series, times, values, arrivals) = ([], [], [], [])
+        let positions = positions
+        var places = [Int64]()
         // Chunks in the order of slice, rest, group.
         struct Chunk {
             var slice: Int64
@@ -101,12 +109,15 @@ package struct SampleSealer {
         chunks.sort { $0.slice != $1.slice ? $0.slice < $1.slice : $0.rank < $1.rank }
         var writer = SampleWriter(resolution: .raw, level: level)
         for chunk in chunks {
+            places.removeAll(keepingCapacity: true)
+            for row in chunk.rows { places.append(Int64(bitPattern: positions[Int(rows.arrivals[row])])) }
             writer.append(
                 slice: chunk.slice,
                 rest: Int(chunk.rank >> 32),
                 group: Int(UInt32(truncatingIfNeeded: chunk.rank)),
                 times: rows.times.span.extracting(chunk.rows),
-                values: rows.values.span.extracting(chunk.rows)
+                values: rows.values.span.extracting(chunk.rows),
+                positions: places.span
             )
         }
         return writer.finish(
@@ -131,20 +142,23 @@ package struct SampleSealer {
 struct SampleRowsBySeries {
     private(set) var times: [Int64]
     private(set) var values: [Double]
+    private(set) var arrivals: [UInt32]
     private var ends: [Int]
 
-    init(series: [UInt32], times: [Int64], values: [Double], seriesCount: Int) {
+    init(series: [UInt32], times: [Int64], values: [Double], arrivals: [UInt32], seriesCount: Int) {
         var places = [Int](repeating: 0, count: seriesCount + 1)
         for number in series { places[Int(number) + 1] += 1 }
         for index in 1..<max(1, places.count) { places[index] += places[index - 1] }
         ends = Array(places.dropFirst())
         self.times = [Int64](repeating: 0, count: series.count)
         self.values = [Double](repeating: 0, count: series.count)
+        self.arrivals = [UInt32](repeating: 0, count: series.count)
         for row in series.indices {
             let place = places[Int(series[row])]
             places[Int(series[row])] = place + 1
             self.times[place] = times[row]
             self.values[place] = values[row]
+            self.arrivals[place] = arrivals[row]
         }
     }
 
@@ -157,22 +171,20 @@ struct SampleRowsBySeries {
             break
         }
         if isGrowing { return range }
-        let kept = SampleOrder.arrange(&times, &values, range)
-        return range.lowerBound..<range.lowerBound + kept
+        let order = SampleOrder.of(times, range)
+        let (sortedTimes, sortedValues, sortedArrivals) = (order.map { times[$0] }, order.map { values[$0] }, order.map { arrivals[$0] })
+        let kept = range.lowerBound..<range.lowerBound + order.count
+        times.replaceSubrange(kept, with: sortedTimes)
+        values.replaceSubrange(kept, with: sortedValues)
+        arrivals.replaceSubrange(kept, with: sortedArrivals)
+        return kept
     }
 }
 
 enum SampleOrder {
-    /// Sorts a range of rows by time; of equal times the last stays. Tells how many are left, at the beginning of the range.
-    static func arrange(_ times: inout [Int64], _ values: inout [Double], _ range: Range<Int>) -> Int {
+    /// Rows of a range in the order of time; of equal times the last one only.
+    static func of(_ times: [Int64], _ range: Range<Int>) -> [Int] {
         let order = range.sorted { times[$0] != times[$1] ? times[$0] < times[$1] : $0 < $1 }
-        let sorted = order.map { (times[$0], values[$0]) }
-        var kept = range.lowerBound
-        for (index, row) in sorted.enumerated() {
-            if index + 1 < sorted.count, sorted[index + 1].0 == row.0 { continue }
-            (times[kept], values[kept]) = row
-            kept += 1
-        }
-        return kept - range.lowerBound
+        return order.indices.filter { $0 + 1 == order.count || times[order[$0 + 1]] != times[order[$0]] }.map { order[$0] }
     }
 }

@@ -43,16 +43,16 @@ struct SampleWriter: ~Copyable {
 
     init(resolution: Resolution, level: Int32) { (self.resolution, self.level) = (resolution, level) }
 
-    /// One chunk of raw samples. `times` grow.
-    mutating func append(slice: Int64, rest: Int, group: Int, times: Span<Int64>, values: Span<Double>) {
-        begin(slice, rest, group, times)
+    /// One chunk of raw samples. `times` grow; `positions` are those of the arrivals in which they came.
+    mutating func append(slice: Int64, rest: Int, group: Int, times: Span<Int64>, values: Span<Double>, positions: Span<Int64>) {
+        begin(slice, rest, group, times, positions)
         self.values.append(values, scratch: &scratch)
         end(times.count)
     }
 
     /// One chunk of rolled up samples: a column each of ``RolledColumn``.
     mutating func append(slice: Int64, rest: Int, group: Int, times: Span<Int64>, columns: [[Double]]) {
-        begin(slice, rest, group, times)
+        begin(slice, rest, group, times, [Int64]().span)
         for (column, numbers) in columns.enumerated() {
             if let same = (1..<max(1, column)).first(where: { SampleWriter.areEqual(columns[$0], numbers) }) {
                 values.appendSame(as: same)
@@ -124,7 +124,7 @@ struct SampleWriter: ~Copyable {
 
     // MARK: Inside
 
-    private mutating func begin(_ slice: Int64, _ rest: Int, _ group: Int, _ times: Span<Int64>) {
+    private mutating func begin(_ slice: Int64, _ rest: Int, _ group: Int, _ times: Span<Int64>, _ positions: Span<Int64>) {
         if slices.last?.slice != slice {
             precondition(slices.last.map { $0.slice < slice } ?? true, "slices grow")
             flushValues()
@@ -132,7 +132,7 @@ struct SampleWriter: ~Copyable {
             (last.rest, last.group) = (0, 0)
         }
         slices[slices.count - 1].chunks += 1
-        let sequence = sequence(times)
+        let sequence = sequence(times, positions)
         chunkRests.appendZigzag(Int64(rest) - last.rest)
         chunkGroups.appendZigzag(Int64(group) - last.group)
         chunkSequences.appendZigzag(Int64(sequence) - last.sequence)
@@ -146,16 +146,25 @@ struct SampleWriter: ~Copyable {
         if valueRows >= SampleLimits.pageSamples { flushValues() }
     }
 
-    private mutating func sequence(_ times: Span<Int64>) -> Int {
+    private mutating func sequence(_ times: Span<Int64>, _ positions: Span<Int64>) -> Int {
         var hash = UInt64(truncatingIfNeeded: times.count)
         for index in 0..<times.count { hash = (hash ^ UInt64(bitPattern: times[index])) &* 0x9E37_79B9_7F4A_7C15 ^ hash >> 29 }
-        if let known = rememberedAt[hash], SampleWriter.areEqual(remembered.span.extracting(known.range), times) { return known.sequence }
-        if remembered.count + times.count > SampleLimits.timesRemembered {
+        for index in 0..<positions.count { hash = (hash ^ UInt64(bitPattern: positions[index])) &* 0x9E37_79B9_7F4A_7C15 ^ hash >> 29 }
+        if let known = rememberedAt[hash], known.range.count == times.count + positions.count {
+            let middle = known.range.lowerBound + times.count
+            if SampleWriter.areEqual(remembered.span.extracting(known.range.lowerBound..<middle), times),
+                SampleWriter.areEqual(remembered.span.extracting(middle..<known.range.upperBound), positions)
+            {
+                return known.sequence
+            }
+        }
+        if remembered.count + times.count + positions.count > SampleLimits.timesRemembered {
             remembered.removeAll(keepingCapacity: true)
             rememberedAt.removeAll(keepingCapacity: true)
         }
         let start = remembered.count
         for index in 0..<times.count { remembered.append(times[index]) }
+        for index in 0..<positions.count { remembered.append(positions[index]) }
         rememberedAt[hash] = (sequences, start..<remembered.count)
         let (first, final) = (times[0], times[times.count - 1])
         (earliest, latest) = (min(earliest, first), max(latest, final))
@@ -164,6 +173,7 @@ struct SampleWriter: ~Copyable {
         sequenceSpans.appendVarint(UInt64(bitPattern: final &- first))
         lastStart = first
         self.times.append(times)
+        if positions.count > 0 { self.times.append(positions) }
         timeSequences += 1
         if self.times.count >= SampleLimits.pageSamples { flushTimes() }
         sequences += 1

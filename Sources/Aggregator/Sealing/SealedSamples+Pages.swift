@@ -36,10 +36,17 @@ extension SealedSamples {
         return chunks
     }
 
+    /// Timestamps that series share, and where they came from.
+    struct Sequence {
+        var times: [Int64]
+        /// Positions of the arrivals; nil for rolled up rows. Samples that were sealed without them count as those of the block's last arrival.
+        var positions: [Int64]?
+    }
+
     /// The sequences of a time page.
-    func sequences(of page: Page) throws(SealedError) -> [[Int64]] {
+    func sequences(of page: Page) throws(SealedError) -> [Sequence] {
         var decoder = try PageDecoder(try self.page(page))
-        var sequences = [[Int64]]()
+        var sequences = [Sequence]()
         do throws(BlockError) {
             for sequence in page.items {
                 var times = [Int64]()
@@ -48,7 +55,19 @@ extension SealedSamples {
                     throw .malformed("timestamps that are not those of the directory")
                 }
                 for index in 1..<max(1, times.count) where times[index] <= times[index - 1] { throw .malformed("timestamps that do not grow") }
-                sequences.append(times)
+                var positions: [Int64]?
+                if header.hasPositions {
+                    var found = [Int64]()
+                    try decoder.numbers(times.count, into: &found)
+                    let range = header.first...max(header.first, header.last)
+                    guard found.allSatisfy({ range.contains(UInt64(bitPattern: $0)) }) else {
+                        throw .malformed("positions that are not those of the block")
+                    }
+                    positions = found
+                } else if resolution == .raw {
+                    positions = [Int64](repeating: Int64(bitPattern: header.last), count: times.count)
+                }
+                sequences.append(Sequence(times: times, positions: positions))
             }
             guard decoder.isAtEnd else { throw .malformed("bytes after the last sequence") }
         } catch {
@@ -61,12 +80,14 @@ extension SealedSamples {
 /// Timestamps of a block's chunks, unpacked once each page.
 struct SequenceReader {
     private let samples: SealedSamples
-    private var pages: [Int: [[Int64]]] = [:]
+    private var pages: [Int: [SealedSamples.Sequence]] = [:]
     private var held = 0
 
     init(_ samples: SealedSamples) { self.samples = samples }
 
-    mutating func times(ofChunk chunk: Int) throws(SealedError) -> [Int64] {
+    mutating func times(ofChunk chunk: Int) throws(SealedError) -> [Int64] { try sequence(ofChunk: chunk).times }
+
+    mutating func sequence(ofChunk chunk: Int) throws(SealedError) -> SealedSamples.Sequence {
         let sequence = Int(samples.chunkSequences[chunk])
         // The first page that ends behind it.
         var (low, high) = (0, samples.timePages.count)
@@ -77,7 +98,7 @@ struct SequenceReader {
         let page = samples.timePages[low]
         if let known = pages[low] { return known[sequence - page.items.lowerBound] }
         let fresh = try samples.sequences(of: page)
-        held += fresh.reduce(0) { $0 + $1.count }
+        held += fresh.reduce(0) { $0 + $1.times.count + ($1.positions?.count ?? 0) }
         // Where every series has times of its own they are not kept.
         if held > SampleLimits.timesRemembered {
             pages.removeAll()
@@ -109,15 +130,15 @@ struct ChunkRun {
     var group: Int { Int(samples.chunkGroups[chunk]) }
 
     /// The chunk here; goes on to the next one.
-    mutating func next() throws(SealedError) -> (times: [Int64], columns: SealedSamples.Columns) {
+    mutating func next() throws(SealedError) -> (times: [Int64], columns: SealedSamples.Columns, positions: [Int64]?) {
         if page < 0 || !samples.valuePages[page].items.contains(chunk) || decoded.isEmpty {
             if page < 0 || !samples.valuePages[page].items.contains(chunk) { page += 1 }
             let next = samples.valuePages[page]
             decoded = try samples.chunks(of: next, through: next.items.upperBound - 1)
         }
         let columns = decoded[chunk - samples.valuePages[page].items.lowerBound]
-        let times = try times.times(ofChunk: chunk)
+        let sequence = try times.sequence(ofChunk: chunk)
         chunk += 1
-        return (times, columns)
+        return (sequence.times, columns, sequence.positions)
     }
 }

@@ -67,22 +67,69 @@ extension SealedSamples {
         }
     }
 
-    /// Everything as one wire block, series after series: for readers who are behind the sealing.
-    /// - Precondition: raw samples, no more than a wire block holds.
-    package func wireBlock() throws(SealedError) -> [UInt8] {
-        precondition(resolution == .raw && header.count <= BlockFormat.rowsMax, "only raw samples travel")
+    /// Samples behind a position as one wire block, series after series: for readers who are behind the sealing.
+    ///
+    /// Of a large block a part: up to a position before which about `rowsMax` samples lie, so that a reader goes through it in some steps.
+    /// - Precondition: raw samples, and positions below 2^63.
+    /// - Returns: nil when none lie behind `position` and up to `end`.
+    package func wireBlock(after position: LogPosition, through end: LogPosition = .max, rowsMax: Int = .max) throws(SealedError) -> WirePart? {
+        precondition(resolution == .raw && rowsMax > 0, "only raw samples travel")
+        let after = Int64(bitPattern: position)
+        let through = try part(after: after, through: Int64(bitPattern: min(end, header.last)), rowsMax: rowsMax)
         var encoder = SampleBlockEncoder()
+        var (count, from, to) = (0, Int64.max, Int64.min)
         for slice in slices {
             var run = ChunkRun(self, slice.chunks)
             while !run.isAtEnd {
-                let labels = labels(group: run.group, rest: run.rest)
-                let (times, columns) = try run.next()
-                for (time, value) in zip(times, columns[0]) {
-                    encoder.append(Sample(series: labels, timestamp: Timestamp(nanoseconds: time), value: value))
+                let (group, rest) = (run.group, run.rest)
+                let (times, columns, positions) = try run.next()
+                guard let positions, positions.contains(where: { $0 > after && $0 <= through }) else { continue }
+                let labels = labels(group: group, rest: rest)
+                for row in times.indices where positions[row] > after && positions[row] <= through {
+                    encoder.append(Sample(series: labels, timestamp: Timestamp(nanoseconds: times[row]), value: columns[0][row]))
+                    (count, from, to) = (count + 1, min(from, times[row]), max(to, times[row]))
                 }
             }
         }
-        return encoder.finish()
+        guard count > 0 else { return nil }
+        return WirePart(
+            bytes: encoder.finish(),
+            count: count,
+            from: Timestamp(nanoseconds: from),
+            to: Timestamp(nanoseconds: to),
+            position: LogPosition(bitPattern: through)
+        )
+    }
+
+    /// A part of the samples in the order of the log.
+    package struct WirePart: Sendable {
+        package var bytes: [UInt8]
+        package var count: Int
+        package var from: Timestamp
+        package var to: Timestamp
+        /// All samples up to here are in it, or were before it.
+        package var position: LogPosition
+    }
+
+    /// Up to which position about `rowsMax` samples lie behind `after`; at least one position is passed.
+    private func part(after: Int64, through last: Int64, rowsMax: Int) throws(SealedError) -> Int64 {
+        if header.count <= rowsMax || !header.hasPositions { return last }
+        var seriesOf = [Int](repeating: 0, count: sequenceCounts.count)
+        for sequence in chunkSequences { seriesOf[Int(sequence)] += 1 }
+        var rows: [Int64: Int] = [:]
+        for page in timePages {
+            for (index, sequence) in try sequences(of: page).enumerated() {
+                for position in sequence.positions ?? [] where position > after && position <= last {
+                    rows[position, default: 0] += seriesOf[page.items.lowerBound + index]
+                }
+            }
+        }
+        var sum = 0
+        for position in rows.keys.sorted() {
+            sum += rows[position] ?? 0
+            if sum >= rowsMax { return position }
+        }
+        return last
     }
 
     /// Reads and unpacks every page; throws at the first that is damaged. Tells how many rows there are.

@@ -42,20 +42,28 @@ extension Log {
             $0.first <= behind.last && $0.last > position && kinds.contains($0.kind) && $0.resolution == .raw
         }
         var blocks: [StoredBlock]
-        switch try await sealer.arrivals(of: overlapping) {
+        switch try await sealer.arrivals(of: overlapping.filter { $0.kind != .samples }) {
         case .damaged(let block, let detail): return .damaged(block, detail)
         case .arrivals(let all): blocks = all.filter { $0.position > position && $0.position <= behind.last }
         }
         blocks += catalog.arrivals(after: position, kinds: kinds, limit: .max).prefix { $0.position <= behind.last }
         blocks.sort { $0.position < $1.position }
-        if blocks.count > limit {
-            // Rows of one arrival can lie in several sealed blocks (each class of retention has its own): a page never ends between them.
-            let last = blocks[limit - 1].position
-            let page = blocks.prefix { $0.position <= last }
-            if page.count < blocks.count { return .page(LogPage(blocks: Array(page), next: last)) }
+        // Rows of one arrival can lie in several sealed blocks (each class of retention has its own): a page never ends between them.
+        let bound = blocks.count > limit ? blocks[limit - 1].position : behind.last
+        let samples = overlapping.filter { $0.kind == .samples }
+        guard !samples.isEmpty else { return .page(await finish(blocks, through: bound, of: behind)) }
+        switch try await sealer.samples(of: samples, after: position, through: bound) {
+        case .damaged(let block, let detail): return .damaged(block, detail)
+        case .arrivals(let parts):
+            // A large block of samples is read in parts, and the page ends where its part does.
+            let reached = parts.first?.position ?? bound
+            return .page(await finish((blocks + parts).sorted { $0.position < $1.position }, through: reached, of: behind))
         }
-        await sealer.forgetReadBack()
-        return .page(LogPage(blocks: blocks, next: behind.last))
+    }
+
+    private func finish(_ blocks: [StoredBlock], through bound: LogPosition, of behind: SealedBlock) async -> LogPage {
+        if bound == behind.last { await sealer.forgetReadBack() }
+        return LogPage(blocks: blocks.filter { $0.position <= bound }, next: bound)
     }
 
     package func report(_ cursor: LogCursor) async {
@@ -111,23 +119,53 @@ extension Sealer {
 
     private static func arrivals(of block: SealedBlock) throws(SealedError) -> [StoredBlock] {
         switch block.kind {
-        case .events: return try SealedEvents(block).arrivals()
-        case .alerts: return try PlainSealer.arrivals(block)
-        case .samples:
-            return [
+        case .events: try SealedEvents(block).arrivals()
+        case .alerts: try PlainSealer.arrivals(block)
+        case .samples: preconditionFailure("samples are read in parts")
+        }
+    }
+
+    /// Samples that one page holds, about: some 20 MB as a wire block. A merged block holds many more.
+    private static let pageSamplesMax = 2 << 20
+
+    /// Samples behind a position, each block's as one wire block. All of them end at the same position, which is theirs: up to there nothing is missing.
+    func samples(of blocks: [SealedBlock], after position: LogPosition, through end: LogPosition) throws(LogError) -> ReadBack {
+        var (bound, parts) = (end, [(block: SealedBlock, part: SealedSamples.WirePart)]())
+        var index = 0
+        while index < blocks.count {
+            let block = blocks[index]
+            index += 1
+            do throws(SealedError) {
+                guard let part = try SealedSamples(block).wireBlock(after: position, through: bound, rowsMax: Self.pageSamplesMax) else { continue }
+                parts.append((block, part))
+                if part.position < min(bound, block.last) {
+                    // It ends before the others do: once more with its end.
+                    let isFirst = parts.count == 1
+                    bound = part.position
+                    if !isFirst { (parts, index) = ([], 0) }
+                }
+            } catch {
+                switch error {
+                case .damaged(let detail): return .damaged(block, detail)
+                case .read(let error): throw .failed("sealed block \(block.number) cannot be read: \(error)")
+                }
+            }
+        }
+        return .arrivals(
+            parts.map { block, part in
                 StoredBlock(
-                    position: block.last,
+                    position: bound,
                     kind: .samples,
-                    bytes: try SealedSamples(block).wireBlock(),
-                    count: block.count,
-                    from: block.from,
-                    to: block.to,
+                    bytes: part.bytes,
+                    count: part.count,
+                    from: part.from,
+                    to: part.to,
                     receivedAt: block.to,
                     origin: RowOrigin(agent: UUID(high: 0, low: 0), lane: .metrics, sequence: 0, block: 0, row: 0),
                     host: ""
                 )
-            ]
-        }
+            }
+        )
     }
 }
 

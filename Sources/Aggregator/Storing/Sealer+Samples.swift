@@ -14,7 +14,9 @@ extension Sealer {
         for segment in store.segments.values.sorted(by: { $0.id < $1.id }) {
             guard let next = SampleLevel.after(segment.key) else { continue }
             let blocks = all[segment.id] ?? []
-            guard SampleLevel.isDue(blocks, isOver: segment.day < time.now().nanoseconds / 86_400_000_000_000) else { continue }
+            guard
+                SampleLevel.isDue(blocks, isFresh: segment.retentionClass.isEmpty, isOver: segment.day < time.now().nanoseconds / 86_400_000_000_000)
+            else { continue }
             // Nothing would be won: its file has to stay until its retention is over.
             if try await committer.segmentsWithDamage().contains(segment.id) { continue }
             let wasReplaced = try await replace(blocks, of: segment, by: next)
@@ -79,6 +81,9 @@ enum SampleLevel {
     static let samplesMax = SampleLimits.mergedSamplesMax / 2
     /// or this many blocks,
     static let blocksMax = SampleLimits.mergeBlocksMax
+    /// or this many as they were sealed: an arrival names its series, so memory is full of names long before it is full of samples, and a fresh block of a fleet has
+    /// some few samples of each series. They wait for no more than this.
+    static let freshBlocksMax = 8
     /// or blocks whose directories, as they lie, are this long: they are in memory while they are merged, four times as large. Half of what one merge takes.
     static let directoryBytesMax = SampleLimits.mergeDirectoryBytesMax / 8
 
@@ -89,10 +94,12 @@ enum SampleLevel {
     }
 
     /// Whether all blocks of a segment are to be merged.
-    /// - Parameter isOver: no more blocks come, because the day of the segment is over.
-    static func isDue(_ blocks: [SealedBlock], isOver: Bool) -> Bool {
+    /// - Parameters:
+    ///   - isFresh: they are as they were sealed.
+    ///   - isOver: no more blocks come, because the day of the segment is over.
+    static func isDue(_ blocks: [SealedBlock], isFresh: Bool, isOver: Bool) -> Bool {
         guard blocks.count > 1 else { return false }
-        if isOver || blocks.count >= blocksMax || blocks.reduce(0, { $0 + $1.count }) >= samplesMax { return true }
+        if isOver || blocks.count >= (isFresh ? freshBlocksMax : blocksMax) || blocks.reduce(0, { $0 + $1.count }) >= samplesMax { return true }
         var bytes = 0
         for block in blocks {
             // One that cannot be read is found by the merge.
