@@ -34,6 +34,7 @@ let webSocket: [Target.Dependency] = [
     .product(name: "NIOHTTP1", package: "swift-nio"),
     .product(name: "NIOWebSocket", package: "swift-nio"),
 ]
+let embedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let hummingbirdTLS: [Target.Dependency] = [
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -122,7 +123,10 @@ let agent: [Target] = [
     program(
         "agentctl",
         in: "Agent",
-        ["Controlling", "Spooling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring", arguments]
+        [
+            "Controlling", "Spooling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring",
+            arguments, signals,
+        ]
     ),
 ]
 
@@ -229,7 +233,10 @@ let testTargets: [Target] = [
     tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
-    tests(of: "Serving", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting] + hummingbird + webSocket),
+    tests(
+        of: "Serving",
+        ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting, embedded] + hummingbird + webSocket
+    ),
     tests(
         of: "AggregatorApp",
         [
@@ -239,7 +246,7 @@ let testTargets: [Target] = [
     ),
     .testTarget(
         name: "AgentctlTests",
-        dependencies: ["agentctl", "TestSupport", "Telemetry", "JSON"],
+        dependencies: ["agentctl", "TestSupport", "Telemetry", "JSON", "Transferring"],
         path: "Tests/AgentctlTests",
         swiftSettings: strict
     ),

@@ -82,6 +82,23 @@ struct EventStreamTests {
         }
     }
 
+    /// Bytes behind an offer are those of the WebSocket, and none may be sent before the answer (RFC 6455 §4.1): a request that hides there is never one.
+    @Test func `a request behind an offer is not answered, on a fresh connection and on a used one`() async throws {
+        try await withAggregator { port, _ in
+            for isUsed in [false, true] {
+                let socket = try SocketClient(port: port)
+                if isUsed { try await post(["before"], on: socket) }
+                try await socket.send(WebSocketClient.offer("/events/stream") + "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await socket.receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 101 "))
+                try await socket.send(WebSocketClient.frame(WebSocketClient.ping, [7]))
+                #expect(try await socket.receive(3) == [0x8A, 1, 7])
+                try await socket.send(WebSocketClient.frame(WebSocketClient.closing, [0x03, 0xE8]))
+                #expect(try await socket.receive(4) == [0x88, 2, 0x03, 0xE8])
+                #expect(try await socket.isAtEnd())
+            }
+        }
+    }
+
     @Test func `an offer that is refused is answered like every request, and the connection ends`() async throws {
         let entry = try #require(TokenEntry(principal: Principal(name: "v", role: .viewer), sha256: TokenEntry.digest(of: "secret")))
         try await withAggregator(tokens: TokenBook([entry])) { port, _ in
@@ -218,12 +235,34 @@ struct EventStreamTests {
             let first = try await follow("")
             try await post(["one", "two"], on: sender)
             let text = try await first.receive(through: "\"two\"")
-            let id = try #require(text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("id: ") }?.dropFirst(4))
-            let second = try await follow("Last-Event-ID: \(id)\r\n")
+            let ids = text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("id: ") }.map { $0.dropFirst(4) }
+            #expect(ids.count == 2)
             try await post(["three"], on: sender)
-            let rest = try await second.receive(through: "\"three\"")
-            #expect(!rest.contains("\"one\""))
-            #expect(rest.contains("\"two\""))
+            for (id, expected) in zip(ids, [["two", "three"], ["three"]]) {
+                let again = try await follow("Last-Event-ID: \(id)\r\n")
+                let rest = try await again.receive(through: "\"three\"")
+                #expect(["one", "two", "three"].filter { rest.contains("\"\($0)\"") } == expected)
+            }
+        }
+    }
+
+    @Test func `over a WebSocket each event says its position, and one that connects with it goes on behind it`() async throws {
+        try await withAggregator { port, _ in
+            let sender = try SocketClient(port: port)
+            let open = try await WebSocketClient(port: port, "/events/stream?source=shop")
+            try await post(["one", "two", "three"], on: sender)
+            let beginning = try #require(open.head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("tocsin-position: ") })
+            var positions = [String(beginning.dropFirst(17))]
+            for _ in 0..<3 {
+                let frame = try #require(try await open.receive())
+                positions.append(try #require(try JSON.parse(frame.text)["position"]?.string))
+            }
+            for (index, position) in positions.enumerated() {
+                let again = try await WebSocketClient(port: port, "/events/stream?source=shop&position=\(position)")
+                try await post(["four \(index)"], source: "shop", on: sender)
+                let expected = ["one", "two", "three"][index...] + (0...index).map { "four \($0)" }
+                for message in expected { #expect(try self.message(try await again.receive()) == message) }
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import Operating
+import Storing
 import Telemetry
 import TestSupport
 import Testing
@@ -103,7 +104,7 @@ struct EventFeedTests {
             guard case .events(let events)? = try await first.next() else { throw Unexpected() }
             first.cancel()
             try await fixture.store([F.event("5")])
-            let second = try await feed.subscribe(to: EventQuery(), from: .behind(try #require(events[2].place)))
+            let second = try await feed.subscribe(to: EventQuery(), from: .behind(events[2].place))
             #expect(try await messages(3, of: second) == ["3", "4", "5"])
             // A place that this log does not have yet is another log's: it begins now.
             let third = try await feed.subscribe(to: EventQuery(), from: .behind(.live(1_000_000, row: 0)))
@@ -112,14 +113,74 @@ struct EventFeedTests {
         }
     }
 
-    @Test func `a replay goes on behind its last whole page`() async throws {
-        try await fixture.store((0..<1200).map { F.event("\($0)", at: .milliseconds($0)) })
+    @Test func `who goes on behind any event of a replay is given neither it again nor less than the next`() async throws {
+        try await fixture.store((0..<600).map { F.event("\($0)", at: .milliseconds($0 / 7)) })
         try await withFeed { feed in
             let first = try await feed.subscribe(to: EventQuery(), from: .since(F.noon))
-            guard case .events(let page)? = try await first.next(), let place = page.last?.place else { throw Unexpected() }
-            try await fixture.store([F.event("new", at: .milliseconds(600))])
-            let second = try await feed.subscribe(to: EventQuery(), from: .behind(place))
-            #expect(try await messages(1201 - page.count, of: second) == (page.count..<1200).map { "\($0)" } + ["new"])
+            guard case .events(let page)? = try await first.next() else { throw Unexpected() }
+            #expect(page.count == 500)
+            try await fixture.store([F.event("new", at: .milliseconds(3))])
+            try await fixture.log.sealAll()
+            for index in [0, 6, 7, 250, 499] {
+                let again = try await feed.subscribe(to: EventQuery(), from: .behind(page[index].place))
+                #expect(try await messages(600 - index, of: again) == (index + 1..<600).map { "\($0)" } + ["new"])
+            }
+        }
+    }
+
+    /// Rows of one arrival go into several sealed blocks, and repeats into none: what is left has other rows than before.
+    @Test func `a place holds through sealing, also where rows of an arrival were taken apart`() async throws {
+        let fixture = try await QueryFixture(retaining: ["audit": .seconds(400 * 86_400)])
+        let search = EventSearch(log: fixture.log, time: fixture.time)
+        let feed = EventFeed(log: fixture.log, searching: search, limits: FeedLimits(pause: .zero), time: fixture.time, metrics: metrics)
+        let id = UUID(high: 7, low: 7)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await feed.run() }
+            let live = try await feed.subscribe(to: EventQuery(), from: .now)
+            try await fixture.post([F.event("own", id: id)])
+            try await fixture.post(
+                (0..<30).map { F.event("\($0)", source: $0 % 3 == 0 ? "audit" : "web", id: $0 == 4 ? id : nil) } + [F.event("end", source: "audit")]
+            )
+            try await fixture.store([F.event("after")])
+            let expected = ["own"] + (0..<30).filter { $0 != 4 }.map { "\($0)" } + ["end", "after"]
+            var streamed = [StreamedEvent]()
+            while streamed.count < expected.count, case .events(let events)? = try await live.next() { streamed += events }
+            #expect(streamed.map(\.event.message) == expected)
+            for isSealed in [false, true] {
+                if isSealed { try await fixture.log.sealAll() }
+                let places = [live.beginning] + streamed.map(\.place)
+                for (index, place) in places.enumerated() {
+                    let again = try await feed.subscribe(to: EventQuery(), from: .behind(place))
+                    var rest = [Event]()
+                    while rest.count < expected.count - index, case .events(let events)? = try await again.next() { rest += events.map(\.event) }
+                    #expect(rest == streamed[index...].map(\.event), "sealed: \(isSealed), behind \(place)")
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    @Test func `who comes when another has gone is not kept waiting until something is stored`() async throws {
+        try await fixture.store([F.event("a")])
+        try await fixture.store([F.event("b")])
+        try await withFeed { feed in
+            for start in [0, 1, 0, 1] as [LogPosition] {
+                let subscription = try await feed.subscribe(to: EventQuery(), from: .behind(.live(start, row: StreamPlace.everyRow)))
+                #expect(try await messages(2 - Int(start), of: subscription) == (start == 0 ? ["a", "b"] : ["b"]))
+            }
+        }
+    }
+
+    @Test func `the place where a stream begins is good to begin again, before anything came`() async throws {
+        try await withFeed { feed in
+            let empty = try await feed.subscribe(to: EventQuery(), from: .now).beginning
+            try await fixture.store([F.event("a"), F.event("b")])
+            let later = try await feed.subscribe(to: EventQuery(), from: .now).beginning
+            let since = try await feed.subscribe(to: EventQuery(), from: .since(F.noon)).beginning
+            try await fixture.store([F.event("c")])
+            #expect(try await messages(3, of: feed.subscribe(to: EventQuery(), from: .behind(empty))) == ["a", "b", "c"])
+            #expect(try await messages(1, of: feed.subscribe(to: EventQuery(), from: .behind(later))) == ["c"])
+            #expect(try await messages(3, of: feed.subscribe(to: EventQuery(), from: .behind(since))) == ["a", "b", "c"])
         }
     }
 
@@ -207,7 +268,9 @@ struct EventFeedTests {
                 group.cancelAll()
                 fixture.time.advance(by: .seconds(15))
             }
-            #expect(delivery == .quiet)
+            // Nothing up to there was for this client: connecting again does not look at it again.
+            guard case .quiet(let place)? = delivery else { throw Unexpected() }
+            #expect(place == .live(1, row: StreamPlace.everyRow) || place == .live(0, row: StreamPlace.everyRow))
         }
     }
 

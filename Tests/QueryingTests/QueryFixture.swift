@@ -23,10 +23,10 @@ final class QueryFixture: Sendable {
     private let sealing: Sealing
     private let stores = Mutex(0)
 
-    init(_ sealing: Sealing = .never) async throws {
+    init(_ sealing: Sealing = .never, retaining sources: [String: Duration] = [:]) async throws {
         self.sealing = sealing
         folder = try TemporaryFolder()
-        let config = StorageConfig(path: folder("log"), diskReserve: 0)
+        let config = StorageConfig(path: folder("log"), diskReserve: 0, sourceRetention: sources)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         log = try await Log.open(config, newID: UUID(high: 0xA, low: 0xB), time: time, metrics: MetricsRegistry(), logger: logger)
     }

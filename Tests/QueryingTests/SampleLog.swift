@@ -17,6 +17,7 @@ final class SampleLog: LogBrowsing {
     /// What was set aside, and why.
     var damage: [String] { setAsideDetails.withLock { $0 } }
 
+    func idsForgotten() async throws(LogError) -> LogPosition { 0 }
     func catalog() -> Catalog { state.withLock { $0 } }
 
     func store(_ samples: [Sample], agent: UInt64 = 1) {

@@ -1,9 +1,10 @@
 import Querying
 import Sealing
-import Storing
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Storing
 
 /// Sealing moves rows; nobody who searches may notice.
 @Suite struct SealedLogTests {
@@ -54,6 +55,20 @@ import Testing
             } while query.cursor != nil
             #expect(found == (newestFirst ? all : all.reversed()))
         }
+    }
+
+    @Test func `an event is found by its own id also when the log has forgotten the id`() async throws {
+        let fixture = try await QueryFixture()
+        let (id, other) = (UUID(high: 0x4242_4242_4242_4242, low: 0x8242_4242_4242_4242), UUID(high: 1, low: 2))
+        try await fixture.post([F.event("a"), F.event("mine", id: id)])
+        try await fixture.log.sealAll()
+        while try await fixture.log.retain() {}
+        fixture.time.advance(by: .seconds(8 * 86_400))
+        while try await fixture.log.retain() {}
+        #expect(try await fixture.log.place(ofClientID: id) == nil)
+        let search = EventSearch(log: fixture.log, time: fixture.time)
+        #expect(try await search.event(id: id)?.message == "mine")
+        #expect(try await search.event(id: other) == nil)
     }
 
     private struct Answers: Equatable {

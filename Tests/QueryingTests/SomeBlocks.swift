@@ -15,6 +15,7 @@ final class SomeBlocks: LogBrowsing {
 
     private let state = Mutex(State())
 
+    func idsForgotten() async throws(LogError) -> LogPosition { 0 }
     func catalog() -> Catalog { state.withLock { $0.catalog } }
     var setAside: [UInt64] { state.withLock { $0.setAside } }
 

@@ -17,8 +17,8 @@ struct EventStreamRoutesTests {
         let replayed = StreamPlace.replay(EventCursor(timestamp: Timestamp(nanoseconds: -5), position: 3, row: 1), through: 9)
         window.rooms.set { [event = event("one\ntwo"), noon] state in
             state.deliveries = [
-                .events([StreamedEvent(event, at: nil), StreamedEvent(event, at: replayed)]),
-                .events([StreamedEvent(event, at: .live(42, row: 7))]), .quiet,
+                .events([StreamedEvent(event, at: replayed), StreamedEvent(event, at: .live(42, row: 7))]), .quiet(nil),
+                .quiet(.live(43, row: StreamPlace.everyRow)),
                 .missed(MissedEvents(reason: .slow, count: 12, from: noon, to: noon)),
             ]
         }
@@ -32,7 +32,8 @@ struct EventStreamRoutesTests {
             + "\"type\":\"order.placed\",\"severity\":\"info\",\"host\":\"\",\"correlation_id\":null,\"tags\":[],\"message\":\"one\\ntwo\",\"data\":{}}"
         #expect(
             lines == [
-                "retry: 2000", "", data, "", "id: -5.3.1.9", data, "", "id: 42.7", data, "", ": quiet", "", "event: missed",
+                "id: 41.4294967295", "retry: 2000", "", "id: -5.3.1.9", data, "", "id: 42.7", data, "", ": quiet", "", "id: 43.4294967295",
+                ": quiet", "", "event: missed",
                 "data: {\"missed\":12,\"reason\":\"slow\",\"from\":\"2026-01-01T12:00:00Z\",\"to\":\"2026-01-01T12:00:00Z\"}", "", "",
             ]
         )
@@ -43,7 +44,8 @@ struct EventStreamRoutesTests {
         _ = try await window.ask("/events/stream?since=1767268800&correlation_id=c")
         let again = try #require(HTTPField.Name("Last-Event-ID"))
         _ = try await window.ask("/events/stream?since=1767268800", headers: [again: "42.7"])
-        _ = try await window.ask("/events/stream", headers: [again: "-5.3.1.9"])
+        _ = try await window.ask("/events/stream?position=43.1&since=1767268800", headers: [again: "-5.3.1.9"])
+        _ = try await window.ask("/events/stream?position=43.1&since=1767268800")
         let (asked, starts) = window.rooms.state.withLock { ($0.asked, $0.starts) }
         #expect(
             asked.first
@@ -59,10 +61,10 @@ struct EventStreamRoutesTests {
         )
         #expect(asked[1] == EventQuery(correlationID: "c"))
         let cursor = EventCursor(timestamp: Timestamp(nanoseconds: -5), position: 3, row: 1)
-        #expect(starts == [.now, .since(noon), .behind(.live(42, row: 7)), .behind(.replay(cursor, through: 9))])
+        #expect(starts == [.now, .since(noon), .behind(.live(42, row: 7)), .behind(.replay(cursor, through: 9)), .behind(.live(43, row: 1))])
     }
 
-    @Test(arguments: ["sourc=a", "start=0", "limit=3", "cursor=1.2.3", "since=yesterday", "severity=fatal"])
+    @Test(arguments: ["sourc=a", "start=0", "limit=3", "cursor=1.2.3", "since=yesterday", "severity=fatal", "position=now", "position=1.2.3"])
     func `a wrong filter is refused before the stream begins`(query: String) async throws {
         let answer = try await window.ask("/events/stream?\(query)")
         #expect(answer.status == 400)

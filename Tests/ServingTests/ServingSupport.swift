@@ -48,6 +48,7 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
 
     /// Gives what was set, then ends.
     final class Subscription: EventSubscription {
+        let beginning = StreamPlace.live(41, row: StreamPlace.everyRow)
         private let deliveries: Mutex<[StreamDelivery]>
 
         init(_ deliveries: [StreamDelivery]) { self.deliveries = Mutex(deliveries) }

@@ -108,7 +108,7 @@ struct StateRoutesTests {
     @Test func `the page is open and brings nothing from elsewhere`() async throws {
         var window = Window()
         window.identification = .missing
-        for path in ["/", "/assets/tocsin.css", "/assets/tocsin.js"] {
+        for path in ["/", "/assets/tocsin.css", "/assets/tocsin.js", "/assets/live.js"] {
             let answer = try await window.ask(path)
             #expect(answer.status == 200)
             #expect(!answer.text.contains("http://") && !answer.text.contains("https://"))

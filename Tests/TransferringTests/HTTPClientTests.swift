@@ -1,4 +1,5 @@
 import JSON
+import Synchronization
 import TestSupport
 import Testing
 import Transferring
@@ -145,6 +146,37 @@ import Transferring
         #expect(ContinuousClock.now - began < .seconds(10))
         // The thread is free again.
         #expect(try await client.perform(HTTPRequest(url: "http://127.0.0.1:\(server.port)/")).status == 200)
+    }
+
+    @Test func `a stream's pieces come as they come, and the sink may have enough`() async throws {
+        let server = try await TestServer.http(in: folder)
+        let (client, url) = (HTTPClient(), "http://127.0.0.1:\(server.port)")
+        let pieces = Mutex<[Int]>([])
+        let whole = try await client.stream(HTTPRequest(url: url + "/big/3000000", responseBytesMax: 10), silenceMax: .seconds(20)) { piece in
+            pieces.withLock { $0.append(piece.count) }
+            return true
+        }
+        #expect(whole.status == 200 && whole.body.isEmpty)
+        #expect(pieces.withLock { $0.count } > 1 && pieces.withLock { $0.reduce(0, +) } == 3_000_000)
+        let cut = try await client.stream(HTTPRequest(url: url + "/big/3000000"), silenceMax: .seconds(20)) { _ in false }
+        #expect(cut.status == 200)
+        // An answer that is no success says why in its body, as usual.
+        let refused = try await client.stream(HTTPRequest(url: url + "/status/404"), silenceMax: .seconds(20)) { _ in
+            Issue.record("a refusal is no stream")
+            return true
+        }
+        #expect(refused.status == 404 && String(decoding: refused.body, as: UTF8.self) == "as you asked")
+    }
+
+    @Test func `a stream on which nothing comes for too long is taken for lost`() async throws {
+        let server = try await TestServer.http(in: folder)
+        let began = ContinuousClock.now
+        await #expect {
+            try await HTTPClient().stream(HTTPRequest(url: "http://127.0.0.1:\(server.port)/slow/20"), silenceMax: .seconds(1)) { _ in true }
+        } throws: {
+            ($0 as? TransferError)?.label.description == "timeout"
+        }
+        #expect(ContinuousClock.now - began < .seconds(10))
     }
 
     private func failure(_ request: HTTPRequest) async -> TransferError? {

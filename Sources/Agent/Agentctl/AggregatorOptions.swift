@@ -16,24 +16,44 @@ struct AggregatorOptions: ParsableArguments {
 
     /// GET; the answer's JSON. Throws a sentence for everything else.
     func get(_ path: String, _ parameters: [(String, String?)] = []) async throws -> JSON {
+        try await send("GET", Self.path(path, parameters), body: [])
+    }
+
+    /// The path with its query; parameters without a value are left out.
+    static func path(_ path: String, _ parameters: [(String, String?)]) -> String {
         let query = parameters.compactMap { name, value in value.map { "\(name)=\(URLQuery.escape($0))" } }.joined(separator: "&")
-        return try await send("GET", path + (query.isEmpty ? "" : "?" + query), body: [])
+        return path + (query.isEmpty ? "" : "?" + query)
     }
 
     func post(_ path: String, _ body: JSONWriter) async throws -> JSON { try await send("POST", path, body: body.bytes) }
 
     func delete(_ path: String) async throws -> JSON { try await send("DELETE", path, body: []) }
 
-    private func send(_ method: String, _ path: String, body: [UInt8]) async throws -> JSON {
-        var headers = [HTTPHeader("Accept", "application/json")]
-        if !body.isEmpty { headers.append(HTTPHeader("Content-Type", "application/json")) }
+    /// GET of a stream, whose pieces the sink takes; the answer when it is over.
+    func stream(
+        _ path: String,
+        _ headers: [HTTPHeader],
+        silenceMax: Duration,
+        into sink: @escaping @Sendable ([UInt8]) -> Bool
+    ) async throws -> HTTPResponse {
+        try await HTTPClient(concurrent: 1, userAgent: "agentctl").stream(request("GET", path, headers), silenceMax: silenceMax, into: sink)
+    }
+
+    private func request(_ method: String, _ path: String, _ headers: [HTTPHeader], body: [UInt8] = []) throws -> HTTPRequest {
+        var headers = headers
         if let tokenFile {
             do throws(ConfigProblem) { headers.append(HTTPHeader("Authorization", "Bearer " + (try ConfigFile.secret(tokenFile).value))) } catch {
                 throw Failure(error.description)
             }
         }
         let base = aggregator.hasSuffix("/") ? String(aggregator.dropLast()) : aggregator
-        let request = HTTPRequest(method: method, url: base + path, headers: headers, body: body, tls: TLSOptions(caFile: caFile))
+        return HTTPRequest(method: method, url: base + path, headers: headers, body: body, tls: TLSOptions(caFile: caFile))
+    }
+
+    private func send(_ method: String, _ path: String, body: [UInt8]) async throws -> JSON {
+        var headers = [HTTPHeader("Accept", "application/json")]
+        if !body.isEmpty { headers.append(HTTPHeader("Content-Type", "application/json")) }
+        let request = try request(method, path, headers, body: body)
         let response: HTTPResponse
         do throws(TransferError) { response = try await HTTPClient(concurrent: 1, userAgent: "agentctl").perform(request) } catch {
             var isTooMuch = false
@@ -41,16 +61,15 @@ struct AggregatorOptions: ParsableArguments {
             throw Failure("\(aggregator): \(error)", isTooMuch: isTooMuch)
         }
         let tree = try? JSON.parse(response.body)
-        guard (200..<300).contains(response.status) else {
-            throw Failure("\(aggregator): \(explain(response, tree))", isTooMuch: response.status == 422)
-        }
+        guard (200..<300).contains(response.status) else { throw Failure(explain(response), isTooMuch: response.status == 422) }
         if response.status == 204 || response.body.isEmpty { return .null }
         guard let tree else { throw Failure("\(aggregator) answered with something that is no JSON: is this a Tocsin aggregator?") }
         return tree
     }
 
     /// The problem document's sentence, or Prometheus's error, and what to do about the usual ones.
-    private func explain(_ response: HTTPResponse, _ tree: JSON?) -> String {
+    func explain(_ response: HTTPResponse) -> String {
+        let tree = try? JSON.parse(response.body)
         let said = tree?["detail"]?.string ?? tree?["error"]?.string ?? tree?["title"]?.string
         let remedy =
             switch response.status {
@@ -60,7 +79,7 @@ struct AggregatorOptions: ParsableArguments {
             case 403: " (this token's role may not do that)"
             default: ""
             }
-        return "\(response.status)" + (said.map { ": \($0)" } ?? "") + remedy
+        return "\(aggregator): \(response.status)" + (said.map { ": \($0)" } ?? "") + remedy
     }
 }
 

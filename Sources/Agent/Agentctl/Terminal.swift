@@ -4,21 +4,32 @@ import JSON
 /// What is written for people.
 enum Terminal {
     /// A line on standard error.
-    static func complain(_ text: String) {
-        let bytes = Array((printable(text) + "\n").utf8)
+    static func complain(_ text: String) { write(printable(text) + "\n", to: STDERR_FILENO) }
+
+    /// All of it at once, past the buffer of `print`. False when nobody reads it any more.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) -> Bool {
+        let bytes = Array(text.utf8)
         var offset = 0
         while offset < bytes.count {
-            let written = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress! + offset, bytes.count - offset) }
-            if written <= 0 { return }
+            let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + offset, bytes.count - offset) }
+            if written < 0, errno == EINTR { continue }
+            if written <= 0 { return false }
             offset += written
         }
+        return true
+    }
+
+    /// Whether standard output is a terminal that is not told to stay without colours (no-color.org).
+    static var isColoured: Bool {
+        let word = { (name: String) in unsafe getenv(name).map { unsafe String(cString: $0) } }
+        return isatty(STDOUT_FILENO) == 1 && (word("NO_COLOR") ?? "").isEmpty && word("TERM") != "dumb"
     }
 
     /// What long work is at, in one line of a terminal that the next one replaces; an empty one clears it. Nothing where nobody looks.
     static func progress(_ text: String) {
         guard isatty(STDERR_FILENO) == 1 else { return }
-        let bytes = Array(("\r\u{1B}[K" + printable(text)).utf8)
-        _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, bytes.count) }
+        write("\r\u{1B}[K" + printable(text), to: STDERR_FILENO)
     }
 
     /// Columns as wide as their widest cell, the last one as long as it is; `nothing` when there are no rows.

@@ -23,6 +23,11 @@ extension Problem {
         Problem(.forbidden, kind: "forbidden", title: "Not allowed", detail: detail)
     }
 
+    /// 422: draft-ietf-httpapi-idempotency-key-header-07, §2.7.
+    package static func keyReused(_ detail: String) -> Problem {
+        Problem(.unprocessableContent, kind: "idempotency-key-reused", title: "Idempotency-Key is already used", detail: detail)
+    }
+
     package static func notFound(_ detail: String) -> Problem {
         Problem(.notFound, kind: "not-found", title: "Not found", detail: detail)
     }

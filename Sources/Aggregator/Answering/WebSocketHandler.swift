@@ -39,7 +39,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var pinging: RepeatedTask?
     private var closing: Scheduled<Void>?
-    private var lastHeard = NIODeadline.now()
+    /// By the event loop's clock.
+    private var lastHeard = NIODeadline.distantPast
     /// The latest ping that could not be answered because the peer does not read. Only the latest needs an answer (§5.5.3).
     private var unanswered: [UInt8]?
     private var hasEnded = false
@@ -48,7 +49,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        lastHeard = .now()
+        lastHeard = context.eventLoop.now
         let (bound, interval) = (NIOLoopBound(self, eventLoop: context.eventLoop), TimeAmount(timing.pingInterval))
         pinging = context.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in bound.value.ping() }
     }
@@ -84,7 +85,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func ping() {
         guard let context else { return }
-        if NIODeadline.now() - lastHeard > TimeAmount(timing.silenceMax) { return context.close(promise: nil) }
+        if context.eventLoop.now - lastHeard >= TimeAmount(timing.silenceMax) { return context.close(promise: nil) }
         if state == .open, context.channel.isWritable { control(WebSocketFrames.pingOpcode, [], context) }
     }
 
@@ -108,7 +109,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     // MARK: Inwards
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastHeard = .now()
+        lastHeard = context.eventLoop.now
         guard state != .closed else { return }
         switch receiving.receive(unwrapInboundIn(data)) {
         case .nothing: break

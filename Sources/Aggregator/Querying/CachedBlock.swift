@@ -9,6 +9,7 @@ struct CachedBlock: Sendable {
     let origin: RowOrigin
     let tags: [String]
     let repeatedRows: Set<UInt32>
+    private let rowNumbers: [UInt32]
 
     init(_ block: StoredBlock) throws(BlockError) { self.init(block, events: try EventBlock(decoding: block.bytes)) }
 
@@ -18,7 +19,7 @@ struct CachedBlock: Sendable {
     private init(_ block: StoredBlock, events: EventBlock) {
         self.events = events
         (position, origin, tags) = (block.position, block.origin, block.tags)
-        repeatedRows = Set(block.repeatedRows)
+        (repeatedRows, rowNumbers) = (Set(block.repeatedRows), block.rowNumbers)
     }
 
     /// About how much memory it takes.
@@ -31,6 +32,9 @@ struct CachedBlock: Sendable {
         if !tags.isEmpty { event.tags += tags.filter { !event.tags.contains($0) } }
         return event
     }
+
+    /// The row's number when it arrived; sealing may have taken others away.
+    func number(of row: Int) -> UInt32 { rowNumbers.isEmpty ? UInt32(row) : rowNumbers[row] }
 
     /// The derived id of a row that brought none.
     func id(of row: Int) -> UUID {

@@ -130,12 +130,22 @@ package final class EventFeed: EventStreaming {
                 if let gap = page.gap, gap != told { for client in state.withLock({ Array($0.clients.values) }) { client.offer(gap) } }
                 told = page.gap
                 if !pass(page.blocks, from: position, to: max(position, page.next)) { continue }
-                if page.blocks.isEmpty, page.next <= position { await log.waitForBlocks(after: position) }
+                if page.blocks.isEmpty, page.next <= position { await waitForMore(after: position, rings: seen) }
                 if limits.pause > .zero { try? await time.sleep(for: limits.pause) }
             } catch {
                 // The log cannot be read now; the queries say so themselves.
                 try? await time.sleep(for: .seconds(1))
             }
+        }
+    }
+
+    /// Until something is stored, or a client has come: when it is the first one the reader begins anew, where that one stands.
+    private func waitForMore(after position: LogPosition, rings: UInt64) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.log.waitForBlocks(after: position) }
+            group.addTask { await self.arrivals.wait(after: rings) }
+            await group.next()
+            group.cancelAll()
         }
     }
 

@@ -142,8 +142,8 @@ struct EventScan {
 }
 
 extension EventScan.Result {
-    /// Hits as whole events, in their order. Rows of a block that turns out to be damaged are left out.
-    mutating func events(_ hits: some Collection<Hit>) throws(QueryError) -> [Event] {
+    /// Hits as whole events, in their order, with their keys. Rows of a block that turns out to be damaged are left out.
+    mutating func events(_ hits: some Collection<Hit>) throws(QueryError) -> (events: [Event], keys: [EventCursor]) {
         var byHolder = [Int32: [Int]]()
         for (index, hit) in hits.enumerated() { byHolder[hit.holder, default: []].append(index) }
         let all = Array(hits)
@@ -161,6 +161,6 @@ extension EventScan.Result {
                 }
             }
         }
-        return found.compactMap { $0 }
+        return (found.compactMap { $0 }, all.indices.filter { found[$0] != nil }.map { all[$0].key })
     }
 }

@@ -24,8 +24,33 @@ extension EventSearch {
         } catch {
             throw .failed(error.description)
         }
-        guard !isLookedFor, let millisecond = id.millisecond else { return nil }
-        return try await derived(id, at: millisecond, blocksMax: .max).event
+        if !isLookedFor, let millisecond = id.millisecond, let event = try await derived(id, at: millisecond, blocksMax: .max).event { return event }
+        let forgotten: LogPosition
+        do throws(LogError) { forgotten = try await log.idsForgotten() } catch { throw .failed(error.description) }
+        return forgotten == 0 ? nil : try await own(id, through: forgotten)
+    }
+
+    /// The event with this id of a client's own, in blocks whose ids are not in the log's index any more: newest first, all of them if need be.
+    private func own(_ id: UUID, through forgotten: LogPosition) async throws(QueryError) -> Event? {
+        try await onThread { catalog, isTimeUp, damaged throws(QueryError) in
+            let blocks = catalog.sealed.filter { $0.kind == .events && $0.first <= forgotten }.sorted { $0.last > $1.last }
+            for block in blocks {
+                if isTimeUp() {
+                    throw .limit(
+                        "event \(id) is older than storage.retention.ids, and looking for it took longer than \(self.limits.eventTime): "
+                            + "ask /api/v1/events by its time, or by a word of it"
+                    )
+                }
+                do throws(SealedError) {
+                    let events = try self.cache.directory(of: block)
+                    guard let row = try events.ids().first(where: { $0.value == id })?.key else { continue }
+                    return try events.events(at: [Int(row)]).first
+                } catch {
+                    damaged.append(try error.damage(of: block))
+                }
+            }
+            return nil
+        }
     }
 
     private func onThreadRow(_ place: (position: LogPosition, row: UInt32)) async throws(LogError) -> Event? {

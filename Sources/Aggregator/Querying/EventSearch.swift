@@ -46,7 +46,7 @@ package final class EventSearch: EventSearching {
                         + "ask /api/v1/events?correlation_id=… with start and end"
                 )
             }
-            return try result.events(result.hits)
+            return try result.events(result.hits).events
         }
     }
 
@@ -63,7 +63,8 @@ package final class EventSearch: EventSearching {
             }
             let page = result.hits.dropFirst(query.offset).prefix(query.limit)
             let hasMore = result.hits.count > query.offset + query.limit
-            return EventPage(events: try result.events(page), next: hasMore ? page.last?.key : result.stoppedAt)
+            let (events, keys) = try result.events(page)
+            return EventPage(events: events, next: hasMore ? page.last?.key : result.stoppedAt, keys: keys)
         }
     }
 

@@ -19,7 +19,7 @@ final class FeedBlock: Sendable {
 
     /// Rows with the places behind which a client can go on.
     func deliver(_ rows: ArraySlice<Int>) -> StreamDelivery {
-        .events(rows.map { StreamedEvent(block.event(at: $0), at: .live(position, row: UInt32($0))) })
+        .events(rows.map { StreamedEvent(block.event(at: $0), at: .live(position, row: block.number(of: $0))) })
     }
 }
 
@@ -43,6 +43,8 @@ final class FeedClient: Sendable {
         var missed: MissedEvents?
         /// Blocks up to here are none of this client's.
         var after: LogPosition = 0
+        /// Blocks up to here were looked at for this client, as far as it is given them by the feed.
+        var seen: LogPosition?
         var isQuiet = false
         var isOver = false
 
@@ -62,7 +64,7 @@ final class FeedClient: Sendable {
     private enum Taken {
         case rows(FeedBlock, ArraySlice<Int>)
         case missed(MissedEvents)
-        case quiet
+        case quiet(StreamPlace?)
         case over
         case nothing
     }
@@ -75,7 +77,7 @@ final class FeedClient: Sendable {
     init(_ matcher: EventMatcher, limits: FeedLimits) { (self.matcher, self.limits) = (matcher, limits) }
 
     /// From when on blocks are this client's.
-    func begin(after position: LogPosition) { state.withLock { $0.after = position } }
+    func begin(after position: LogPosition) { state.withLock { ($0.after, $0.seen) = (position, position) } }
 
     /// Puts the block's matching rows into the queue.
     /// - Parameter isCrowded: blocks that wait hold too many bytes: who has something waiting already is slow, and misses this one.
@@ -84,8 +86,12 @@ final class FeedClient: Sendable {
     func offer(_ block: FeedBlock, isCrowded: Bool) -> Int {
         guard state.withLock({ !$0.isOver && block.position > $0.after }) else { return 0 }
         let rows = matcher.rows(of: block.block, from: .distantPast, to: .distantFuture)
-        guard !rows.isEmpty else { return 0 }
+        guard !rows.isEmpty else {
+            state.withLock { $0.seen = block.position }
+            return 0
+        }
         let missed = state.withLock { state in
+            state.seen = block.position
             let isFull = state.rows >= limits.queuedRowsMax || isCrowded && state.rows > 0
             guard isFull || state.missed != nil else {
                 state.queue.append((block, rows[...]))
@@ -105,7 +111,7 @@ final class FeedClient: Sendable {
     /// - Parameter row: up to here the client has the block already.
     func put(_ block: FeedBlock, behind row: UInt32? = nil) {
         var rows = matcher.rows(of: block.block, from: .distantPast, to: .distantFuture)
-        if let row { rows.removeAll { $0 <= Int(row) } }
+        if let row { rows.removeAll { block.block.number(of: $0) <= row } }
         guard !rows.isEmpty else { return }
         state.withLock { state in
             state.queue.append((block, rows[...]))
@@ -148,7 +154,7 @@ final class FeedClient: Sendable {
             switch take() {
             case .rows(let block, let rows): return block.deliver(rows)
             case .missed(let missed): return .missed(missed)
-            case .quiet: return .quiet
+            case .quiet(let place): return .quiet(place)
             case .over: return nil
             case .nothing: await bell.wait(after: seen)
             }
@@ -166,7 +172,7 @@ final class FeedClient: Sendable {
                     state.missed = nil
                     return .missed(missed)
                 }
-                return wasQuiet ? .quiet : .nothing
+                return wasQuiet ? .quiet(state.seen.map { .live($0, row: StreamPlace.everyRow) }) : .nothing
             }
             let (block, rows) = state.queue[state.head]
             let taken = rows.prefix(limits.rowsPerDelivery)

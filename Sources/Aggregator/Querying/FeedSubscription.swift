@@ -21,6 +21,7 @@ final class FeedSubscription: EventSubscription {
     private let feed: EventFeed
     private let client: FeedClient
     private let phase: Mutex<Phase>
+    let beginning: StreamPlace
     /// What the client knows of already.
     private let told = Mutex<Gap?>(nil)
 
@@ -29,16 +30,20 @@ final class FeedSubscription: EventSubscription {
         var replay = query
         (replay.newestFirst, replay.limit, replay.offset, replay.end) = (false, Self.rowsPerPage, 0, .distantFuture)
         switch start {
-        case .now: phase = Mutex(.reading(after: end, row: nil))
-        case .since(let moment):
-            (replay.start, replay.cursor, replay.through) = (moment, nil, end)
+        case .now: beginning = .live(end, row: StreamPlace.everyRow)
+        // No row stands at position 0: behind this key is all from the moment on.
+        case .since(let moment): beginning = .replay(EventCursor(timestamp: moment, position: 0, row: 0), through: end)
+        // A place ahead of the log is one of another log: the client begins now.
+        case .behind(.live(let position, _)) where position > end: beginning = .live(end, row: StreamPlace.everyRow)
+        case .behind(.replay(let cursor, let through)): beginning = .replay(cursor, through: min(through, end))
+        case .behind(let place): beginning = place
+        }
+        switch beginning {
+        case .live(let position, let row) where row == StreamPlace.everyRow || position == 0: phase = Mutex(.reading(after: position, row: nil))
+        case .live(let position, let row): phase = Mutex(.reading(after: position - 1, row: row))
+        case .replay(let cursor, let through):
+            (replay.start, replay.cursor, replay.through) = (cursor.timestamp, cursor, through)
             phase = Mutex(.replaying(replay))
-        case .behind(.replay(let cursor, let through)):
-            (replay.start, replay.cursor, replay.through) = (cursor.timestamp, cursor, min(through, end))
-            phase = Mutex(.replaying(replay))
-        case .behind(.live(let position, let row)):
-            // A place ahead of the log is one of another log: the client begins now.
-            phase = Mutex(position > end ? .reading(after: end, row: nil) : .reading(after: max(position, 1) - 1, row: row))
         }
     }
 
@@ -76,12 +81,8 @@ final class FeedSubscription: EventSubscription {
         var rest = query
         rest.cursor = page.next
         go(to: page.next == nil ? .reading(after: query.through, row: nil) : .replaying(rest))
-        guard let last = page.events.indices.last else { return page.next == nil ? nil : .quiet }
-        return .events(
-            page.events.enumerated().map { index, event in
-                StreamedEvent(event, at: index == last ? page.next.map { .replay($0, through: query.through) } : nil)
-            }
-        )
+        guard !page.events.isEmpty else { return page.next.map { .quiet(.replay($0, through: query.through)) } }
+        return .events(zip(page.events, page.keys).map { StreamedEvent($0, at: .replay($1, through: query.through)) })
     }
 
     /// Puts what matches of the next blocks into the client's queue. When some are gone, that is told first, and they are read the next time.

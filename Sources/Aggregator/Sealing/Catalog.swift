@@ -41,6 +41,8 @@ package protocol LogBrowsing: Sendable {
     func catalog() -> Catalog
     /// The block that held a client's own id when it arrived, and the row in it; sealed blocks find the row by the same two numbers.
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)?
+    /// Clients' own ids of events up to here may be forgotten: their events can still be found, by looking into the blocks. 0: of none.
+    func idsForgotten() async throws(LogError) -> LogPosition
     /// Suspends until something lies behind `position`, until the log is closed, or until the task is cancelled.
     func waitForBlocks(after position: LogPosition) async
     /// A sealed block failed its checksum: it is taken out of the catalog and recorded as a gap; its bytes stay on disk.

@@ -100,41 +100,6 @@ extension SealedEvents {
     package func verify() throws(SealedError) {
         _ = try events(at: Array(0..<count))
     }
-
-    /// The rows as the arrivals they came in: wire blocks for readers of the log that are behind what was sealed. Where rows of an arrival are not here
-    /// (repeats, or another class of retention), the others carry their ids, for their places have moved.
-    package func arrivals() throws(SealedError) -> [StoredBlock] {
-        let (ids, numbers) = (try ids(), try arrivalRows())
-        let events = try events(at: Array(0..<count))
-        var blocks = [StoredBlock]()
-        for run in runs {
-            var encoder = EventBlockEncoder()
-            for row in run.rows {
-                var event = events[row]
-                if Int(numbers[row]) == row - run.rows.lowerBound { event.id = ids[UInt32(row)] }
-                event.tags.removeAll { run.tags.contains($0) }
-                encoder.append(event)
-            }
-            let bytes = encoder.finish()
-            let header: BlockHeader
-            do { header = try BlockHeader(decoding: bytes) } catch { throw .damaged(error.description) }
-            blocks.append(
-                StoredBlock(
-                    position: run.position,
-                    kind: .events,
-                    bytes: bytes,
-                    count: run.rows.count,
-                    from: header.from,
-                    to: header.to,
-                    receivedAt: run.receivedAt,
-                    origin: run.origin,
-                    host: run.host,
-                    tags: run.tags
-                )
-            )
-        }
-        return blocks
-    }
 }
 
 extension SealedEvents {

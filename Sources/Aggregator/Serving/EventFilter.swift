@@ -47,7 +47,7 @@ enum EventFilter {
 
     /// The filters of a live stream.
     static func streamQuery(_ parameters: FormParameters) throws(Problem) -> EventQuery {
-        try parameters.refuseOthers(than: filterNames + ["since"])
+        try parameters.refuseOthers(than: filterNames + ["since", "position"])
         return try filters(parameters)
     }
 

@@ -14,6 +14,11 @@ extension JSONWriter {
     /// - Parameter fields: those that are wanted, each once.
     package mutating func event(_ event: Event, fields: [EventField] = EventField.allCases) {
         beginObject()
+        members(of: event, fields)
+        endObject()
+    }
+
+    mutating func members(of event: Event, _ fields: [EventField] = EventField.allCases) {
         for field in fields {
             switch field {
             case .id: member("event_id", event.id?.description)
@@ -28,7 +33,6 @@ extension JSONWriter {
             case .data: member("data", raw: event.data)
             }
         }
-        endObject()
     }
 
     mutating func events(_ events: [Event], fields: [EventField] = EventField.allCases) {

@@ -15,6 +15,8 @@ struct EventStreamRoutes: Sendable {
     static let writeTimeMax = Duration.seconds(60)
     /// After this long a browser connects again by itself.
     private static let retryMs = 2000
+    /// On the answer that opens a WebSocket: where the stream begins. Server-sent events say it as their first id.
+    private static let positionName = HTTPField.Name("Tocsin-Position")
 
     init(_ streaming: any EventStreaming, timing: WebSocketTiming = WebSocketTiming()) { (self.streaming, self.timing) = (streaming, timing) }
 
@@ -26,8 +28,9 @@ struct EventStreamRoutes: Sendable {
         let parameters = try request.parameters()
         let query = try EventFilter.streamQuery(parameters)
         if WebSocketHandshake.isOffered(by: request) {
-            let headers = try WebSocketHandshake.accept(request)
+            var headers = try WebSocketHandshake.accept(request)
             let subscription = try await subscribe(query, try start(parameters, lastEventID: nil))
+            if let name = Self.positionName { headers[name] = subscription.beginning.text }
             let cancel: @Sendable () -> Void = { subscription.cancel() }
             return WebSocket.response(headers, context, timing: timing, onEnd: cancel) { await send(subscription, to: $0) }
         }
@@ -57,11 +60,18 @@ struct EventStreamRoutes: Sendable {
         }
     }
 
-    /// `Last-Event-ID` is what a browser sends when it connects again; it says more than `since`, which stands in the address as before.
+    /// `Last-Event-ID` is what a browser sends when it connects again; it says more than what stands in the address as before. There `position` is
+    /// an event's own place, and says more than `since`.
     private func start(_ parameters: FormParameters, lastEventID: String?) throws(Problem) -> StreamStart {
         if let lastEventID, !lastEventID.isEmpty {
             guard let place = StreamPlace(text: lastEventID) else {
                 throw .malformed("Last-Event-ID: \(lastEventID) is no id of this stream; send the last one unchanged, or none")
+            }
+            return .behind(place)
+        }
+        if let text = try parameters.value("position") {
+            guard let place = StreamPlace(text: text) else {
+                throw EventFilter.wrong("position", text, "give the position of an event of this stream, unchanged")
             }
             return .behind(place)
         }
@@ -84,7 +94,7 @@ struct EventStreamRoutes: Sendable {
                 var frames = ByteBuffer()
                 switch delivery {
                 case .events(let events):
-                    for event in events { WebSocketFrames.append(text: Self.json(event.event), to: &frames) }
+                    for event in events { WebSocketFrames.append(text: Self.json(event.event, at: event.place), to: &frames) }
                 case .missed(let missed): WebSocketFrames.append(text: Self.json(missed), to: &frames)
                 case .quiet: continue
                 }
@@ -114,7 +124,8 @@ struct EventStreamRoutes: Sendable {
                 subscription.cancel()
                 watch.end()
             }
-            try await writer.write(ByteBuffer(string: "retry: \(Self.retryMs)\n\n"))
+            // An id without data is kept by a browser, and no event of its own.
+            try await writer.write(ByteBuffer(string: "id: \(subscription.beginning.text)\nretry: \(Self.retryMs)\n\n"))
             do throws(QueryError) {
                 while let delivery = try await subscription.next() {
                     let text = Self.text(of: delivery)
@@ -138,8 +149,7 @@ struct EventStreamRoutes: Sendable {
         switch delivery {
         case .events(let events):
             for event in events {
-                if let place = event.place { text.writeString("id: \(place.text)\n") }
-                text.writeString("data: ")
+                text.writeString("id: \(event.place.text)\ndata: ")
                 text.writeBytes(json(event.event))
                 text.writeString("\n\n")
             }
@@ -147,16 +157,22 @@ struct EventStreamRoutes: Sendable {
             text.writeString("event: missed\ndata: ")
             text.writeBytes(json(missed))
             text.writeString("\n\n")
-        case .quiet: text.writeString(": quiet\n\n")
+        case .quiet(let place):
+            if let place { text.writeString("id: \(place.text)\n") }
+            text.writeString(": quiet\n\n")
         }
         return text
     }
 
     // MARK: JSON
 
-    private static func json(_ event: Event) -> [UInt8] {
+    /// - Parameter place: goes along as `position`, where the message has no other room for it.
+    private static func json(_ event: Event, at place: StreamPlace? = nil) -> [UInt8] {
         var json = JSONWriter()
-        json.event(event)
+        json.beginObject()
+        json.members(of: event)
+        if let place { json.member("position", place.text) }
+        json.endObject()
         return json.bytes
     }
 

@@ -11,6 +11,7 @@ enum Page {
         <link rel="icon" href="data:,">
         <link rel="stylesheet" href="/assets/tocsin.css">
         <script src="/assets/tocsin.js" defer></script>
+        <script src="/assets/live.js" defer></script>
         </head>
         <body>
         <a class="skip" href="#alerts">To the alerts</a>
@@ -42,6 +43,25 @@ enum Page {
         <thead><tr><th scope="col">State</th><th scope="col">Host</th><th scope="col">Last contact</th><th scope="col" class="number">Load</th>
         <th scope="col" class="number">Memory used</th><th scope="col" class="number">Fullest disk</th><th scope="col">Tags</th></tr></thead>
         <tbody id="host-rows"></tbody>
+        </table></div>
+        </section>
+        <section aria-labelledby="live">
+        <h2 id="live">Live events <span id="live-state" class="note" role="status"></span></h2>
+        <form id="live-form">
+        <label for="live-q">Words</label><input id="live-q" type="search" autocomplete="off">
+        <label for="live-min_severity">at least</label>
+        <select id="live-min_severity"><option value="">any severity</option><option>debug</option><option>info</option><option>warning</option>
+        <option>error</option><option>critical</option></select>
+        <label for="live-host">Host</label><input id="live-host" autocomplete="off" list="host-names">
+        <label for="live-source">Source</label><input id="live-source" autocomplete="off">
+        <button>Filter</button>
+        <button id="live-pause" type="button">Pause</button>
+        </form>
+        <p id="live-missed" class="warn" role="status" hidden></p>
+        <div class="scroll live"><table>
+        <thead><tr><th scope="col">Time</th><th scope="col">Severity</th><th scope="col">Host</th><th scope="col">Source</th>
+        <th scope="col">Message</th></tr></thead>
+        <tbody id="live-rows"></tbody>
         </table></div>
         </section>
         <section aria-labelledby="events">

@@ -2,7 +2,7 @@ import Answering
 import HTTPTypes
 import Hummingbird
 
-/// The first page: hosts, what fires, the latest events with a search. It holds no data itself (its script asks the REST interface, with a
+/// The first page: hosts, what fires, events as they come, the latest with a search. It holds no data itself (its script asks the REST interface, with a
 /// token where one is needed), so it is open to everybody; nothing comes from another server.
 enum PageRoutes {
     static var routes: [Route] {
@@ -11,6 +11,7 @@ enum PageRoutes {
             Route(.get, "/assets/tocsin.css", .open) { _, _ in .text(type: "text/css; charset=utf-8", headers: headers, PageStyle.css) },
             Route(.get, "/assets/tocsin.js", .open) { _, _ in .text(type: "text/javascript; charset=utf-8", headers: headers, PageScript.javascript)
             },
+            Route(.get, "/assets/live.js", .open) { _, _ in .text(type: "text/javascript; charset=utf-8", headers: headers, PageLive.javascript) },
         ]
     }
 

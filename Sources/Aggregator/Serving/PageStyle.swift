@@ -11,7 +11,7 @@ enum PageStyle {
         header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1.5rem; border-bottom: 1px solid var(--line); padding: .75rem 0; }
         h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 1.75rem 0 .5rem; }
         header p { margin: 0; } .toggle { margin-left: auto; color: var(--soft); }
-        .scroll { overflow-x: auto; }
+        .scroll { overflow-x: auto; } .live { max-height: 24rem; overflow-y: auto; } h2 span { font-size: .9rem; font-weight: 400; }
         table { border-collapse: collapse; width: 100%; }
         th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); }
         th { color: var(--soft); font-weight: 600; white-space: nowrap; }

@@ -113,6 +113,9 @@ extension Sealer {
                 }
             }
         }
+        do throws(SealedError) { arrivals = try SealedEvents.joined(arrivals) } catch {
+            throw .failed("rows of one arrival that were sealed apart cannot be put together: \(error)")
+        }
         readBack = (numbers, arrivals)
         return .arrivals(arrivals)
     }

@@ -16,14 +16,16 @@ package enum Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case conflict(String)
     /// Over a rate limit; nothing is lost when the sender waits.
     case rateLimited(retryAfter: Duration, String)
-    /// Understood, but never acceptable: a broken block, too many label sets, a key used twice for different requests.
+    /// Understood, but never acceptable: a broken block, too many label sets, a time that cannot be.
     case unacceptable(String)
+    /// The idempotency key is known, and stands for another request.
+    case keyReused(String)
     /// The log cannot take it now (full, busy, stopping).
     case unavailable(retryAfter: Duration, String)
 
     package var description: String {
         switch self {
-        case .forbidden(let detail), .conflict(let detail), .unacceptable(let detail): detail
+        case .forbidden(let detail), .conflict(let detail), .unacceptable(let detail), .keyReused(let detail): detail
         case .rateLimited(_, let detail), .unavailable(_, let detail): detail
         }
     }
@@ -35,6 +37,7 @@ package enum Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case .conflict: "conflict"
         case .rateLimited: "rate_limited"
         case .unacceptable: "unacceptable"
+        case .keyReused: "key_reused"
         case .unavailable: "unavailable"
         }
     }

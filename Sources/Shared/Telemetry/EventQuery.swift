@@ -69,8 +69,10 @@ package struct EventCursor: Sendable, Hashable, Comparable {
 package struct EventPage: Sendable, Hashable {
     package var events: [Event]
     package var next: EventCursor?
+    /// The events' own keys: a page can begin behind each of them.
+    package var keys: [EventCursor]
 
-    package init(events: [Event], next: EventCursor?) { (self.events, self.next) = (events, next) }
+    package init(events: [Event], next: EventCursor?, keys: [EventCursor] = []) { (self.events, self.next, self.keys) = (events, next, keys) }
 }
 
 /// Totals over a time range.

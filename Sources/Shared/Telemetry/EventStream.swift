@@ -1,5 +1,8 @@
 /// Where a client of the live stream stands, so that it can go on there after a broken connection.
 package enum StreamPlace: Sendable, Hashable {
+    /// The number that stands for every row of a position.
+    package static let everyRow = UInt32.max
+
     /// Everything of the log up to this row was passed on.
     case live(LogPosition, row: UInt32)
     /// Of what was stored up to `through`, everything up to this key was passed on, in order of time; nothing yet of what came later.
@@ -20,10 +23,10 @@ package enum StreamStart: Sendable, Hashable {
 /// One event on its way to a client.
 package struct StreamedEvent: Sendable, Hashable {
     package var event: Event
-    /// Nil where a client cannot go on: between the rows of a page that is replayed.
-    package var place: StreamPlace?
+    /// Who goes on behind it is given neither this event again nor less than the next.
+    package var place: StreamPlace
 
-    package init(_ event: Event, at place: StreamPlace?) { (self.event, self.place) = (event, place) }
+    package init(_ event: Event, at place: StreamPlace) { (self.event, self.place) = (event, place) }
 }
 
 /// Events that matched and were not passed on. They are in the log, unless retention removed them.
@@ -53,12 +56,15 @@ package enum StreamDelivery: Sendable, Hashable {
     case events([StreamedEvent])
     /// A hole: these lay between what came before and what comes next.
     case missed(MissedEvents)
-    /// Nothing happened for a while; the client is told that the line is alive.
-    case quiet
+    /// Nothing happened for a while; the client is told that the line is alive, and up to where there was nothing for it. Nil: no farther than
+    /// what it was told before.
+    case quiet(StreamPlace?)
 }
 
 /// One client's stream. It is read by one task at a time.
 package protocol EventSubscription: AnyObject, Sendable {
+    /// Where it begins: who goes on behind this place loses nothing, though it was given nothing yet.
+    var beginning: StreamPlace { get }
     /// Suspends until there is something; nil when the stream is over: cancelled, or the aggregator stops.
     func next() async throws(QueryError) -> StreamDelivery?
     /// Ends it from any task; ``next()`` gives nil then.

@@ -19,6 +19,8 @@ package struct StoredBlock: Sendable, Hashable {
     package var tags: [String]
     /// Rows that are repeats of events stored before (a client's own id came again): readers pass over them.
     package var repeatedRows: [UInt32]
+    /// The rows' numbers in the arrival, ascending, where some of its rows are not here any more; empty: row n is its number n.
+    package var rowNumbers: [UInt32]
 
     package init(
         position: LogPosition,
@@ -31,10 +33,12 @@ package struct StoredBlock: Sendable, Hashable {
         origin: RowOrigin,
         host: String,
         tags: [String] = [],
-        repeatedRows: [UInt32] = []
+        repeatedRows: [UInt32] = [],
+        rowNumbers: [UInt32] = []
     ) {
         (self.position, self.kind, self.bytes, self.count, self.from, self.to) = (position, kind, bytes, count, from, to)
         (self.receivedAt, self.origin, self.host, self.tags, self.repeatedRows) = (receivedAt, origin, host, tags, repeatedRows)
+        self.rowNumbers = rowNumbers
     }
 }
 
@@ -44,7 +48,7 @@ package enum AppendOutcome: Sendable, Hashable {
     case stored(ids: [UUID])
     /// Known already (sequence at or below the watermark, or a known idempotency key) and not stored again; the same answer as the first time.
     case repeated(ids: [UUID])
-    /// This sequence is known with another checksum: a cloned or restored spool.
+    /// This sequence is known with another checksum: a cloned or restored spool. Or the idempotency key is, of another request.
     case conflict
     /// The sequence is not the next one after the watermark; the aggregator expects `expected`.
     case outOfOrder(expected: UInt64)

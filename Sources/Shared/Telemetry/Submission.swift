@@ -55,9 +55,11 @@ package struct ClientEvents: Sendable {
     package var hosts: Set<String>
     /// The `Idempotency-Key` header.
     package var idempotencyKey: String?
+    /// Of the request's text, inflated: tells a repeat from another request under the same key. Nil: not known, or there is no key.
+    package var checksum: UInt64?
 
-    package init(blocks: [AdmittedBlock], sources: [String: Int], hosts: Set<String>, idempotencyKey: String? = nil) {
-        (self.blocks, self.sources, self.hosts, self.idempotencyKey) = (blocks, sources, hosts, idempotencyKey)
+    package init(blocks: [AdmittedBlock], sources: [String: Int], hosts: Set<String>, idempotencyKey: String? = nil, checksum: UInt64? = nil) {
+        (self.blocks, self.sources, self.hosts, self.idempotencyKey, self.checksum) = (blocks, sources, hosts, idempotencyKey, checksum)
     }
 
     package var count: Int { blocks.reduce(0) { $0 + $1.count } }
@@ -68,8 +70,9 @@ package struct AdmittedBatch: Sendable {
     package enum Origin: Sendable, Hashable {
         /// One batch of an agent's lane. Stored if `sequence` is above the watermark; the same sequence with another checksum is a clone.
         case agent(HostIdentity, lane: Lane, sequence: UInt64, checksum: UInt64)
-        /// A request of a JSON client. `key` makes the whole request idempotent.
-        case client(name: String, key: String?)
+        /// A request of a JSON client. `key` makes the whole request idempotent; the same key with another checksum is another request's. A nil checksum is
+        /// compared with none.
+        case client(name: String, key: String?, checksum: UInt64? = nil)
     }
 
     package var origin: Origin

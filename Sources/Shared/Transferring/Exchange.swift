@@ -19,8 +19,13 @@ final class Exchange: @unchecked Sendable {
     private(set) var body: [UInt8] = []
     /// True when the response was cut because it is larger than allowed.
     private(set) var isTooLarge = false
+    /// Takes the body of a good answer piece by piece, instead of ``body``; false ends the transfer.
+    private let sink: (([UInt8]) -> Bool)?
+    private(set) var isEndedBySink = false
 
-    init(responseBytesMax: Int, upload: [UInt8] = []) { (self.responseBytesMax, self.upload) = (responseBytesMax, upload) }
+    init(responseBytesMax: Int, upload: [UInt8] = [], sink: (([UInt8]) -> Bool)? = nil) {
+        (self.responseBytesMax, self.upload, self.sink) = (responseBytesMax, upload, sink)
+    }
 
     // MARK: Cancellation
 
@@ -50,7 +55,15 @@ final class Exchange: @unchecked Sendable {
 
     // MARK: Content
 
+    /// What is no good answer says why in its body, which is kept.
+    private var isGood: Bool { headerLines.first.map { $0.split(separator: " ").dropFirst().first?.first == "2" } ?? false }
+
     func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
+        if let sink, isGood {
+            guard unsafe !sink(Array(bytes)) else { return true }
+            isEndedBySink = true
+            return false
+        }
         guard body.count + bytes.count <= responseBytesMax else {
             isTooLarge = true
             return false

@@ -22,10 +22,30 @@ package final class HTTPClient: HTTPTransferring {
         }
     }
 
+    /// Sends the request and hands a good answer's body over piece by piece, as it comes; returns when the answer has ended, or the sink has had
+    /// enough. The body of an answer that is no success is in the response, as usual.
+    /// - Parameters:
+    ///   - silenceMax: when nothing comes for so long the other end is taken for lost: ``TransferError/timeout(_:)``. The request's own timeout does not
+    ///     count, for a stream has no end.
+    ///   - sink: called on the transfer's thread, which may block; false ends the transfer.
+    package func stream(
+        _ request: HTTPRequest,
+        silenceMax: Duration,
+        into sink: @escaping @Sendable ([UInt8]) -> Bool
+    ) async throws(TransferError) -> HTTPResponse {
+        let lines = try HTTPClient.headerLines(of: request, userAgent: userAgent)
+        let exchange = Exchange(responseBytesMax: request.responseBytesMax, sink: sink)
+        return try await transfers.run(to: request.origin, exchange: exchange) { handle in
+            HTTPClient.transfer(request, lines: lines, exchange: exchange, silenceMax: silenceMax, on: handle)
+        }
+    }
+
+    /// - Parameter silenceMax: of a stream; nil: the request's timeout counts.
     private static func transfer(
         _ request: HTTPRequest,
         lines: [String],
         exchange: Exchange,
+        silenceMax: Duration? = nil,
         on handle: CurlHandle
     ) -> Result<HTTPResponse, TransferError> {
         handle.prepare(
@@ -35,6 +55,12 @@ package final class HTTPClient: HTTPTransferring {
             connectTimeout: request.connectTimeout,
             tls: request.tls
         )
+        if let silenceMax {
+            // libcurl's words: less than a byte a second, for so many seconds.
+            handle.set(CURLOPT_TIMEOUT_MS, 0)
+            handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
+            handle.set(CURLOPT_LOW_SPEED_TIME, max(1, Int(silenceMax.components.seconds)))
+        }
         handle.set(CURLOPT_HTTPHEADER, lines)
         let sendsBody = !request.body.isEmpty || request.method == "POST" || request.method == "PUT" || request.method == "PATCH"
         if sendsBody { handle.set(CURLOPT_POST, 1) }
@@ -44,8 +70,8 @@ package final class HTTPClient: HTTPTransferring {
             handle.set(CURLOPT_CUSTOMREQUEST, request.method)
         }
         let outcome = handle.perform(body: sendsBody ? request.body : nil, exchange: exchange)
-        guard outcome.code == CURLE_OK else {
-            return .failure(.of(outcome, exchange: exchange, peer: request.origin, timeout: request.timeout))
+        guard outcome.code == CURLE_OK || exchange.isEndedBySink else {
+            return .failure(.of(outcome, exchange: exchange, peer: request.origin, timeout: silenceMax ?? request.timeout))
         }
         let headers = exchange.headerLines.dropFirst().compactMap { line -> HTTPHeader? in
             guard let colon = line.firstIndex(of: ":") else { return nil }
