@@ -1,11 +1,12 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages build deb bench format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages fuzz build deb bench format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
 	@echo "make test           all tests that take seconds or a few minutes"
 	@echo "make test-faults    the log on a disk that fails at each of its steps in turn: some minutes"
 	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some minutes"
+	@echo "make fuzz           the parsers at the edge, with a million damaged inputs (FUZZ_ROUNDS, FUZZ_SEED)"
 	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
 	@echo "make build          release binaries into .build/release/"
 	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"
@@ -48,6 +49,14 @@ test-kill: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests.KillTests
+
+FUZZ_ROUNDS ?= 50000
+FUZZ_SEED ?= 1
+
+fuzz:
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) swift test --skip-build --disable-xctest --filter '(Fuzz|fuzz)'
 
 deb: build
 	@scripts/install-dependencies packages

@@ -197,7 +197,7 @@ if __name__ == "__main__":
     import store
 
     parts = {"idle": idle, "tail": tail, "judging": judging}
-    parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (store.ingest, store.single, store.native, store.samples, store.queries)}
+    parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (store.ingest, store.single, store.native, store.samples, store.streams, store.queries)}
     wanted = sys.argv[1:] or list(parts)
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")

@@ -91,6 +91,43 @@ def samples(bench):
     measure(bench, "samples: 5.76 million in agents' batches, 8 hosts of 1 000 series at 10 s", "sample", "samples")
 
 
+def streams(bench):
+    """What following the live stream costs those who send."""
+    rare = "?source=svc-auth&severity=critical"
+    loads = [("single events, 64 connections", ["singles", "--count", str(SINGLES)]), ("NDJSON, 8 connections", ["events", "--count", str(EVENTS)])]
+    for title, arguments in loads:
+        print(f"\nstreams: {title}, beside clients of the live stream", flush=True)
+        for count, query, what in ((0, "", "no client"), (1, "", "1 client of everything"), (100, rare, "100 clients of 0.5 %"), (100, "", "100 clients of everything")):
+            rates, cpus, missed = [], [], []
+            for run in range(RUNS):
+                house = bench.House(limits=LIMITS)
+                aggregator = house.start_aggregator()
+                url = f"http://127.0.0.1:{house.port}/api/v1/events/stream{query}"
+                followers = [subprocess.Popen(["curl", "-sN", "-o", "/dev/null", url]) for _ in range(count)]
+                while metric(house.port, "tocsin_stream_clients") != count:
+                    time.sleep(0.05)
+                before = bench.cpu_ticks(aggregator.pid)
+                result = load(house.port, *arguments, "--seed", str(run + 1))
+                rates.append(result["rows_per_second"])
+                cpus.append((bench.cpu_ticks(aggregator.pid) - before) * 1e6 / result["rows"])
+                missed.append(metric(house.port, "tocsin_stream_missed_total") / max(1, count))
+                for follower in followers:
+                    follower.kill()
+                    follower.wait()
+                house.close()
+            bench.show(what, rates, "events/s")
+            bench.show("  aggregator CPU", cpus, "µs an event")
+            if count:
+                bench.show("  missed by a client", missed, "events")
+
+
+def metric(port, name):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+
+
 class Client:
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -194,6 +194,41 @@ struct AdmitterTests {
         _ = try await admitter().admit(native([batch(1)], as: principal))
     }
 
+    @Test func `rows of a time that cannot be are refused for good, of whatever kind, up to the limit they are taken`() async throws {
+        let limits = AdmittingLimits(futureMax: .seconds(3600))
+        func blocks(at moment: Timestamp) -> [[UInt8]] {
+            var late = event(host: "web-1")
+            late.timestamp = moment
+            let alert = Alert(
+                labels: ["host": "web-1"],
+                state: .firing,
+                activeAt: moment,
+                startsAt: moment,
+                value: 1,
+                updatedAt: moment
+            )
+            return [
+                EventBlock.encode([event(host: "web-1"), late]), SampleBlock.encode([Sample("up", [Label("host", "web-1")], at: moment, 1)]),
+                AlertBlock.encode([alert]),
+            ]
+        }
+        for moment in [time.now().advanced(by: .milliseconds(3_600_001)), Timestamp(nanoseconds: -1), .distantFuture] {
+            for bytes in blocks(at: moment) {
+                do {
+                    _ = try await admitter(limits).admit(native([batch(1, blocks: [bytes])]))
+                    Issue.record("\(moment) was taken")
+                } catch {
+                    guard case .unacceptable(let detail) = error else { throw error }
+                    #expect(detail.contains("limits.future") && detail.contains("web-1"))
+                }
+            }
+        }
+        #expect(log.batches.isEmpty)
+        _ = try await admitter(limits).admit(native([batch(1, blocks: blocks(at: time.now().advanced(by: .seconds(3600))))]))
+        _ = try await admitter(limits).admit(native([batch(2, blocks: blocks(at: Timestamp(nanoseconds: 0)))]))
+        #expect(log.batches.count == 2)
+    }
+
     @Test func `a broken block is refused for good and nothing of the request is stored`() async throws {
         var broken = EventBlock.encode([event()])
         broken[broken.count - 1] ^= 1

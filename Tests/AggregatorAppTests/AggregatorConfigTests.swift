@@ -41,7 +41,7 @@ struct AggregatorConfigTests {
             storage:
               path: /srv/tocsin/
               disk_reserve: 1GiB
-              retention: {events: 7d, metrics: 14d, metrics_1m: 30d, metrics_1h: 365d, sources: {audit: 400d, "web-1": 1h}, max_size: 5GiB}
+              retention: {events: 7d, metrics: 14d, metrics_1m: 30d, metrics_1h: 365d, ids: 10d, sources: {audit: 400d, "web-1": 1h}, max_size: 5GiB}
             limits:
               events_per_second: 10
               burst: 20
@@ -49,6 +49,7 @@ struct AggregatorConfigTests {
               body: 1MiB
               inflated_body: 2MiB
               json_depth: 10
+              future: 2h
               body_memory: 64MiB
             tokens: {file: \(folder("tokens.yaml"))}
             host_down: {after: 15s, forget_after: 2d}
@@ -57,6 +58,8 @@ struct AggregatorConfigTests {
         )
         #expect(problems == [])
         #expect(config.listen == ListenAddress(host: "::1", port: 9000))
+        #expect(config.storage.idRetention == .seconds(10 * 86_400))
+        #expect(config.receiving.futureMax == .seconds(7200) && config.admitting.futureMax == .seconds(7200))
         #expect(config.externalURL == "https://tocsin.example.org")
         #expect(config.storage.path == "/srv/tocsin")
         #expect(config.storage.eventRetention == .seconds(7 * 86_400))
@@ -66,7 +69,7 @@ struct AggregatorConfigTests {
         #expect(config.storage.maxSize == 5 << 30 && config.storage.diskReserve == 1 << 30)
         #expect(
             config.admitting
-                == AdmittingLimits(eventsPerSecond: 10, burst: 20, agentRowsPerSecond: 100, agentBurst: 200, seriesPerAgentMax: 300)
+                == AdmittingLimits(eventsPerSecond: 10, burst: 20, agentRowsPerSecond: 100, agentBurst: 200, seriesPerAgentMax: 300, futureMax: .seconds(7200))
         )
         #expect(config.receiving.body.bytesMax == 1 << 20 && config.receiving.inflatedBytesMax == 2 << 20 && config.receiving.jsonDepthMax == 10)
         #expect(config.bodyMemory == 64 << 20)

@@ -113,7 +113,7 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
         let (failure, isNew) = state.withLock { state -> (LogError?, Bool) in
             if let failure = state.failure { return (failure, false) }
             state.appends += 1
-            guard case .client(_, let key?) = batch.origin else { return (nil, true) }
+            guard case .client(_, let key?, _) = batch.origin else { return (nil, true) }
             return (nil, state.keys.insert(key).inserted)
         }
         if let failure { throw failure }

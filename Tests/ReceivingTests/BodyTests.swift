@@ -4,10 +4,11 @@ import Hummingbird
 import HummingbirdTesting
 import JSON
 import NIOCore
-import Receiving
 import Telemetry
 import Testing
 import Wire
+
+@testable import Receiving
 
 struct BodyTests {
     @Test func `gzip is undone, other encodings are refused`() async throws {
@@ -58,6 +59,28 @@ struct BodyTests {
         #expect(try await bench.post("/events/batch", bomb, [.contentEncoding: "zstd"]).status == 413)
         #expect(bench.budget.bytesHeld == 0)
         #expect(try await Bench().post("/events/batch", bomb, [.contentEncoding: "zstd"]).status == 400)
+    }
+
+    /// On an event loop's thread a body may be little work only, whatever its trailer says.
+    @Test func `what is not short in itself and inflated leaves the event loop`() throws {
+        let (budget, plain) = (BodyBudget(), Array(good.utf8))
+        func isShort(_ body: [UInt8], _ encoding: String?) -> Bool {
+            Inflation.short(body, encoding: encoding, bytesMax: 128 << 20, share: budget.share()) != nil
+        }
+        var generator = SystemRandomNumberGenerator()
+        let noise = (0..<70_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let (edge, over) = ([UInt8](repeating: 0x20, count: 1 << 20), [UInt8](repeating: 0x20, count: 1 << 20 | 1))
+        #expect(isShort(plain, nil) && isShort(plain, "identity"))
+        #expect(isShort(Gzip.compress(plain), "gzip") && isShort(Gzip.compress(edge), "x-gzip") && isShort(zstd, "zstd"))
+        #expect(!isShort(Gzip.compress(noise), "gzip") && !isShort(Gzip.compress(over), "gzip"))
+        // Its trailer names one byte.
+        #expect(!isShort(Gzip.compress(over) + Gzip.compress([0x20]), "gzip"))
+        // 64 MiB in 2 KiB, and damage: the other way says what is wrong.
+        var bomb: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x68]
+        for block in 0..<512 { bomb += [0x02 | (block == 511 ? 1 : 0), 0x00, 0x10, 0x20] }
+        #expect(!isShort(bomb, "zstd") && !isShort(Array(zstd.dropLast(3)), "zstd") && !isShort(plain, "gzip") && !isShort(plain, "br"))
+        #expect(Inflation.short(Gzip.compress(edge), encoding: "gzip", bytesMax: 1000, share: budget.share()) == nil)
+        #expect(budget.bytesHeld == 0)
     }
 
     @Test func `several gzip members are one text, whatever their sizes`() async throws {
@@ -132,7 +155,7 @@ struct BodyTests {
 }
 
 /// ``good`` as the zstd program packs it.
-private let zstd: [UInt8] = [
+let zstd: [UInt8] = [
     0x28, 0xB5, 0x2F, 0xFD, 0x04, 0x58, 0xC9, 0x01, 0x00, 0x7B, 0x22, 0x73, 0x6F, 0x75, 0x72, 0x63, 0x65, 0x22, 0x3A, 0x22, 0x73,
     0x68, 0x6F, 0x70, 0x22, 0x2C, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3A, 0x22, 0x6F, 0x72, 0x64, 0x65, 0x72, 0x2E, 0x70, 0x6C,
     0x61, 0x63, 0x65, 0x64, 0x22, 0x2C, 0x22, 0x73, 0x65, 0x76, 0x65, 0x72, 0x69, 0x74, 0x79, 0x22, 0x3A, 0x22, 0x69, 0x6E, 0x66,

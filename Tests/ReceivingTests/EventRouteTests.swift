@@ -5,6 +5,7 @@ import Receiving
 import Telemetry
 import TestSupport
 import Testing
+import Wire
 
 struct EventRouteTests {
     @Test(arguments: ["/api/v1/events", "/events"])
@@ -131,9 +132,21 @@ struct EventRouteTests {
         #expect(try await bench.post("/events", good, [name: "k-1"]).status == 201)
         guard case .events(let client)? = bench.admission.submissions.first?.content else { throw Missing() }
         #expect(client.idempotencyKey == "k-1")
+        // However it is packed, the same text is the same request.
+        #expect(try await bench.post("/events", Gzip.compress(Array(good.utf8)), [name: "k-1", .contentEncoding: "gzip"]).status == 201)
+        #expect(try await bench.post("/events", good + " ", [name: "k-1"]).status == 201)
+        let checksums = bench.admission.submissions.map { submission -> UInt64? in
+            if case .events(let client) = submission.content { client.checksum } else { nil }
+        }
+        #expect(checksums[0] != nil && checksums[0] == checksums[1] && checksums[0] != checksums[2])
         #expect(try await bench.post("/events", good, [name: String(repeating: "k", count: 256)]).status == 400)
-        bench.admission.answer(with: .events(ids: [UUID(high: 1, low: 1), UUID(high: 1, low: 2)], isRepeat: true))
-        #expect(try await bench.post("/events", good, [name: "k-1"]).status == 422)
+        bench.admission.refuse(with: .keyReused("another body"))
+        let reused = try await bench.post("/events", good, [name: "k-1"])
+        #expect(reused.status == 422 && reused.json["type"]?.string == "urn:tocsin:problem:idempotency-key-reused")
+        #expect(reused.json["title"]?.string == "Idempotency-Key is already used")
+        let older = Bench()
+        older.admission.answer(with: .events(ids: [UUID(high: 1, low: 1), UUID(high: 1, low: 2)], isRepeat: true))
+        #expect(try await older.post("/events", good, [name: "k-1"]).status == 422)
     }
 
     struct Missing: Error {}

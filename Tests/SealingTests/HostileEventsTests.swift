@@ -174,4 +174,35 @@ import Testing
         #expect(throws: SealedError.self) { try sealer.append(half) }
         #expect(sealer.count == EventSealer.rowsMax / 2 + 1)
     }
+
+    @Test func `fuzz: directories and frames of anything, with right checksums, are refused or read`() throws {
+        let parts = try Parts(seed: 24, rows: 300)
+        var directories = Fuzzer([parts.directory], seed: 31)
+        try directories.run(rounds: Fuzzer.rounds / 4) { readAll(parts.block(directory: $0, frames: parts.frames)) }
+        for index in parts.frames.indices {
+            var frames = parts.frames
+            let payload = parts.frames[index].payload
+            if !payload.compressible.isEmpty {
+                var fuzzer = Fuzzer([payload.compressible], seed: 32)
+                try fuzzer.run(rounds: Fuzzer.rounds / 40) {
+                    frames[index].payload.compressible = $0
+                    readAll(parts.block(directory: parts.directory, frames: frames))
+                }
+            }
+            frames[index].payload = payload
+            if !payload.packed.isEmpty {
+                var fuzzer = Fuzzer([payload.packed], seed: 33)
+                try fuzzer.run(rounds: Fuzzer.rounds / 40) {
+                    frames[index].payload.packed = $0
+                    readAll(parts.block(directory: parts.directory, frames: frames))
+                }
+            }
+        }
+    }
+
+    @Test func `fuzz: whole sealed blocks of anything are refused or read`() throws {
+        let parts = try Parts(seed: 25, rows: 300)
+        var fuzzer = Fuzzer([parts.output.bytes], seed: 34)
+        try fuzzer.run { readAll(Parts.block(parts.output, $0)) }
+    }
 }

@@ -118,13 +118,54 @@ struct AppendTests {
         #expect(try await log.page(after: 1, kinds: [.events], limit: 1).blocks.first?.repeatedRows == [0, 2])
     }
 
+    @Test func `a key with another body is refused and stores nothing, however many events there are`() async throws {
+        let log = try await fixture.open()
+        for count in [1, 2, 200] {
+            let (events, others) = ((0..<count).map { F.event("a\($0)") }, (0..<count).map { F.event("b\($0)") })
+            guard case .stored(let ids) = try await log.append(F.request(events, key: "k\(count)", checksum: 7)) else { throw Unexpected() }
+            #expect(try await log.append(F.request(others, key: "k\(count)", checksum: 8)) == .conflict)
+            #expect(try await log.append(F.request(events, key: "k\(count)", checksum: 7)) == .repeated(ids: ids))
+            // Nobody knows the body's checksum of our own events.
+            #expect(try await log.append(F.request(events, key: "k\(count)")) == .repeated(ids: ids))
+        }
+        #expect(try await F.messages(log).count == 203)
+        #expect(fixture.counter("tocsin_log_batches_total") == 12)
+    }
+
+    @Test func `clients' own ids are known for their time, and then an id is new again`() async throws {
+        var fixture = fixture
+        fixture.config.idRetention = .seconds(86_400)
+        let log = try await fixture.open()
+        let ids = (0..<25_000).map { UUID(high: 5, low: UInt64($0)) }
+        for start in stride(from: 0, to: ids.count, by: 5000) {
+            _ = try await log.append(F.request(ids[start..<start + 5000].map { F.event("old", id: $0) }))
+        }
+        try await log.sealAll()
+        while try await log.retain() {}
+        fixture.time.advance(by: .seconds(80_000))
+        while try await log.retain() {}
+        let young = UUID(high: 6, low: 0)
+        _ = try await log.append(F.request([F.event("young", id: young)]))
+        #expect(try await log.append(F.request([F.event("again", id: ids[0])])) == .repeated(ids: [ids[0]]))
+        #expect(try await log.idsForgotten() == 0)
+        fixture.time.advance(by: .seconds(7_000))
+        var steps = 1
+        while try await log.retain() { steps += 1 }
+        // Some ids at a time, so that requests are committed in between.
+        #expect(steps == 3)
+        #expect(try await log.idsForgotten() == 5)
+        for id in [ids[0], ids[24_999]] { #expect(try await log.place(ofClientID: id) == nil) }
+        #expect(try await log.append(F.request([F.event("again", id: young)])) == .repeated(ids: [young]))
+        #expect(try await log.append(F.request([F.event("new", id: ids[0])])) == .stored(ids: [ids[0]]))
+    }
+
     @Test func `an idempotency key makes a request once, per client, until it expires`() async throws {
         let log = try await fixture.open()
         guard case .stored(let ids) = try await log.append(F.request([F.event("a"), F.event("b")], key: "k")) else { throw Unexpected() }
         #expect(try await log.append(F.request([F.event("a"), F.event("b")], key: "k")) == .repeated(ids: ids))
         guard case .stored = try await log.append(F.request([F.event("c")], key: "k", client: "other")) else { throw Unexpected() }
         #expect(try await F.messages(log) == ["a", "b", "c"])
-        fixture.time.advance(by: .seconds(86_401))
+        fixture.time.advance(by: .seconds(7 * 86_400 + 1))
         guard case .stored = try await log.append(F.request([F.event("d")], key: "k")) else { throw Unexpected() }
     }
 

@@ -76,8 +76,8 @@ struct LogFixture {
         )
     }
 
-    static func request(_ events: [Event], key: String? = nil, client: String = "curl") -> AdmittedBatch {
-        AdmittedBatch(origin: .client(name: client, key: key), receivedAt: noon, blocks: [block(events)])
+    static func request(_ events: [Event], key: String? = nil, client: String = "curl", checksum: UInt64? = nil) -> AdmittedBatch {
+        AdmittedBatch(origin: .client(name: client, key: key, checksum: checksum), receivedAt: noon, blocks: [block(events)])
     }
 
     /// All messages in the order of commitment, repeats left out.

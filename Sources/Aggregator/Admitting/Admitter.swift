@@ -49,7 +49,7 @@ package struct Admitter: SubmissionAdmitting {
             throw .rateLimited(retryAfter: wait, detail)
         }
         let batch = AdmittedBatch(
-            origin: .client(name: submission.principal.name, key: request.idempotencyKey),
+            origin: .client(name: submission.principal.name, key: request.idempotencyKey, checksum: request.checksum),
             receivedAt: submission.receivedAt,
             blocks: request.blocks
         )
@@ -61,7 +61,7 @@ package struct Admitter: SubmissionAdmitting {
             counts.repeated.increment()
             return .events(ids: ids, isRepeat: true)
         case .conflict:
-            throw .unacceptable("this Idempotency-Key was used for another request: take a new key for each request")
+            throw .keyReused("this Idempotency-Key was used for a request with another body: take a new key for each request; nothing was stored")
         case .outOfOrder:
             throw .unavailable(retryAfter: .seconds(1), "the log took the events for an agent's batch: send them again")
         }
@@ -76,7 +76,7 @@ package struct Admitter: SubmissionAdmitting {
         guard batches.allSatisfy({ $0.batch.identity.agent == agent }) else {
             throw .unacceptable("one request holds batches of several agents: each agent sends its own")
         }
-        let (checker, now) = (BatchChecker(principal: submission.principal), time.monotonic())
+        let (checker, now) = (BatchChecker(principal: submission.principal, futureMax: limits.futureMax), time.monotonic())
         var admitted: [AdmittedBatch] = []
         var rows = 0
         for received in batches {

@@ -12,17 +12,21 @@ package struct AdmittingLimits: Sendable, Hashable {
     /// `limits.agents.series`: label sets that one agent may send in an hour. A host has some 500 to 2 000; a label with a value out of control
     /// reaches this limit in minutes.
     package var seriesPerAgentMax: Int
+    /// `limits.future`: how far ahead of our clock a row of an agent may be, as for events of JSON clients. A host whose clock is wrong would be first in
+    /// every list, and retention and alerts would wait for its days to come.
+    package var futureMax: Duration
 
     package init(
         eventsPerSecond: Double = 1_000,
         burst: Double = 2_000,
         agentRowsPerSecond: Double = 50_000,
         agentBurst: Double = 500_000,
-        seriesPerAgentMax: Int = 20_000
+        seriesPerAgentMax: Int = 20_000,
+        futureMax: Duration = .seconds(86_400)
     ) {
         (self.eventsPerSecond, self.burst) = (eventsPerSecond, burst)
         (self.agentRowsPerSecond, self.agentBurst) = (agentRowsPerSecond, agentBurst)
-        self.seriesPerAgentMax = seriesPerAgentMax
+        (self.seriesPerAgentMax, self.futureMax) = (seriesPerAgentMax, futureMax)
     }
 
     /// Sources and agents whose buckets are kept, each; about 100 bytes a bucket. Those beyond share one bucket.

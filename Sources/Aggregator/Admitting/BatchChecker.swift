@@ -4,8 +4,9 @@ import Telemetry
 /// Looks into a batch before it is stored: its blocks are whole, and speak for nobody but their sender.
 struct BatchChecker: Sendable {
     private let principal: Principal
+    private let futureMax: Duration
 
-    init(principal: Principal) { self.principal = principal }
+    init(principal: Principal, futureMax: Duration) { (self.principal, self.futureMax) = (principal, futureMax) }
 
     /// What may be stored, and the series in it that were not known.
     struct Checked {
@@ -31,11 +32,18 @@ struct BatchChecker: Sendable {
         var lists: Set<SeriesList> = []
         for (index, bytes) in batch.blocks.enumerated() {
             do {
-                blocks.append(try block(bytes, batch.identity.host, &series, &lists, isKnown))
+                let block = try self.block(bytes, batch.identity.host, &series, &lists, isKnown)
+                try require(block, isBefore: receivedAt.advanced(by: futureMax))
+                blocks.append(block)
             } catch let error as BlockError {
                 throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane): \(error)")
             } catch let error as StrangeHost {
                 throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane) speaks for the host \(error.host)")
+            } catch let error as StrangeTime {
+                throw .unacceptable(
+                    "block \(index) of sequence \(batch.sequence), lane \(batch.lane) of \(batch.identity.host) holds a row of \(error.moment), and the aggregator "
+                        + "has \(receivedAt): rows from 1970 to \(futureMax) ahead are taken (limits.future); set the host's clock right"
+                )
             } catch {
                 throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane) cannot be read")
             }
@@ -50,6 +58,14 @@ struct BatchChecker: Sendable {
     }
 
     private struct StrangeHost: Error { var host: String }
+    private struct StrangeTime: Error { var moment: Timestamp }
+
+    /// The rule for events of JSON clients. The header's range is that of the rows: decoding has compared them.
+    private func require(_ block: AdmittedBlock, isBefore latest: Timestamp) throws(StrangeTime) {
+        guard block.count > 0 else { return }
+        if block.to > latest { throw StrangeTime(moment: block.to) }
+        if block.from < Timestamp(nanoseconds: 0) { throw StrangeTime(moment: block.from) }
+    }
 
     /// Decodes the block whole: a reader behind the log must never meet one that it cannot read.
     private func block(

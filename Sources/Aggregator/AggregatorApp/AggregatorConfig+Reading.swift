@@ -80,6 +80,7 @@ extension AggregatorConfig {
             retention.report("sources", problem, "name at most \(StorageConfig.sourceRetentionsMax)")
         }
         storage.maxSize = retention.bytes("max_size", default: storage.maxSize, in: (16 << 20)...(1 << 60))
+        storage.idRetention = retention.duration("ids", default: storage.idRetention, in: .seconds(3600) ... .seconds(3650 * 86_400))
         retention.finish()
         storage.diskReserve = reader.bytes("disk_reserve", default: storage.diskReserve)
         reader.finish()
@@ -100,6 +101,9 @@ extension AggregatorConfig {
         receiving.inflatedBytesMax = Int(reader.bytes("inflated_body", default: UInt64(receiving.inflatedBytesMax), in: sizes))
         receiving.jsonDepthMax = reader.integer("json_depth", default: receiving.jsonDepthMax, in: 2...128)
         bodyMemory = Int(reader.bytes("body_memory", default: UInt64(bodyMemory), in: (1 << 20)...(1 << 40)))
+        let ahead: ClosedRange<Duration> = .seconds(60) ... .seconds(3650 * 86_400)
+        receiving.futureMax = reader.duration("future", default: receiving.futureMax, in: ahead)
+        admitting.futureMax = receiving.futureMax
         streamsMax = reader.integer("streams", default: streamsMax, in: 0...10_000)
         reader.finish()
     }

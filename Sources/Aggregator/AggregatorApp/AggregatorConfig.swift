@@ -15,7 +15,7 @@ package struct AggregatorConfig: Sendable {
     package var externalURL = "http://127.0.0.1:8640"
     /// `storage`.
     package var storage = StorageConfig(path: AggregatorConfig.storagePathDefault)
-    /// `limits.body`, `limits.inflated_body`, `limits.json_depth`.
+    /// `limits.body`, `limits.inflated_body`, `limits.json_depth`, `limits.future`.
     package var receiving = ReceivingLimits()
     /// `limits.events_per_second`, `limits.burst`, `limits.agents`.
     package var admitting = AdmittingLimits()

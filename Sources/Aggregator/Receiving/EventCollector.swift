@@ -60,6 +60,7 @@ struct EventCollector: ~Copyable {
     /// What was taken.
     consuming func finish(key: String?) -> ClientEvents {
         if encoder.count > 0 { closeBlock() }
-        return ClientEvents(blocks: blocks, sources: sources, hosts: hosts, idempotencyKey: key)
+        let checksum = key == nil ? nil : Checksum.xxh64(text.padded.span.extracting(0..<text.count))
+        return ClientEvents(blocks: blocks, sources: sources, hosts: hosts, idempotencyKey: key, checksum: checksum)
     }
 }

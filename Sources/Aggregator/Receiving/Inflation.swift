@@ -21,6 +21,24 @@ enum Inflation {
         }
     }
 
+    /// What a body may be at most, as it came and inflated, to be dealt with on an event loop's thread: some 2 ms of work.
+    static let shortBodyBytes = 64 << 10
+    static let shortTextBytes = 1 << 20
+
+    /// The text of a body that is short, also when it is inflated. Nil for every other, and for what is wrong or unusual: ``inflate(_:encoding:bytesMax:share:)``,
+    /// which may take long, looks at it anew. Nothing of the share is taken then, and no more than a short body's work was done.
+    static func short(_ body: [UInt8], encoding: String?, bytesMax: Int, share: BodyBudget.Share) -> BodyText? {
+        let textBytes = min(shortTextBytes, bytesMax)
+        return switch encoding?.lowercased() {
+        case nil, "", "identity": BodyText(body)
+        case "gzip", "x-gzip":
+            body.count > shortBodyBytes ? nil : GzipBody.inflate(body, bytesMax: textBytes, share: share)
+        // Frames say their size or do not, and there may be several: only the limit is certain.
+        case "zstd": try? (body.count > shortBodyBytes ? nil : ZstdBody.inflate(body, bytesMax: textBytes, share: share))
+        default: nil
+        }
+    }
+
     /// All members of a gzip stream as one text.
     static func gunzip(_ body: [UInt8], bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> BodyText {
         try refuseBomb(body, bytesMax: bytesMax)

@@ -46,7 +46,16 @@ package struct Receiver: Sendable {
     private func ingest(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let (body, share) = try await reader.read(request, context)
         bytesReceived.increment(by: body.count)
-        let inflated = try Inflation.gunzip(body, bytesMax: limits.inflatedBytesMax, share: share)
+        if let inflated = Inflation.short(body, encoding: "gzip", bytesMax: limits.inflatedBytesMax, share: share) {
+            return try await take(inflated, body.count, share, context)
+        }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { () throws(Problem) -> Response in
+            let inflated = try Inflation.gunzip(body, bytesMax: limits.inflatedBytesMax, share: share)
+            return try await take(inflated, body.count, share, context)
+        }
+    }
+
+    private func take(_ inflated: BodyText, _ bodyBytes: Int, _ share: BodyBudget.Share, _ context: DoorContext) async throws(Problem) -> Response {
         let batches: [ReceivedBatch]
         do {
             batches = try Wire.open(frames: inflated.padded, count: inflated.count)
@@ -58,7 +67,7 @@ package struct Receiver: Sendable {
             }
         }
         batchesReceived.increment(by: batches.count)
-        let receipt = try await admit(.native(batches), body.count, inflated.count, context)
+        let receipt = try await admit(.native(batches), bodyBytes, inflated.count, context)
         withExtendedLifetime(share) {}
         guard case .lanes(let acknowledgement) = receipt else { throw .failed("the batches were answered as if they were events") }
         return Response(
@@ -71,8 +80,10 @@ package struct Receiver: Sendable {
     // MARK: JSON clients
 
     private func one(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
-        let key = try idempotencyKey(request)
-        let (body, text, share) = try await text(request, context)
+        try await withText(request, context) { (key, body, text) throws(Problem) -> Response in try await one(key, body, text, context) }
+    }
+
+    private func one(_ key: String?, _ body: Int, _ text: BodyText, _ context: DoorContext) async throws(Problem) -> Response {
         let start = text.start
         var collector = EventCollector(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: context.principal))
         if collector.scan(at: start, ending: .text) == nil {
@@ -86,7 +97,6 @@ package struct Receiver: Sendable {
             }
         }
         let ids = try await store(collector.finish(key: key), body, text.count, context)
-        withExtendedLifetime(share) {}
         return .json(.created, headers: [.location: "/api/v1/events/\(ids[0])"]) { json in
             json.beginObject()
             json.member("event_id", ids[0].description)
@@ -96,15 +106,16 @@ package struct Receiver: Sendable {
     }
 
     private func many(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
-        let key = try idempotencyKey(request)
-        let (body, text, share) = try await text(request, context)
+        try await withText(request, context) { (key, body, text) throws(Problem) -> Response in try await many(key, body, text, context) }
+    }
+
+    private func many(_ key: String?, _ body: Int, _ text: BodyText, _ context: DoorContext) async throws(Problem) -> Response {
         var batch = BatchReader(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: context.principal))
         try batch.read()
         let (failures, errors) = (batch.failed, batch.errors)
         failed.increment(by: failures)
         guard batch.collected > 0 else { throw nothingCollected(failures, errors, bySyntaxOnly: batch.failedBySyntaxOnly) }
         let ids = try await store(batch.finish(key: key), body, text.count, context)
-        withExtendedLifetime(share) {}
         return .json(.created) { json in
             json.beginObject()
             json.member("collected", ids.count)
@@ -137,8 +148,9 @@ package struct Receiver: Sendable {
         let receipt = try await admit(.events(events), bodyBytes, inflatedBytes, context)
         guard case .events(let ids, let isRepeat) = receipt else { throw .failed("the events were answered as if they were batches") }
         guard ids.count == count else {
+            // A key of before checksums were kept with them.
             throw isRepeat
-                ? .unacceptable("this Idempotency-Key was used for another request, of \(ids.count) events: take a new key for each request")
+                ? .keyReused("this Idempotency-Key was used for another request, of \(ids.count) events: take a new key for each request")
                 : .failed("\(ids.count) identifiers came back for \(count) events")
         }
         collected.increment(by: ids.count)
@@ -166,27 +178,33 @@ package struct Receiver: Sendable {
             case .conflict(let detail): throw .conflict(detail)
             case .rateLimited(let retryAfter, let detail): throw .rateLimited(detail, retryAfter: retryAfter)
             case .unacceptable(let detail): throw .unacceptable(detail)
+            case .keyReused(let detail): throw .keyReused(detail)
             case .unavailable(let retryAfter, let detail): throw .unavailable(detail, retryAfter: retryAfter)
             }
         }
     }
 
-    /// A body of JSON text, inflated.
-    private func text(
+    /// Reads a body of JSON text, inflates it, and goes on with it: on the connection's own thread only while that is little work, for a few bytes can inflate
+    /// to the limit, and would hold up every other connection of that thread.
+    private func withText(
         _ request: Request,
-        _ context: DoorContext
-    ) async throws(Problem) -> (bodyBytes: Int, text: BodyText, share: BodyBudget.Share) {
+        _ context: DoorContext,
+        _ body: @Sendable (_ key: String?, _ bodyBytes: Int, BodyText) async throws(Problem) -> Response
+    ) async throws(Problem) -> Response {
+        let key = try idempotencyKey(request)
         try checkContentType(request)
-        let (body, share) = try await reader.read(request, context)
-        bytesReceived.increment(by: body.count)
-        guard !body.isEmpty else { throw .malformed("the body is empty; send an event as JSON") }
-        let inflated = try Inflation.inflate(
-            body,
-            encoding: request.headers[.contentEncoding],
-            bytesMax: limits.inflatedBytesMax,
-            share: share
-        )
-        return (body.count, inflated, share)
+        let (bytes, share) = try await reader.read(request, context)
+        bytesReceived.increment(by: bytes.count)
+        guard !bytes.isEmpty else { throw .malformed("the body is empty; send an event as JSON") }
+        defer { withExtendedLifetime(share) {} }
+        let encoding = request.headers[.contentEncoding]
+        if let text = Inflation.short(bytes, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share) {
+            return try await body(key, bytes.count, text)
+        }
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) { () throws(Problem) -> Response in
+            let text = try Inflation.inflate(bytes, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share)
+            return try await body(key, bytes.count, text)
+        }
     }
 
     private func checkContentType(_ request: Request) throws(Problem) {

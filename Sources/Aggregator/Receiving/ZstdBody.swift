@@ -20,7 +20,9 @@ enum ZstdBody {
             padded.reserveCapacity(min(Int(announced), body.count * Inflation.ratioReasonable) + BodyText.padding)
         }
         var piece = [UInt8](repeating: 0, count: pieceBytes)
-        var (read, left) = (0, 1)
+        var (read, left, isWhole) = (0, 1, false)
+        // What was made of a body that is refused is not held.
+        defer { if !isWhole { share.give(back: padded.count) } }
         while read < body.count || left != 0 {
             let (code, consumed, made) = unsafe body.withUnsafeBytes { input in
                 unsafe piece.withUnsafeMutableBytes { output in
@@ -42,6 +44,7 @@ enum ZstdBody {
             padded.append(contentsOf: piece[..<made])
             (read, left) = (read + consumed, code)
         }
+        isWhole = true
         padded.append(contentsOf: repeatElement(0, count: BodyText.padding))
         return BodyText(padded: padded)
     }

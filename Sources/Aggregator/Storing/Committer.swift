@@ -57,6 +57,8 @@ actor Committer {
     var walBytes = 0
     /// Steps of the sealer's that were answered as failed and may be committed.
     var uncertain: [(DirectoryChange, CatalogChange)] = []
+    /// How far the table of clients' ids was gone through for old ones; nil: to its end.
+    var idSweep: [UInt8]?
     /// The last failure of the disk, until a commit succeeds; for the status.
     private(set) var problem: String?
 

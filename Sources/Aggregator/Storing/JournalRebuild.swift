@@ -64,7 +64,7 @@ struct JournalRebuild {
         try tables.apply(change)
         try claimIDs(tables)
         try write(watermarks, into: connection)
-        for row in keys { try connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?, ?)", row) }
+        for row in keys { try connection.execute("INSERT OR IGNORE INTO keys (client, key, expires_ns, ids) VALUES (?, ?, ?, ?)", row) }
         for row in cursors { try connection.execute("INSERT OR IGNORE INTO cursors VALUES (?, ?)", row) }
         // Half of it, read from two ends, would be told twice.
         for row in salvage.unreadable.contains("purged_spans") ? [] : purged {

@@ -160,6 +160,8 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
         try await committer.place(ofClientID: id)
     }
 
+    package func idsForgotten() async throws(LogError) -> LogPosition { try await committer.idsForgotten() }
+
     package func end() async throws(LogError) -> LogPosition { feed.end }
 
     package func waitForBlocks(after position: LogPosition) async { await feed.wait(after: position) }
@@ -245,7 +247,10 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
     }
 
     /// One step of retention; whether there is more to do.
-    func retain() async throws(LogError) -> Bool { try await sealer.retain(at: time.now()) }
+    func retain() async throws(LogError) -> Bool {
+        let isForgetting = try await committer.forgetIDs(at: time.now())
+        return try await sealer.retain(at: time.now()) || isForgetting
+    }
 
     // MARK: Damage
 

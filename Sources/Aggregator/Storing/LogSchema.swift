@@ -83,6 +83,12 @@ enum LogSchema {
             -- NULL: rows as bits and blocks say it.
             ALTER TABLE word_groups ADD COLUMN length INTEGER;
             """,
+            """
+            -- Of the request's text, so that another request under the same key is told from a repeat; NULL: of before.
+            ALTER TABLE keys ADD COLUMN checksum INTEGER;
+            -- Where the log ended, now and then: which of the clients' own ids are old enough to be forgotten.
+            CREATE TABLE id_marks (noted_ns INTEGER PRIMARY KEY, position INTEGER NOT NULL);
+            """,
         ]
     )
 

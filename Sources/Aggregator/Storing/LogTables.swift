@@ -124,12 +124,12 @@ final class LogTables {
     private func append(
         _ request: PreparedAppend,
         ofClient name: String,
-        _ key: String?,
+        _ key: RequestKey?,
         _ sequence: UInt64,
         _ ids: [UUID],
         _ now: Timestamp
     ) throws(SQLiteError) -> AppendOutcome {
-        if let key, let known = try known(key, of: name, now) { return .repeated(ids: known) }
+        if let key, let known = try known(key, of: name, now) { return known }
         let identity = HostIdentity(agent: id, host: "")
         let origin = try origin(of: identity)
         var (rows, repeats) = (0, 0)
@@ -141,19 +141,26 @@ final class LogTables {
         return rows > 0 && repeats == rows ? .repeated(ids: ids) : .stored(ids: ids)
     }
 
-    /// What a key that is known was answered with.
-    func known(_ key: String, of client: String, _ now: Timestamp) throws(SQLiteError) -> [UUID]? {
+    /// What becomes of a request whose key is known: a repeat, or another request under the same key. Nil: the key is new.
+    func known(_ key: RequestKey, of client: String, _ now: Timestamp) throws(SQLiteError) -> AppendOutcome? {
         try connection.first(
-            "SELECT ids FROM keys WHERE client = ? AND key = ? AND expires_ns > ?",
-            [.text(client), .text(key), .integer(now.nanoseconds)]
-        ) { (row) throws(SQLiteError) in LogTables.ids(row.blob(0)) }
+            "SELECT ids, checksum FROM keys WHERE client = ? AND key = ? AND expires_ns > ?",
+            [.text(client), .text(key.text), .integer(now.nanoseconds)]
+        ) { (row) throws(SQLiteError) in
+            // Keys of older versions have no checksum.
+            if let checksum = key.checksum, !row.isNull(1), row.unsigned(1) != checksum { return .conflict }
+            return .repeated(ids: LogTables.ids(row.blob(0)))
+        }
     }
 
-    func remember(_ key: String, of client: String, _ ids: [UUID], _ now: Timestamp) throws(SQLiteError) {
-        let expiry = now.advanced(by: config.keyRetention)
+    func remember(_ key: RequestKey, of client: String, _ ids: [UUID], _ now: Timestamp) throws(SQLiteError) {
+        let expiry = now.advanced(by: config.idRetention)
         try connection.execute(
-            "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)",
-            [.text(client), .text(key), .integer(expiry.nanoseconds), .blob(ids.flatMap(\.bytes))]
+            "INSERT OR REPLACE INTO keys (client, key, expires_ns, ids, checksum) VALUES (?, ?, ?, ?, ?)",
+            [
+                .text(client), .text(key.text), .integer(expiry.nanoseconds), .blob(ids.flatMap(\.bytes)),
+                key.checksum.map { .unsigned($0) } ?? .null,
+            ]
         )
     }
 

@@ -12,9 +12,9 @@ struct PreparedAppend: Sendable {
     enum Origin: Sendable {
         case agent(HostIdentity, lane: Lane, sequence: UInt64, checksum: UInt64)
         /// `sequence` was never used before; `ids` are those of the events in order.
-        case client(name: String, key: String?, sequence: UInt64, ids: [UUID])
+        case client(name: String, key: RequestKey?, sequence: UInt64, ids: [UUID])
         /// Few events; the committer puts them together with others.
-        case small(name: String, key: String?)
+        case small(name: String, key: RequestKey?)
     }
 
     let origin: Origin
@@ -31,20 +31,32 @@ struct PreparedAppend: Sendable {
         case .agent(let identity, let lane, let sequence, let checksum):
             for block in batch.blocks { blocks.append(PreparedBlock(block)) }
             origin = .agent(identity, lane: lane, sequence: sequence, checksum: checksum)
-        case .client(let name, let key)
+        case .client(let name, let key, let checksum)
         where batch.blocks.count == 1 && batch.blocks[0].kind == .events && batch.blocks[0].count <= Self.smallRowsMax:
             blocks = [try PreparedBlock(small: batch.blocks[0])]
-            origin = .small(name: name, key: key)
-        case .client(let name, let key):
+            origin = .small(name: name, key: RequestKey(key, checksum))
+        case .client(let name, let key, let checksum):
             let sequence = clientSequence()
             for (index, block) in batch.blocks.enumerated() {
                 let origin = RowOrigin(agent: log, lane: .logs, sequence: sequence, block: UInt32(index), row: 0)
                 blocks.append(try PreparedBlock(block, idsFrom: origin, into: &ids))
             }
-            origin = .client(name: name, key: key, sequence: sequence, ids: ids)
+            origin = .client(name: name, key: RequestKey(key, checksum), sequence: sequence, ids: ids)
         }
         (self.blocks, receivedAt) = (blocks, batch.receivedAt)
         bytes = blocks.reduce(256 + 16 * ids.count) { $0 + $1.bytes.count + 24 * $1.ids.count + 128 }
+    }
+}
+
+/// The idempotency key of a client's request, and the checksum that tells another request under the same key.
+struct RequestKey: Sendable {
+    let text: String
+    let checksum: UInt64?
+
+    /// Nil without a key.
+    init?(_ text: String?, _ checksum: UInt64?) {
+        guard let text else { return nil }
+        (self.text, self.checksum) = (text, checksum)
     }
 }
 

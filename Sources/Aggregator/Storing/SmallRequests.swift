@@ -22,7 +22,7 @@ struct SmallRequests: ~Copyable {
     /// Takes a request; its outcome holds once ``finish()`` was called and the transaction is on disk.
     mutating func append(_ request: PreparedAppend) throws(SQLiteError) -> AppendOutcome {
         guard case .small(let name, let key) = request.origin else { preconditionFailure("not a small request") }
-        if let key, let known = try tables.known(key, of: name, now) { return .repeated(ids: known) }
+        if let key, let known = try tables.known(key, of: name, now) { return known }
         guard let events = request.blocks.first?.events else { preconditionFailure("a small request has one block") }
         let start = encoder.count
         var ids = [UUID]()

@@ -22,8 +22,9 @@ package struct StorageConfig: Sendable, Hashable {
     package var queueBytesMax: Int
     /// Sequences per agent and lane whose checksums are remembered, to tell a repeat from a clone.
     package var sequencesKept: UInt64
-    /// How long an idempotency key is remembered.
-    package var keyRetention: Duration
+    /// How long idempotency keys and clients' own event ids are remembered at least: what comes again later is new. Agents' batches need none of this: their
+    /// watermarks are kept for ever.
+    package var idRetention: Duration
     /// How long events of some sources are kept, other than the others.
     package var sourceRetention: [String: Duration]
     /// Bytes of arrivals in memory; beyond it a request waits for the sealer, and after ``sealerPatience`` it is refused as busy.
@@ -48,7 +49,7 @@ package struct StorageConfig: Sendable, Hashable {
         queueRequestsMax: Int = 8192,
         queueBytesMax: Int = 128 << 20,
         sequencesKept: UInt64 = 4096,
-        keyRetention: Duration = .seconds(86_400),
+        idRetention: Duration = .seconds(7 * 86_400),
         sourceRetention: [String: Duration] = [:],
         arrivalBytesMax: Int = 96 << 20,
         sealerPatience: Duration = .seconds(5),
@@ -61,7 +62,7 @@ package struct StorageConfig: Sendable, Hashable {
         (self.minuteRetention, self.hourRetention) = (minuteRetention, hourRetention)
         (self.maxSize, self.diskReserve) = (maxSize, diskReserve)
         (self.queueRequestsMax, self.queueBytesMax) = (queueRequestsMax, queueBytesMax)
-        (self.sequencesKept, self.keyRetention, self.sourceRetention) = (sequencesKept, keyRetention, sourceRetention)
+        (self.sequencesKept, self.idRetention, self.sourceRetention) = (sequencesKept, idRetention, sourceRetention)
         (self.arrivalBytesMax, self.sealerPatience) = (arrivalBytesMax, sealerPatience)
         (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax)
         self.compactBlocksMin = compactBlocksMin
