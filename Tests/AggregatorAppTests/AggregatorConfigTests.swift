@@ -69,7 +69,14 @@ struct AggregatorConfigTests {
         #expect(config.storage.maxSize == 5 << 30 && config.storage.diskReserve == 1 << 30)
         #expect(
             config.admitting
-                == AdmittingLimits(eventsPerSecond: 10, burst: 20, agentRowsPerSecond: 100, agentBurst: 200, seriesPerAgentMax: 300, futureMax: .seconds(7200))
+                == AdmittingLimits(
+                    eventsPerSecond: 10,
+                    burst: 20,
+                    agentRowsPerSecond: 100,
+                    agentBurst: 200,
+                    seriesPerAgentMax: 300,
+                    futureMax: .seconds(7200)
+                )
         )
         #expect(config.receiving.body.bytesMax == 1 << 20 && config.receiving.inflatedBytesMax == 2 << 20 && config.receiving.jsonDepthMax == 10)
         #expect(config.bodyMemory == 64 << 20)
