@@ -97,6 +97,30 @@ struct CompactionTests {
         await log.close()
     }
 
+    @Test func `words that were damaged hide nothing after a look at them`() async throws {
+        let log = try await fixture.open()
+        try await store(1...10, in: log)
+        try await log.compactNow()
+        let wanted = [Words.hash(ofWord: Array("word7".utf8).span)]
+        #expect(log.catalog().words.count == 2)
+        let group = try #require(try JournalSnapshot(fixture.config.databasePath).groups.first)
+        let path = fixture.config.segmentsPath + "/" + SegmentRow.name(group.segment)
+        let read: [UInt8]? = TestFiles.bytes(path)
+        var bytes = try #require(read)
+        for index in group.range { bytes[index] = 0 }
+        try TestFiles.write(bytes, to: path)
+        #expect(try LogInspector.verify(fixture.config.path).findings.map(\.kind) == [.words])
+        #expect(try log.catalog().blocks(withoutAll: wanted).isSuperset(of: group.blocks))
+        try await log.sealer.checkWords()
+        #expect(log.catalog().words.count == 1)
+        #expect(try log.catalog().blocks(withoutAll: wanted).isDisjoint(with: group.blocks))
+        await log.close()
+        let again = try await fixture.open()
+        #expect(again.catalog().words.count == 1)
+        #expect(try LogInspector.verify(fixture.config.path).isSound)
+        await again.close()
+    }
+
     @Test func `a reader with a cursor, and one with an old snapshot, go on as if nothing had been`() async throws {
         let log = try await fixture.open()
         try await store(1...20, in: log)

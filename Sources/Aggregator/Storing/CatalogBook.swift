@@ -75,6 +75,7 @@ final class CatalogBook: Sendable {
                 state.catalog.words.removeAll { $0.blocks.allSatisfy { $0 == 0 || change.sealedGone.contains($0) } }
                 for number in change.sealedGone { state.catalog.filters[number] = nil }
             }
+            if !change.wordsGone.isEmpty { state.catalog.words.removeAll { change.wordsGone.contains($0.blocks) } }
             state.catalog.sealed += change.sealed
             for (number, filter) in change.filters { state.catalog.filters[number] = filter }
             for group in change.words {
@@ -95,5 +96,7 @@ struct CatalogChange: Sendable {
     var sealedGone: Set<UInt64> = []
     var filters: [UInt64: WordFilter] = [:]
     var words: [WordGroup] = []
+    /// Groups that are damaged, by their blocks.
+    var wordsGone: [[UInt64]] = []
     var purged: [BlockKind: PurgedSpans] = [:]
 }

@@ -74,6 +74,11 @@ extension Committer {
         return isNew
     }
 
+    func wordGroups() throws(LogError) -> [WordGroupRow] {
+        let tables = try openTables()
+        do throws(SQLiteError) { return try tables.wordGroups() } catch { throw failure(error) }
+    }
+
     /// Segments in which a block was set aside: their files stay for whoever wants to look.
     func segmentsWithDamage() throws(LogError) -> Set<UInt64> {
         Set(

@@ -204,6 +204,9 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
 
     /// Brings together what was sealed apart.
     private func keepMerging() async {
+        do throws(LogError) { try await sealer.checkWords() } catch {
+            logger.error("words could not be checked; they are at the next start", metadata: ["error": "\(error)"])
+        }
         while !Task.isCancelled {
             do throws(LogError) {
                 while try await mergeSamples(), !Task.isCancelled {}

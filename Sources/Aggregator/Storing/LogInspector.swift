@@ -195,7 +195,21 @@ package struct LogInspector {
     }
 
     private mutating func check(_ group: WordGroupRow, in file: DiskFile?) {
-        guard let file, group.range.upperBound > file.count else { return }
+        guard let file else { return }
+        guard group.range.upperBound > file.count else {
+            if (try? group.isWhole(in: file)) != true {
+                report.findings.append(
+                    LogVerification.Finding(
+                        kind: .words,
+                        file: "segments/\(SegmentRow.name(group.segment))",
+                        bytes: group.range,
+                        rows: 0,
+                        detail: "the checksum of a group of \(group.blocks.count) filters does not hold"
+                    )
+                )
+            }
+            return
+        }
         report.findings.append(
             LogVerification.Finding(
                 kind: .words,

@@ -18,7 +18,7 @@ package struct LogVerification: Sendable, Hashable {
             case block
             /// The block is whole, but the directory says something else of it.
             case directory
-            /// The rows of a group of words lie behind the end of their file, or where a block lies.
+            /// The rows of a group of words are damaged, or lie behind the end of their file.
             case words
         }
 
@@ -47,7 +47,9 @@ package struct LogVerification: Sendable, Hashable {
             case .missingSegment, .cutSegment:
                 return "\(rows) rows\(span) are gone; put the file back from a backup before the aggregator starts, or they become a gap"
             case .directory: return "\(rows) rows\(span) may be searched in the wrong place"
-            case .words: return "searches for words look into each block of this group instead: slower, and nothing is missed"
+            case .words:
+                return
+                    "the aggregator looks into each block of this group instead, from its next start on: slower, and nothing is missed; until then searches may pass over some"
             }
         }
 

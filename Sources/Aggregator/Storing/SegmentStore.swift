@@ -150,6 +150,8 @@ struct SegmentStore {
         return found.mapValues { $0.sorted { $0.first != $1.first ? $0.first < $1.first : $0.number < $1.number } }
     }
 
+    func file(of segment: UInt64) -> (any SegmentFile)? { open[segment] }
+
     /// No more blocks come into them.
     mutating func retire(_ ids: [UInt64]) { current = current.filter { !ids.contains($0.value) } }
 
