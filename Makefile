@@ -1,5 +1,5 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages fuzz build deb bench format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages fuzz build deb bench compare-metrics format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
@@ -11,6 +11,7 @@ help:
 	@echo "make build          release binaries into .build/release/"
 	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"
 	@echo "make bench          the figures of docs/performance.md, measured here"
+	@echo "make compare-metrics  tocsin-agent beside node_exporter 1.5 on this machine: names, types, labels, values"
 	@echo "make format | lint  the source format: put it right, or check it"
 
 # The binaries that users get: the Swift runtime inside, so that a host needs no Swift.
@@ -64,6 +65,10 @@ deb: build
 
 test-packages: deb
 	@Tests/Packages/run.sh
+
+compare-metrics: build
+	@scripts/install-dependencies compare
+	@scripts/compare-metrics
 
 bench: build
 	@scripts/install-dependencies test

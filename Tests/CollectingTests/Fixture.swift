@@ -6,8 +6,9 @@ import TestSupport
 /// Copied /proc trees: `Tests/Fixtures/proc/<kernel>`.
 enum Fixture {
     /// The kernel that this was written on, copied; and two more layouts, written after real ones: RHEL 8 (no PSI, fifteen disk columns, NFS)
-    /// and Debian 11 (seventeen columns, a processor off line, containers, no /proc/1/mounts).
-    static let kernels = ["6.18-vm", "4.18-el8", "5.10-debian11"]
+    /// and Debian 11 (seventeen columns, a processor off line, no IPv6, no /proc/1/mounts); a container of a 6.1 host; an arm64 board (SD card,
+    /// frequencies, thermal zones); a server with everything (RAID, bonding, sensors, EDAC, RAPL, processors with numbers left out).
+    static let kernels = ["6.18-vm", "4.18-el8", "5.10-debian11", "6.1-container", "6.6-arm64", "6.12-server"]
 
     static let folder: String = {
         let file = #filePath

@@ -11,6 +11,9 @@ extension AgentConfig {
         let filesystem = reader.section("filesystem")
         config.ignoredFilesystemTypes = Set(filesystem.strings("ignore_types") ?? [])
         config.ignoredMountPoints = Set(filesystem.strings("ignore_mount_points") ?? [])
+        if filesystem.has("types_exclude") { config.filesystemTypes = NameFilter(exclude: regex("types_exclude", filesystem)) }
+        if filesystem.has("mount_points_exclude") { config.mountPoints = NameFilter(exclude: regex("mount_points_exclude", filesystem)) }
+        readDevices(reader, &config)
         readProcesses(reader.section("processes"), &config)
         config.cgroupsMax = readMax(reader.section("cgroups"), config.cgroupsMax)
         readUnits(reader.section("systemd"), &config)
@@ -26,6 +29,39 @@ extension AgentConfig {
         filesystem.finish()
         reader.finish()
         return config
+    }
+
+    /// `collect.arp`, `.diskstats`, `.netdev`, `.netclass`: `include` and `exclude`; `collect.netstat`, `.vmstat`: `fields`; node_exporter's flags.
+    private static func readDevices(_ reader: ConfigReader, _ config: inout CollectConfig) {
+        func filter(_ key: String, _ fallback: NameFilter, then more: (ConfigReader) -> Void = { _ in }) -> NameFilter {
+            let section = reader.section(key)
+            defer { section.finish() }
+            more(section)
+            let (include, exclude) = (regex("include", section), regex("exclude", section))
+            if include != nil, section.has("exclude") {
+                section.report("exclude", "stands beside include", "write one of both")
+            }
+            return include == nil && !section.has("exclude") ? fallback : NameFilter(include: include, exclude: exclude)
+        }
+        func fields(_ key: String, _ fallback: NameFilter) -> NameFilter {
+            let section = reader.section(key)
+            defer { section.finish() }
+            return regex("fields", section).map { NameFilter(include: $0) } ?? fallback
+        }
+        config.arp = filter("arp", config.arp)
+        config.diskstats = filter("diskstats", config.diskstats)
+        config.netdev = filter("netdev", config.netdev)
+        config.netclass = filter("netclass", config.netclass) { section in
+            config.ignoresInvalidSpeed = section.bool("ignore_invalid_speed", default: config.ignoresInvalidSpeed)
+        }
+        config.netstatFields = fields("netstat", config.netstatFields)
+        config.vmstatFields = fields("vmstat", config.vmstatFields)
+    }
+
+    /// Nil: not there, empty (nothing is left out), or wrong and told.
+    private static func regex(_ key: String, _ reader: ConfigReader) -> Pattern? {
+        guard let text = reader.string(key), !text.isEmpty else { return nil }
+        return pattern(text, at: key, reader)
     }
 
     /// Without the slashes at its end.

@@ -4,9 +4,9 @@ package struct CollectConfig: Sendable, Hashable {
     package var interval: Duration
     /// `collect.disable`: names of ``collectorNames`` that do not run.
     package var disable: Set<String>
-    /// `collect.filesystem.ignore_types`: filesystem types left out, besides node_exporter's default ones.
+    /// `collect.filesystem.ignore_types`: filesystem types left out, besides ``filesystemTypes``.
     package var ignoredFilesystemTypes: Set<String>
-    /// `collect.filesystem.ignore_mount_points`: paths left out, and what is mounted below them, besides node_exporter's default ones.
+    /// `collect.filesystem.ignore_mount_points`: paths left out, and what is mounted below them, besides ``mountPoints``.
     package var ignoredMountPoints: Set<String>
 
     /// `collect.textfile`: folders whose files `*.prom` are collected.
@@ -27,6 +27,20 @@ package struct CollectConfig: Sendable, Hashable {
     /// Where Debian's node-exporter looks, and where the scripts of prometheus-node-exporter-collectors write.
     package static let textfileFolderDefault = "/var/lib/prometheus/node-exporter"
 
+    /// `collect.filesystem.types_exclude`, `.mount_points_exclude`: in place of node_exporter's defaults.
+    package var filesystemTypes = MountsCollector.shownTypes
+    package var mountPoints = MountsCollector.shownPoints
+    /// `collect.arp`, `.diskstats`, `.netdev`, `.netclass`: `include` and `exclude`, regular expressions over devices' names.
+    package var arp = NameFilter.all
+    package var diskstats = DiskstatsCollector.shown
+    package var netdev = NameFilter.all
+    package var netclass = NameFilter.all
+    /// `collect.netclass.ignore_invalid_speed`: a device that says -1 has no speed.
+    package var ignoresInvalidSpeed = false
+    /// `collect.netstat.fields`, `collect.vmstat.fields`: which fields are shown.
+    package var netstatFields = NetstatCollector.shown
+    package var vmstatFields = VmstatCollector.shown
+
     package init(
         interval: Duration = .seconds(10),
         disable: Set<String> = [],
@@ -39,9 +53,10 @@ package struct CollectConfig: Sendable, Hashable {
 
     /// Every collector, by node_exporter's names.
     package static let collectorNames = [
-        "cgroups", "cpu", "diskstats", "entropy", "exec", "filefd", "filesystem", "loadavg", "meminfo", "netclass", "netdev", "pressure", "processes",
-        "stat", "systemd",
-        "textfile", "time", "timex", "uname", "vmstat",
+        "arp", "bonding", "cgroups", "conntrack", "cpu", "cpufreq", "diskstats", "dmi", "edac", "entropy", "exec", "filefd", "filesystem", "hwmon",
+        "loadavg", "mdadm", "meminfo", "netclass", "netdev", "netstat", "nvme", "os", "powersupplyclass", "pressure", "processes", "rapl",
+        "schedstat",
+        "selinux", "sockstat", "softnet", "stat", "systemd", "textfile", "thermal_zone", "time", "timex", "udp_queues", "uname", "vmstat",
     ]
 
     /// Names of processes and cgroups: each brings five and twelve series.

@@ -6,6 +6,10 @@ package enum CollectingLimits {
     /// Most devices, mounts or processors of one file: each brings up to twenty series.
     package static let rowsMax = 4096
 
+    /// Files that stay open between collections. A common host has some 80, one with hundreds of sensors and processors thousands: the rest is opened
+    /// each time, because descriptors are wanted for followed files.
+    static let keptFilesMax = 512
+
     /// How long one collector may take. What takes longer is stale: left alone until it returns, its metrics missing until then.
     package static let collectorDeadline = Duration.seconds(2)
 

@@ -32,11 +32,15 @@ package actor Collectors {
     ) {
         let mountDeadline = min(CollectingLimits.mountDeadline, deadline / 2)
         let all: [any Collector] = [
-            CgroupCollector(config), CPUCollector(), DiskstatsCollector(), EntropyCollector(), FileNrCollector(),
-            MountsCollector(config, deadline: mountDeadline),
-            LoadavgCollector(), MeminfoCollector(), NetClassCollector(), NetDevCollector(), PressureCollector(), PidStatCollector(config),
-            StatCollector(), TextfileCollector(config), CommandCollector(config, time: time, patience: mountDeadline),
-            SystemdCollector(config, patience: mountDeadline), TimeCollector(), TimexCollector(), UnameCollector(), VmstatCollector(),
+            ArpCollector(config.arp), BondingCollector(), CgroupCollector(config), ConntrackCollector(), CPUCollector(), CpufreqCollector(),
+            DiskstatsCollector(config.diskstats), DMICollector(), EDACCollector(), EntropyCollector(),
+            CommandCollector(config, time: time, patience: mountDeadline), FileNrCollector(), MountsCollector(config, deadline: mountDeadline),
+            HwmonCollector(), LoadavgCollector(), MdstatCollector(), MeminfoCollector(),
+            NetClassCollector(config.netclass, ignoresInvalidSpeed: config.ignoresInvalidSpeed), NetDevCollector(config.netdev),
+            NetstatCollector(config.netstatFields), NVMeCollector(), OSReleaseCollector(), PowerSupplyCollector(), PressureCollector(),
+            PidStatCollector(config), RAPLCollector(), SchedstatCollector(), SELinuxCollector(), SockstatCollector(), SoftnetCollector(),
+            StatCollector(), SystemdCollector(config, patience: mountDeadline), TextfileCollector(config), ThermalCollector(), TimeCollector(),
+            TimexCollector(), UDPQueuesCollector(), UnameCollector(), VmstatCollector(config.vmstatFields),
         ]
         stations = all.filter { !config.disable.contains(type(of: $0).name) }.map { Station($0) }
         (self.files, self.time, self.deadline) = (files, time, deadline)

@@ -47,35 +47,51 @@ final class DisposableThreads: Sendable {
     /// Runs all calls and blocks until they are back, at most `limit`; the tickets stand in the calls' order. A call that has not even begun by
     /// then is withdrawn.
     func run<Value: Sendable>(_ calls: [@Sendable () -> Value], within limit: Duration) -> [Ticket<Value>] {
-        let arrivals = DispatchSemaphore(value: 0)
+        guard !calls.isEmpty else { return [] }
+        let round = Round(calls.count)
         let begun = (0..<calls.count).map { _ in Begun() }
         let tickets = calls.map { _ in Ticket<Value>() }
-        for index in calls.indices {
-            let (call, ticket, begin) = (calls[index], tickets[index], begun[index])
-            core.submit {
-                guard begin.claim() else { return }
-                ticket.answer(call())
-                arrivals.signal()
+        // All at once: one lock and one wake-up for them all, and one back for the last of them.
+        core.submit(
+            calls.indices.map { index in
+                let (call, ticket, begin) = (calls[index], tickets[index], begun[index])
+                return {
+                    guard begin.claim() else { return }
+                    ticket.answer(call())
+                    round.arrive()
+                }
             }
-        }
+        )
         let end = DispatchTime.now() + .nanoseconds(Int(limit.wholeNanoseconds))
         let patience = DispatchTimeInterval.nanoseconds(Int(CollectingLimits.reinforcementDelay.wholeNanoseconds))
         var (missing, threads) = (calls.count, 1)
-        while missing > 0 {
-            if arrivals.wait(timeout: min(end, .now() + patience)) == .success {
-                missing -= 1
-            } else if DispatchTime.now() >= end {
-                break
-            } else {
+        while round.last.wait(timeout: min(end, .now() + patience)) != .success, DispatchTime.now() < end {
+            let still = round.missing
+            if still == missing {
                 // Twice as many each time: forty dead mounts in a row must not use up the time of the living one behind them.
                 core.reinforce(by: threads)
-                threads *= 2
+                threads = min(threads * 2, CollectingLimits.threadsMax)
             }
+            missing = still
         }
-        if missing > 0 {
+        if round.missing > 0 {
             for (ticket, begin) in zip(tickets, begun) where begin.claim() { ticket.withdraw() }
         }
         return tickets
+    }
+
+    /// How many calls of one round are not back; the last one wakes the waiter.
+    private final class Round: Sendable {
+        let last = DispatchSemaphore(value: 0)
+        private let count: Atomic<Int>
+
+        init(_ count: Int) { self.count = Atomic(count) }
+
+        var missing: Int { count.load(ordering: .acquiring) }
+
+        func arrive() {
+            if count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { last.signal() }
+        }
     }
 
     /// Whether a call has begun: claimed by the thread that runs it, or by the waiter that takes it back.
@@ -99,9 +115,9 @@ final class DisposableThreads: Sendable {
 
         init(label: String, threadsMax: Int) { (self.label, self.threadsMax) = (label, threadsMax) }
 
-        func submit(_ job: @escaping @Sendable () -> Void) {
+        func submit(_ jobs: [@Sendable () -> Void]) {
             let (wakes, starts) = state.withLock { state in
-                state.queue.append(job)
+                state.queue += jobs
                 if state.idle > 0 {
                     state.idle -= 1
                     return (true, false)

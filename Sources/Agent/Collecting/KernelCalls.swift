@@ -12,13 +12,18 @@ package struct KernelCalls: Sendable {
     /// Offset from UTC in seconds and the zone's short name.
     package var timeZone: @Sendable () -> (offset: Int, name: String)
 
+    /// Bytes of a page of memory: 4096 on x86, 16 or 64 KiB on some arm64 kernels.
+    package var pageBytes: UInt64
+
     package init(
         filesystemUsage: @escaping @Sendable (String) throws(CollectError) -> FilesystemUsage,
         clockState: @escaping @Sendable () throws(CollectError) -> ClockState,
         systemName: @escaping @Sendable () throws(CollectError) -> SystemName,
-        timeZone: @escaping @Sendable () -> (offset: Int, name: String)
+        timeZone: @escaping @Sendable () -> (offset: Int, name: String),
+        pageBytes: UInt64 = 4096
     ) {
         (self.filesystemUsage, self.clockState, self.systemName, self.timeZone) = (filesystemUsage, clockState, systemName, timeZone)
+        self.pageBytes = pageBytes
     }
 
     /// The running kernel's.
@@ -31,7 +36,8 @@ package struct KernelCalls: Sendable {
             var parts = unsafe tm()
             unsafe localtime_r(&moment, &parts)
             return unsafe (parts.tm_gmtoff, parts.tm_zone.map { unsafe String(cString: $0) } ?? "UTC")
-        }
+        },
+        pageBytes: UInt64(max(getpagesize(), 4096))
     )
 }
 

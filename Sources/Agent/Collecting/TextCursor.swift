@@ -53,6 +53,35 @@ extension Span<UInt8> {
         return value
     }
 
+    /// A whole number with an optional sign, or `0x` and hexadecimal digits; nil for anything else and for what does not fit.
+    func integer(in range: Range<Int>) -> Int64? {
+        guard !range.isEmpty else { return nil }
+        if self[range.lowerBound] == UInt8(ascii: "-") {
+            guard let size = unsigned(in: range.lowerBound + 1..<range.upperBound), size <= UInt64(Int64.max) else { return nil }
+            return -Int64(size)
+        }
+        if starts(with: "0x", at: range) { return hexadecimal(in: range.lowerBound + 2..<range.upperBound).flatMap { Int64(exactly: $0) } }
+        return unsigned(in: range).flatMap { Int64(exactly: $0) }
+    }
+
+    /// Hexadecimal digits without a prefix; nil for anything else and past 2⁶⁴.
+    func hexadecimal(in range: Range<Int>) -> UInt64? {
+        guard !range.isEmpty, range.count <= 16 else { return nil }
+        var value: UInt64 = 0
+        for index in range {
+            let byte = self[index]
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: return nil
+            }
+            value = value << 4 | UInt64(digit)
+        }
+        return value
+    }
+
     /// A decimal number with an optional sign and fraction, as `/proc/loadavg` writes it; nil for anything else.
     func decimal(in range: Range<Int>) -> Double? {
         var (index, sign) = (range.lowerBound, 1.0)
@@ -91,6 +120,13 @@ extension Span<UInt8> {
     func equals(_ bytes: [UInt8], at range: Range<Int>) -> Bool {
         guard range.count == bytes.count else { return false }
         for index in 0..<bytes.count where self[range.lowerBound + index] != bytes[index] { return false }
+        return true
+    }
+
+    /// Whether two ranges hold the same bytes.
+    func equals(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
+        guard a.count == b.count else { return false }
+        for index in 0..<a.count where self[a.lowerBound + index] != self[b.lowerBound + index] { return false }
         return true
     }
 

@@ -19,6 +19,8 @@ struct TimeCollector: Collector {
     let families = [now, zone, available, current]
     private let nowSeries = now.series()
     private var zoneSeries: (name: String, series: Labels) = ("", .empty)
+    private let availableFile = KeptFile("sys/devices/system/clocksource/clocksource0/available_clocksource")
+    private let currentFile = KeptFile("sys/devices/system/clocksource/clocksource0/current_clocksource")
     private var availableTable = SeriesTable()
     private var currentTable = SeriesTable()
 
@@ -27,23 +29,23 @@ struct TimeCollector: Collector {
         let (offset, name) = files.calls.timeZone()
         if zoneSeries.name != name { zoneSeries = (name, Self.zone.series(Label("time_zone", name))) }
         readings.add(zoneSeries.series, Double(offset))
-        try sources("available_clocksource", Self.available, &availableTable, files, &readings)
-        try sources("current_clocksource", Self.current, &currentTable, files, &readings)
+        try sources(availableFile, Self.available, &availableTable, files, &readings)
+        try sources(currentFile, Self.current, &currentTable, files, &readings)
     }
 
     private func sources(
-        _ file: String,
+        _ file: KeptFile,
         _ family: MetricFamily,
         _ table: inout SeriesTable,
         _ files: KernelFiles,
         _ readings: inout Readings
     ) throws(CollectError) {
-        guard let bytes = try files.readIfPresent("sys/devices/system/clocksource/clocksource0/\(file)") else { return }
+        guard let bytes = try file.readIfPresent(from: files) else { return }
         let text = bytes.span
         var fields = FieldCursor(text.trimmed())
         table.begin()
         while let field = fields.next(in: text) {
-            let series = try table.row(field, in: text, of: file) { [family.series(Label("clocksource", $0), Label("device", "0"))] }
+            let series = try table.row(field, in: text, of: file.path) { [family.series(Label("clocksource", $0), Label("device", "0"))] }
             readings.add(series[0], 1.0)
         }
         table.end()

@@ -5,8 +5,12 @@ import Telemetry
 struct DiskstatsCollector: Collector {
     static let name = "diskstats"
     private static let path = "proc/diskstats"
+    private let file = KeptFile(path)
     private static let sectorBytes = 512.0
     private static let secondsPerMillisecond = 0.001
+
+    /// node_exporter's default since 1.6; before, zram was shown.
+    static let shown = NameFilter(excluding: #"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"#)
 
     private static let info = MetricFamily("node_disk_info", .gauge, "Info of /sys/block/<block_device>.")
     /// The columns after the device's name, and what one of their units is in ours.
@@ -44,65 +48,45 @@ struct DiskstatsCollector: Collector {
     ]
 
     let families = [info] + columns.map(\.family)
+    private let filter: NameFilter
     private var table = SeriesTable()
 
+    init(_ filter: NameFilter = DiskstatsCollector.shown) { self.filter = filter }
+
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let bytes = try files.read(Self.path)
+        let bytes = try file.read(from: files)
         let text = bytes.span
         var lines = LineCursor()
         table.begin()
         while let line = lines.next(in: text) {
             var fields = FieldCursor(line)
             guard let major = fields.next(in: text), let minor = fields.next(in: text), let device = fields.next(in: text) else {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "no device in \"\(text.text(line))\"")
+                throw files.malformed(Self.path, line: lines.number, "no device in \"\(text.text(line))\"")
             }
-            if Self.isLeftOut(device, in: text) { continue }
             let numbers = (text.text(major), text.text(minor))
             let series = try table.row(device, in: text, of: Self.path) { device in
-                [Self.info(of: device, numbers, files)] + Self.columns.map { $0.family.series(Label("device", device)) }
+                guard filter.takes(device) else { return [] }
+                return [Self.info(of: device, numbers, files)] + Self.columns.map { $0.family.series(Label("device", device)) }
             }
+            if series.isEmpty { continue }
             readings.add(series[0], 1.0)
             var count = 0
             while count < Self.columns.count, let field = fields.next(in: text) {
                 guard let value = text.unsigned(in: field) else {
-                    throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "\"\(text.text(field))\" is not a count")
+                    throw files.malformed(Self.path, line: lines.number, "\"\(text.text(field))\" is not a count")
                 }
                 readings.add(series[count + 1], Double(value) * Self.columns[count].unit)
                 count += 1
             }
             // Eleven columns since Linux 2.6, fifteen since 4.18, seventeen since 5.5.
             guard count >= 11 else {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "\(count) of at least 11 counts")
+                throw files.malformed(Self.path, line: lines.number, "\(count) of at least 11 counts")
             }
         }
         table.end()
         guard lines.isComplete(in: text) else {
-            throw .malformed(path: files.root + "/" + Self.path, line: lines.number + 1, problem: "cut short in the middle of a line")
+            throw files.malformed(Self.path, line: lines.number + 1, "cut short in the middle of a line")
         }
-    }
-
-    /// node_exporter's default since 1.6 (before, zram was shown): `^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$`.
-    static func isLeftOut(_ device: Range<Int>, in text: Span<UInt8>) -> Bool {
-        func isDigit(_ index: Int) -> Bool { text[index] &- UInt8(ascii: "0") < 10 }
-        var end = device.upperBound
-        while end > device.lowerBound, isDigit(end - 1) { end -= 1 }
-        guard end < device.upperBound, end > device.lowerBound else { return false }
-        let stem = device.lowerBound..<end
-        for word: StaticString in ["ram", "zram", "loop", "fd"] where text.holds(word, at: stem) { return true }
-        let last = text[stem.upperBound - 1]
-        let withoutLast = stem.lowerBound..<stem.upperBound - 1
-        if last >= UInt8(ascii: "a"), last <= UInt8(ascii: "z") {
-            for word: StaticString in ["hd", "sd", "vd", "xvd"] where text.holds(word, at: withoutLast) { return true }
-        }
-        guard last == UInt8(ascii: "p"), text.starts(with: "nvme", at: stem) else { return false }
-        var index = stem.lowerBound + 4
-        let controller = index
-        while index < stem.upperBound, isDigit(index) { index += 1 }
-        guard index > controller, index < stem.upperBound, text[index] == UInt8(ascii: "n") else { return false }
-        let space = index + 1
-        index = space
-        while index < stem.upperBound, isDigit(index) { index += 1 }
-        return index > space && index == stem.upperBound - 1
     }
 
     /// Model, serial number and so on as udev found them; empty where there is no udev. Read once per device. Source: /run/udev/data.

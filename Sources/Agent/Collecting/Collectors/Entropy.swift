@@ -9,17 +9,14 @@ struct EntropyCollector: Collector {
         MetricFamily("node_entropy_pool_size_bits", .gauge, "Bits of entropy pool."),
     ]
     private let series: [Labels]
+    private let both = [KeptFile("proc/sys/kernel/random/entropy_avail"), KeptFile("proc/sys/kernel/random/poolsize")]
 
     init() { series = families.map { $0.series() } }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        for (index, path) in ["proc/sys/kernel/random/entropy_avail", "proc/sys/kernel/random/poolsize"].enumerated() {
-            guard let bytes = try files.readIfPresent(path) else { throw .noData("the kernel shows no random pool") }
-            let text = bytes.span
-            guard let bits = text.unsigned(in: text.trimmed()) else {
-                throw .malformed(path: files.root + "/" + path, line: 1, problem: "not a number")
-            }
-            readings.add(series[index], bits)
+        for (index, file) in both.enumerated() {
+            guard let bytes = try file.readIfPresent(from: files) else { throw .noData("the kernel shows no random pool") }
+            readings.add(series[index], try files.count(in: bytes, of: file.path))
         }
     }
 }

@@ -4,6 +4,7 @@ import Telemetry
 struct LoadavgCollector: Collector {
     static let name = "loadavg"
     private static let path = "proc/loadavg"
+    private let file = KeptFile(path)
 
     let families = [
         MetricFamily("node_load1", .gauge, "1m load average."),
@@ -15,14 +16,14 @@ struct LoadavgCollector: Collector {
     init() { series = families.map { $0.series() } }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let bytes = try files.read(Self.path)
+        let bytes = try file.read(from: files)
         let text = bytes.span
         var lines = LineCursor()
-        guard let line = lines.next(in: text) else { throw .malformed(path: files.root + "/" + Self.path, line: 1, problem: "no whole line") }
+        guard let line = lines.next(in: text) else { throw files.malformed(Self.path, line: 1, "no whole line") }
         var fields = FieldCursor(line)
         for index in 0..<3 {
             guard let field = fields.next(in: text), let load = text.decimal(in: field) else {
-                throw .malformed(path: files.root + "/" + Self.path, line: 1, problem: "\"\(text.text(line))\" does not begin with three loads")
+                throw files.malformed(Self.path, line: 1, "\"\(text.text(line))\" does not begin with three loads")
             }
             readings.add(series[index], load)
         }

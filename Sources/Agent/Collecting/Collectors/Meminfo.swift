@@ -5,12 +5,13 @@ import Telemetry
 struct MeminfoCollector: Collector {
     static let name = "meminfo"
     private static let path = "proc/meminfo"
+    private let file = KeptFile(path)
 
     private(set) var families: [MetricFamily] = []
     private var table = SeriesTable()
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let bytes = try files.read(Self.path)
+        let bytes = try file.read(from: files)
         let text = bytes.span
         var (lines, hasTotal, met) = (LineCursor(), false, [MetricFamily]())
         table.begin()
@@ -18,11 +19,11 @@ struct MeminfoCollector: Collector {
             var fields = FieldCursor(line)
             guard let field = fields.next(in: text) else { continue }
             guard field.count > 1, text[field.upperBound - 1] == UInt8(ascii: ":"), let value = fields.nextUInt64(in: text) else {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "\"\(text.text(line))\" is not \"Name: number\"")
+                throw files.malformed(Self.path, line: lines.number, "\"\(text.text(line))\" is not \"Name: number\"")
             }
             let unit = fields.next(in: text)
             if let unit, !text.holds("kB", at: unit) {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "unknown unit \"\(text.text(unit))\"")
+                throw files.malformed(Self.path, line: lines.number, "unknown unit \"\(text.text(unit))\"")
             }
             let name = field.lowerBound..<field.upperBound - 1
             if text.holds("MemTotal", at: name) { hasTotal = true }
@@ -35,7 +36,7 @@ struct MeminfoCollector: Collector {
         table.end()
         for family in met where !families.contains(family) { families.append(family) }
         guard hasTotal, lines.isComplete(in: text) else {
-            throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "cut short: no MemTotal, or half a last line")
+            throw files.malformed(Self.path, line: lines.number, "cut short: no MemTotal, or half a last line")
         }
     }
 

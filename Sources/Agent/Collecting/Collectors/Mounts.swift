@@ -7,16 +7,16 @@ import Telemetry
 /// it returns.
 struct MountsCollector: Collector {
     static let name = "filesystem"
-    private static let paths = ["proc/1/mounts", "proc/self/mounts"]
+    private let both = [KeptFile("proc/1/mounts"), KeptFile("proc/self/mounts")]
 
     /// node_exporter's defaults.
-    private static let ignoredTypes: Set<String> = [
-        "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "fusectl", "hugetlbfs", "iso9660",
-        "mqueue", "nsfs", "overlay", "proc", "procfs", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "squashfs", "sysfs", "tracefs",
-    ]
-    /// node_exporter's default: `^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)`.
-    private static let ignoredTrees = ["/dev", "/proc", "/sys"]
-    private static let ignoredBelow = ["/run/credentials", "/var/lib/docker", "/var/lib/containers/storage"]
+    static let shownTypes = NameFilter(
+        excluding: "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|"
+            + "pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
+    )
+    static let shownPoints = NameFilter(
+        excluding: "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+    )
 
     private struct Mount: Sendable {
         let point: String
@@ -33,6 +33,8 @@ struct MountsCollector: Collector {
         MetricFamily("node_filesystem_readonly", .gauge, "Filesystem read-only status."),
         MetricFamily("node_filesystem_device_error", .gauge, "Whether an error occurred while getting statistics for the given device."),
     ]
+    private let types: NameFilter
+    private let points: NameFilter
     private let ignoredTypes: Set<String>
     private let ignoredPoints: Set<String>
     private let deadline: Duration
@@ -43,17 +45,18 @@ struct MountsCollector: Collector {
     private var mounts: [Mount] = []
 
     init(_ config: CollectConfig, deadline: Duration = CollectingLimits.mountDeadline) {
-        ignoredTypes = Self.ignoredTypes.union(config.ignoredFilesystemTypes)
+        (types, points) = (config.filesystemTypes, config.mountPoints)
+        ignoredTypes = config.ignoredFilesystemTypes
         ignoredPoints = config.ignoredMountPoints
         self.deadline = deadline
     }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let first = try files.readIfPresent(Self.paths[0])
+        let first = try both[0].readIfPresent(from: files)
         let bytes: [UInt8]
-        if let first { bytes = first } else { bytes = try files.read(Self.paths[1]) }
+        if let first { bytes = first } else { bytes = try both[1].read(from: files) }
         if bytes != parsed {
-            mounts = try parse(bytes, files.root + "/" + Self.paths[first == nil ? 1 : 0])
+            mounts = try parse(bytes, files.root + "/" + both[first == nil ? 1 : 0].path)
             parsed = bytes
         }
         let points = Set(mounts.map(\.point))
@@ -102,7 +105,7 @@ struct MountsCollector: Collector {
                 let options = fields.next(in: text)
             else { throw .malformed(path: path, line: lines.number, problem: "\"\(text.text(line))\" is not \"device point type options\"") }
             let (mountPoint, filesystem) = (Self.unescape(point, in: text), text.text(type))
-            if ignoredTypes.contains(filesystem) || isIgnored(mountPoint) { continue }
+            if !types.takes(filesystem) || ignoredTypes.contains(filesystem) || isIgnored(mountPoint) { continue }
             let labels = [Label("device", Self.unescape(device, in: text)), Label("fstype", filesystem), Label("mountpoint", mountPoint)]
             let mount = Mount(
                 point: mountPoint,
@@ -123,8 +126,7 @@ struct MountsCollector: Collector {
     }
 
     private func isIgnored(_ point: String) -> Bool {
-        for tree in Self.ignoredTrees where point == tree || point.hasPrefix(tree + "/") { return true }
-        for tree in Self.ignoredBelow where point.hasPrefix(tree + "/") { return true }
+        if !points.takes(point) { return true }
         for tree in ignoredPoints where point == tree || point.hasPrefix(tree + "/") { return true }
         return false
     }

@@ -20,24 +20,27 @@ struct PressureCollector: Collector {
         ),
     ]
     private let series: [Labels]
+    private let cpu = KeptFile("proc/pressure/cpu")
+    private let io = KeptFile("proc/pressure/io")
+    private let memory = KeptFile("proc/pressure/memory")
 
     init() { series = families.map { $0.series() } }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
         // "full" of the processor is not shown: for the whole system it means nothing, and older kernels do not have it.
-        try collect("proc/pressure/cpu", some: series[0], full: nil, from: files, into: &readings)
-        try collect("proc/pressure/io", some: series[1], full: series[2], from: files, into: &readings)
-        try collect("proc/pressure/memory", some: series[3], full: series[4], from: files, into: &readings)
+        try collect(cpu, some: series[0], full: nil, from: files, into: &readings)
+        try collect(io, some: series[1], full: series[2], from: files, into: &readings)
+        try collect(memory, some: series[3], full: series[4], from: files, into: &readings)
     }
 
     private func collect(
-        _ path: String,
+        _ file: KeptFile,
         some: Labels,
         full: Labels?,
         from files: KernelFiles,
         into readings: inout Readings
     ) throws(CollectError) {
-        guard let bytes = try files.readIfPresent(path) else {
+        guard let bytes = try file.readIfPresent(from: files) else {
             throw .noData("pressure information is unavailable: it needs Linux 4.20 with CONFIG_PSI, and psi=1 where it is switched off")
         }
         let text = bytes.span
@@ -50,7 +53,7 @@ struct PressureCollector: Collector {
                 if text.starts(with: "total=", at: field) { total = text.unsigned(in: field.lowerBound + 6..<field.upperBound) }
             }
             guard let total else {
-                throw .malformed(path: files.root + "/" + path, line: lines.number, problem: "no total in \"\(text.text(line))\"")
+                throw files.malformed(file.path, line: lines.number, "no total in \"\(text.text(line))\"")
             }
             if text.holds("some", at: kind) {
                 readings.add(some, Double(total) / 1e6)
@@ -61,7 +64,7 @@ struct PressureCollector: Collector {
             }
         }
         guard seen == (full == nil ? 1 : 2) else {
-            throw .malformed(path: files.root + "/" + path, line: lines.number, problem: "the lines \"some\" and \"full\" are not both there")
+            throw files.malformed(file.path, line: lines.number, "the lines \"some\" and \"full\" are not both there")
         }
     }
 }

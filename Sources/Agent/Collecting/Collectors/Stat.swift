@@ -18,14 +18,16 @@ struct CPUCollector: Collector {
     /// An idle counter that falls by more starts anew (a processor went off line and came back); a smaller fall is the kernel's rounding.
     private static let resetJiffies: UInt64 = 300
     private static let path = "proc/stat"
+    private let file = KeptFile(path)
 
-    let families = [seconds, guest]
+    let families = [seconds, guest, Throttles.core, Throttles.package]
     private var table = SeriesTable()
+    private var throttles = Throttles()
     private var last: [[10 of UInt64]] = []
     private var lastSeries: [Labels] = []
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let bytes = try files.read(Self.path)
+        let bytes = try file.read(from: files)
         let text = bytes.span
         var (lines, row) = (LineCursor(), 0)
         table.begin()
@@ -38,17 +40,17 @@ struct CPUCollector: Collector {
             var count = 0
             while count < 10, let field = fields.next(in: text) {
                 guard let value = text.unsigned(in: field) else {
-                    throw .malformed(
-                        path: files.root + "/" + Self.path,
+                    throw files.malformed(
+                        Self.path,
                         line: lines.number,
-                        problem: "\"\(text.text(field))\" is not a count of jiffies"
+                        "\"\(text.text(field))\" is not a count of jiffies"
                     )
                 }
                 jiffies[count] = value
                 count += 1
             }
             guard count >= 4 else {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "\(count) of at least 4 columns")
+                throw files.malformed(Self.path, line: lines.number, "\(count) of at least 4 columns")
             }
             let number = key.lowerBound + 3..<key.upperBound
             let series = try table.row(number, in: text, of: Self.path) { cpu in
@@ -60,7 +62,8 @@ struct CPUCollector: Collector {
             row += 1
         }
         table.end()
-        guard row > 0 else { throw .malformed(path: files.root + "/" + Self.path, line: 1, problem: "no processor has a whole line") }
+        guard row > 0 else { throw files.malformed(Self.path, line: 1, "no processor has a whole line") }
+        try throttles.collect(from: files, into: &readings)
     }
 
     /// The kernel's idle and iowait times step back now and then by a jiffy; a counter that falls looks like a restart to `rate`.
@@ -88,6 +91,7 @@ struct CPUCollector: Collector {
 struct StatCollector: Collector {
     static let name = "stat"
     private static let path = "proc/stat"
+    private let file = KeptFile(path)
 
     let families = [
         MetricFamily("node_intr_total", .counter, "Total number of interrupts serviced."),
@@ -102,23 +106,23 @@ struct StatCollector: Collector {
     init() { series = families.map { $0.series() } }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let bytes = try files.read(Self.path)
+        let bytes = try file.read(from: files)
         let text = bytes.span
         var (lines, seen) = (LineCursor(), 0)
         while let line = lines.next(in: text) {
             var fields = FieldCursor(line)
             guard let key = fields.next(in: text), let index = Self.index(of: key, in: text) else { continue }
             guard let value = fields.nextUInt64(in: text) else {
-                throw .malformed(path: files.root + "/" + Self.path, line: lines.number, problem: "no number after \"\(text.text(key))\"")
+                throw files.malformed(Self.path, line: lines.number, "no number after \"\(text.text(key))\"")
             }
             readings.add(series[index], value)
             seen += 1
         }
         guard seen == series.count, lines.isComplete(in: text) else {
-            throw .malformed(
-                path: files.root + "/" + Self.path,
+            throw files.malformed(
+                Self.path,
                 line: lines.number,
-                problem: "cut short: \(seen) of \(series.count) values are there"
+                "cut short: \(seen) of \(series.count) values are there"
             )
         }
     }

@@ -17,6 +17,7 @@ struct PidStatCollector: Collector {
 
     let families: [MetricFamily]
     private let series = plain.map { $0.series() }
+    private let limits = [KeptFile("proc/sys/kernel/threads-max"), KeptFile("proc/sys/kernel/pid_max")]
     private var stateSeries: [UInt8: Labels] = [:]
     private var table = ProcessTable()
     private var top: TopProcesses?
@@ -58,19 +59,14 @@ struct PidStatCollector: Collector {
             readings.add(series, count)
         }
         readings.add(series[1], threads)
-        readings.add(series[2], try limit("proc/sys/kernel/threads-max", files))
+        readings.add(series[2], try limit(limits[0], files))
         readings.add(series[3], pids)
-        readings.add(series[4], try limit("proc/sys/kernel/pid_max", files))
+        readings.add(series[4], try limit(limits[1], files))
         top?.collect(table, into: &readings)
         named?.collect(&table, folder, &buffer, into: &readings)
     }
 
-    private func limit(_ path: String, _ files: KernelFiles) throws(CollectError) -> UInt64 {
-        let bytes = try files.read(path)
-        let text = bytes.span
-        guard let value = text.unsigned(in: text.trimmed()) else {
-            throw .malformed(path: files.root + "/" + path, line: 1, problem: "not a number")
-        }
-        return value
+    private func limit(_ file: KeptFile, _ files: KernelFiles) throws(CollectError) -> UInt64 {
+        try files.count(in: try file.read(from: files), of: file.path)
     }
 }

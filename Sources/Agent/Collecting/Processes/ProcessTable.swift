@@ -79,7 +79,7 @@ struct ProcessTable: Sendable {
 
     /// Of sysconf(3): 100 a second on each Linux that there is.
     static let ticksPerSecond = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
-    static let pageBytes = Double(max(1, sysconf(Int32(_SC_PAGESIZE))))
+    static let pageBytes = Double(getpagesize())
 }
 
 extension ProcessTable.Entry {
