@@ -1,10 +1,11 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-packages fuzz build deb bench compare-metrics format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-agent-faults test-packages fuzz build deb bench compare-metrics format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
 	@echo "make test           all tests that take seconds or a few minutes"
 	@echo "make test-faults    the log on a disk that fails at each of its steps in turn: some minutes"
+	@echo "make test-agent-faults  what can happen to an agent and its spool, with a table of what became of the lines: some minutes"
 	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some minutes"
 	@echo "make fuzz           the parsers at the edge, with a million damaged inputs (FUZZ_ROUNDS, FUZZ_SEED)"
 	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
@@ -58,6 +59,16 @@ fuzz:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) swift test --skip-build --disable-xctest --filter '(Fuzz|fuzz)'
+
+# Everything that can happen to an agent and its spool, with the table of what became of the lines.
+test-agent-faults: build
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	@echo "| fault | times | written | stored | in gaps | lost | duplicated |"
+	@echo "| --- | --- | --- | --- | --- | --- | --- |"
+	TOCSIN_EVERY_STEP=1 swift test --skip-build --disable-xctest --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
+	TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel \
+		--filter "EndToEndTests.(AgentFault|ExactlyOnce)Tests"
 
 deb: build
 	@scripts/install-dependencies packages

@@ -215,7 +215,7 @@ let testTargets: [Target] = [
     tests(of: "Collecting", ["Telemetry", "Operating", "Matching", logging, lifecycle]),
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
-    tests(of: "Spooling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON"]),
+    tests(of: "Spooling", ["CFaultDisk", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON", logging]),
     tests(

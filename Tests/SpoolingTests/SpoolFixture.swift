@@ -1,7 +1,9 @@
 import Blocks
 import Glibc
+import Logging
 import Operating
 import Spooling
+import Synchronization
 import Telemetry
 import TestSupport
 import Wire
@@ -10,13 +12,15 @@ import Wire
 struct SpoolFixture {
     let folder: TemporaryFolder
     let time = ManualTime()
+    /// What the spools of this fixture complained about.
+    let errors = LoggedErrors()
 
     init() throws { folder = try TemporaryFolder() }
 
     var path: String { folder("spool") }
 
     func open(maxBytes: UInt64 = SpoolConfig.maxBytesDefault, at path: String? = nil, metrics: MetricsRegistry = MetricsRegistry()) throws -> Spool {
-        try Spool(config: SpoolConfig(path: path ?? self.path, maxBytes: maxBytes), host: "web-1", tags: ["test"], time: time, metrics: metrics)
+        try Spool(config: SpoolConfig(path: path ?? self.path, maxBytes: maxBytes), host: "web-1", tags: ["test"], time: time, metrics: metrics, logger: errors.logger)
     }
 
     /// What a `kill -9` leaves: the files as they are while the spool is open, in another folder.
@@ -48,6 +52,28 @@ struct SpoolFixture {
     static func noise(_ bytes: Int, seed: UInt64) -> String {
         var generator = SeededGenerator(seed: seed)
         return String(decoding: (0..<bytes).map { _ in UInt8.random(in: 0x21...0x7E, using: &generator) }, as: UTF8.self)
+    }
+}
+
+/// Keeps what is logged as an error.
+final class LoggedErrors: Sendable {
+    private let texts = Mutex<[String]>([])
+    var all: [String] { texts.withLock { $0 } }
+    var logger: Logger { Logger(label: "spool") { [self] _ in Handler(errors: self) } }
+
+    private struct Handler: LogHandler {
+        let errors: LoggedErrors
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.error
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            errors.texts.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
+        }
     }
 }
 

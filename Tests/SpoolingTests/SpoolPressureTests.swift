@@ -117,19 +117,7 @@ struct SpoolPressureTests {
     }
 
     static func count(in gap: String) -> Int {
-        guard let start = gap.range(of: "\"count\":") else { return 0 }
+        guard let start = gap.firstRange(of: "\"count\":") else { return 0 }
         return Int(gap[start.upperBound...].prefix { $0.isNumber }) ?? 0
-    }
-}
-
-extension String {
-    /// The first place of a text in this one; the standard library alone has no search for strings.
-    fileprivate func range(of text: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

@@ -20,7 +20,7 @@ package enum ShippingLimits {
     /// An alert that waited so long, because a POST of logs is on its way or a wait is under way, goes out beside it.
     static let overtakeAfter = Duration.milliseconds(100)
     /// Between two attempts while alerts wait, at most; half of it at least.
-    static let urgentPause = Duration.seconds(1)
+    static let urgentPause = Duration.milliseconds(500)
     /// Bytes of alerts in one POST.
     static let urgentBytesMax = 256 * 1024
     /// For the last attempt when the agent stops.

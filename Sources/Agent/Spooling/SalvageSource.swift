@@ -24,13 +24,29 @@ final class SalvageSource {
 
     private let connection: Connection?
     private let isCurrent: Bool
+    /// Tables that were cut off look empty, and are not known to be.
+    private let hasEmptyRoots: Bool
 
     init(path: String) {
-        var options = ConnectionOptions.readOnly
-        options.busyTimeout = .zero
-        connection = try? Connection(path: path, options: options)
+        // Without its first page a file is no database at all. That page can be made again, in a copy.
+        connection =
+            Self.open(path) ?? FirstPage.mendedCopy(of: path, withSchema: false).flatMap { Self.open($0) }
+            ?? FirstPage.mendedCopy(of: path, withSchema: true).flatMap { Self.open($0) }
+        hasEmptyRoots = connection.map { $0.path != path && FirstPage.isShort(path) } ?? true
         let version = try? connection?.pragma("user_version")
         isCurrent = (version ?? 0) == Int64(SpoolSchema.version)
+    }
+
+    deinit { FirstPage.removeCopy(connection?.path) }
+
+    /// Nil when not even the schema can be read.
+    private static func open(_ path: String) -> Connection? {
+        var options = ConnectionOptions.readOnly
+        options.busyTimeout = .zero
+        guard let connection = try? Connection(path: path, options: options),
+            let tables = try? connection.first("SELECT count(*) FROM sqlite_schema WHERE name IN ('batch', 'lane', 'meta')", [], { $0.integer(0) })
+        else { return nil }
+        return tables == 3 ? connection : nil
     }
 
     /// Rows in order of the key until one cannot be read, and from the end back to there.
@@ -158,7 +174,7 @@ final class SalvageSource {
         for (name, matches) in patterns.elements { checkpoint.patternMatches[name] = matches }
         let notes = rows("SELECT name, text FROM note ORDER BY name") { ($0.text(0), $0.text(1)) }
         for (name, text) in notes.elements { checkpoint.notes[name] = text }
-        return (checkpoint, isWhole && patterns.isWhole && (notes.isWhole || !isCurrent))
+        return (checkpoint, isWhole && !hasEmptyRoots && patterns.isWhole && (notes.isWhole || !isCurrent))
     }
 
     private struct FileKey: Hashable {

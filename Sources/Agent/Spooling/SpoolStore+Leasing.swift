@@ -119,7 +119,14 @@ extension SpoolStore {
 
     /// Puts a gap in the place of one sequence.
     private func skip(_ key: BatchKey, in lane: Lane, reason: Gap.Reason, detail: String) throws(SQLiteError) {
-        let gap = Gap(source: lane.label, reason: reason, from: Timestamp(nanoseconds: 0), to: Timestamp(nanoseconds: 0), count: 0, detail: detail)
+        let zero = Timestamp(nanoseconds: 0)
+        var gap = Gap(source: lane.label, reason: reason, from: zero, to: zero, detail: detail)
+        // The row is gone; what it held is known from the ledger.
+        let sql = "SELECT row_count, from_at, to_at, size FROM batch INDEXED BY batch_ledger WHERE key = ?"
+        let known = try connection.first(sql, [.integer(key.rawValue)]) { (row) throws(SQLiteError) in
+            (rows: row.unsigned(0), from: Timestamp(nanoseconds: row.integer(1)), to: Timestamp(nanoseconds: row.integer(2)), bytes: row.unsigned(3))
+        }
+        if let known { (gap.count, gap.from, gap.to, gap.bytes) = (known.rows, known.from, known.to, known.bytes) }
         try write { () throws(SQLiteError) in
             try connection.execute("DELETE FROM batch WHERE key = ?", [.integer(key.rawValue)])
             try insert(Run(first: key, last: key, createdAt: gap.from, gapID: try record(gap), gap: gap), isFixed: true)

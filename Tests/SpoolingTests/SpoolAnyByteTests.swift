@@ -1,0 +1,102 @@
+import Glibc
+import Logging
+import Spooling
+import Telemetry
+import TestSupport
+import Testing
+
+/// Any byte of a spool's file turned over, any page emptied, the file cut at any place: the agent goes on, and each line is stored or counted in a gap.
+@Suite(.serialized) struct SpoolAnyByteTests {
+    static let linesPerBatch = 5
+    static let batches = 60
+
+    /// What happens to a file, by a number drawn at random.
+    enum Damage: String, Sendable, CaseIterable { case byte, page, cut }
+
+    @Test(arguments: Damage.allCases)
+    func `whatever is damaged, written is stored or in gaps, and nothing twice`(damage: Damage) async throws {
+        let fixture = try SpoolFixture()
+        let delivered = MemoryAggregator()
+        let written = try await fill(fixture, delivered)
+        let original = try #require(TestFiles.bytes(fixture.path + "/spool.db"))
+        // `make test-agent-faults` takes more of them; each ordinary run takes other ones.
+        let times = unsafe getenv("TOCSIN_EVERY_STEP") != nil ? 400 : 8
+        let seed = UInt64.random(in: 1...(.max))
+        var generator = SeededGenerator(seed: seed)
+        var (stored, inGaps, setAside, flagged, readAgain) = (0, UInt64(0), 0, 0, 0)
+        for _ in 0..<times {
+            let offset = Int.random(in: 0..<original.count, using: &generator)
+            let outcome = try await run(fixture, original, damage, at: offset, bits: UInt8.random(in: 1...255, using: &generator))
+            let what = "\(damage) at \(offset) of \(original.count) (seed \(seed))"
+            let lost = written - outcome.messages.count - delivered.messages.count
+            let again = outcome.messages.keys.count { delivered.messages[$0] != nil }
+            #expect(outcome.duplicates == 0, "\(what): twice in the store")
+            if outcome.saysPositionsAreLost {
+                flagged += 1
+                readAgain += again
+            }
+            // Where both copies of the read positions were cut off, files are read again from where they begin, and that is said.
+            #expect(again == 0 || (damage == .cut && outcome.saysPositionsAreLost), "\(what): delivered before, and again")
+            let counted = Int(outcome.inGaps["logs"] ?? 0)
+            // Where batches and their ledger were cut off, the gap says how many batches; how many lines that were nobody knows.
+            let isKnown = damage != .cut || outcome.gapReasons["corrupt"] == nil
+            #expect(lost == counted || !isKnown, "\(what): \(lost) lines are missing, gaps say \(counted) \(outcome.gapReasons)")
+            stored += outcome.messages.count + delivered.messages.count
+            inGaps += outcome.inGaps["logs"] ?? 0
+            setAside += outcome.gapReasons.isEmpty ? 0 : 1
+        }
+        print(
+            "| spool damaged: \(damage) | \(times) (noticed \(setAside)) | \(written * times) | \(stored) | \(inGaps) | 0 | \(readAgain) (said \(flagged) times) |"
+        )
+    }
+
+    /// Lines of a file, of which some are delivered; the last of them goes into the spool after the damage.
+    private func fill(_ fixture: SpoolFixture, _ aggregator: MemoryAggregator) async throws -> Int {
+        let spool = try fixture.open()
+        for batch in 0..<Self.batches {
+            try await spool.accept(Self.intake(fixture, batch))
+            if batch % 10 == 0 { try await spool.accept(fixture.samples(20)) }
+            if batch == 20 { for _ in 0..<10 { _ = try await aggregator.receive(from: spool) } }
+        }
+        await spool.close()
+        unsafe unlink(fixture.path + "/spool.db-wal")
+        return Self.batches * Self.linesPerBatch
+    }
+
+    private static func intake(_ fixture: SpoolFixture, _ batch: Int) -> Intake {
+        let lines = (0..<linesPerBatch).map { "line \(batch).\($0) " + SpoolFixture.noise(700, seed: UInt64(batch * 100 + $0)) }
+        var intake = fixture.lines(lines)
+        intake.positions = [ReadPosition(path: "/a", device: 1, inode: 1, offset: UInt64(batch + 1))]
+        return intake
+    }
+
+    private func run(_ fixture: SpoolFixture, _ original: [UInt8], _ damage: Damage, at offset: Int, bits: UInt8) async throws -> MemoryAggregator {
+        let folder = fixture.folder("damaged")
+        TestFiles.makeFolder(folder)
+        defer { TestFiles.removeTree(folder) }
+        var bytes = original
+        switch damage {
+        case .byte: bytes[offset] ^= bits
+        case .page: for index in (offset / 4096 * 4096)..<(offset / 4096 + 1) * 4096 { bytes[index] = bits }
+        case .cut: bytes.removeSubrange(offset...)
+        }
+        try TestFiles.write(bytes, to: folder + "/spool.db")
+        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let spool = try Spool(config: SpoolConfig(path: folder), host: "web-1", tags: ["test"], time: fixture.time, logger: quiet)
+        let aggregator = MemoryAggregator()
+        // As Tailing does: from where the spool says.
+        var next = Int(try await spool.checkpoint().positions.first?.offset ?? 0)
+        while next < Self.batches {
+            try await spool.accept(Self.intake(fixture, next))
+            next += 1
+        }
+        while try await aggregator.receive(from: spool) {}
+        // It goes on: what comes is stored and sent.
+        try await spool.accept(fixture.lines(["after"]))
+        while try await aggregator.receive(from: spool) {}
+        #expect(aggregator.messages["after"] == 1, "after the damage nothing is delivered any more")
+        await spool.close()
+        aggregator.forget("after")
+        return aggregator
+    }
+}
