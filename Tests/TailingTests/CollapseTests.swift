@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tailing
 
-@Suite struct CollapseTests {
+@Suite(.serialized) struct CollapseTests {
     /// Lines of the file that events stand for.
     private func accounted(_ house: EngineHouse) -> Int {
         house.events.reduce(0) { sum, event in
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: 0..<40)
-    func `every line is handed on or counted, through any crash`(seed: Int) throws {
+    func `every line is handed on or counted, through any crash`(seed: Int) async throws {
         var random = SeededGenerator(seed: UInt64(seed))
         let house = try EngineHouse { $0.collapse = .seconds(10) }
         var (written, generation) = (0, 0)
@@ -44,6 +44,7 @@ import Testing
         // The file is known from now on, under whichever name.
         house.drain()
         for _ in 0..<200 {
+            await Task.yield()
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<5:
                 for _ in 0..<Int.random(in: 1...30, using: &random) {

@@ -39,8 +39,12 @@ enum RotatedFiles {
     }
 
     private static func siblings(named name: String, in folder: String) -> [Sibling] {
-        PathGlob.entries(of: folder).compactMap { entry in
+        let entries = PathGlob.entries(of: folder).filter { $0.name.hasPrefix(name.prefix(1)) }
+        let names = Set(entries.map(\.name))
+        return entries.compactMap { entry in
             guard let isCompressed = isRotated(entry.name, from: name) else { return nil }
+            // While a file is being compressed both are there, and the new one is not whole.
+            if isCompressed, names.contains(String(entry.name.dropLast(3))) { return nil }
             let sibling = folder + "/" + entry.name
             guard let information = FileInformation(path: sibling), information.isRegular else { return nil }
             return Sibling(path: sibling, information: information, isCompressed: isCompressed)

@@ -14,6 +14,14 @@ struct TailBatch: Sendable {
     var isCrowded: Bool { events.count >= TailingLimits.batchEventsMax }
     var isEmpty: Bool { events.isEmpty && gaps.isEmpty && positions.isEmpty }
 
+    mutating func add(_ other: TailBatch) {
+        events += other.events
+        gaps += other.gaps
+        positions.merge(other.positions) { _, later in later }
+        reads += other.reads
+        bytes += other.bytes
+    }
+
     /// Sorted, so that the same reading makes the same intake.
     var intake: Intake {
         let sorted = positions.values.sorted { ($0.path, $0.device, $0.inode) < ($1.path, $1.device, $1.inode) }

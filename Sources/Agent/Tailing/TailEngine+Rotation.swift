@@ -60,14 +60,12 @@ extension TailEngine {
         let marks = FileMarks(position)
         guard !marks.isEmpty else { return false }
         for sibling in RotatedFiles.siblings(of: position.path) where sibling.isCompressed {
-            guard files[sibling.information.identity] == nil, !finished.contains(sibling.information.identity),
+            guard files[sibling.information.identity] == nil,
                 let content = FileContent(path: sibling.path), content.form == (sibling.isCompressed ? .gzip : .plain),
                 let information = content.information(),
                 information.size >= position.offset, marks.match(content, at: position.offset)
             else { continue }
-            var old = position
-            old.isFinished = true
-            pending.positions[FileIdentity(device: position.device, inode: position.inode)] = old
+            forget(position)
             if content.isDamaged { tellDamaged(sibling.path, after: information.size, at: now) }
             follow(content, information, found: sibling.path, from: position, tail: tail, at: now)
             return true
@@ -91,9 +89,8 @@ extension TailEngine {
         _ = file.look(at: now.monotonic)
         pending.positions[file.identity] = file.position()
         // With a file at the path that was followed before, this one is a copy (copytruncate) or was rotated before that: nothing between.
-        let current = FileInformation(path: position.path)?.identity
-        let isKnown = current.map { current in remembered.contains { $0.device == current.device && $0.inode == current.inode } } ?? false
-        if !isKnown { followBetween(file, in: path, at: now) }
+        if let current = FileContent(path: position.path), let known = current.information(), isRemembered(current, known) { return }
+        followBetween(file, in: path, at: now)
     }
 
     /// Files that took the path and were moved away again before we saw them there: named after it, changed after the file that we know, and
@@ -107,19 +104,23 @@ extension TailEngine {
         }
         for sibling in between.sorted(by: { $0.information.modified < $1.information.modified }) {
             let identity = sibling.information.identity
-            let isKnown = remembered.contains { $0.device == identity.device && $0.inode == identity.inode }
-            if isKnown || finished.contains(identity) || files[identity] != nil { continue }
+            if files[identity] != nil { continue }
             if isMatched(sibling.path), !sibling.isCompressed { continue }
             guard let content = FileContent(path: sibling.path), content.form == (sibling.isCompressed ? .gzip : .plain),
                 let information = content.information(),
-                information.identity == identity, !chain.contains(where: { isCopy(content, information, of: $0, isFirst: $0 === file) })
+                information.identity == identity, !chain.contains(where: { isCopy(content, information, of: $0) }),
+                !isRemembered(content, information)
             else { continue }
+            let done = finishedPosition(content, information)
+            if let done, done.offset == information.size { continue }
             let next = makeFile(information.identity, path: file.path, tail: file.tail, at: now)
             next.take(content)
             (next.rotatedAt, next.predecessor) = (now.monotonic, chain[chain.count - 1].identity)
             _ = next.look(at: now.monotonic)
             next.markHead()
             add(next)
+            // Written to after it had been let go: on from there.
+            if let done { next.goOn(at: done, content) }
             pending.positions[next.identity] = next.position()
             if content.isDamaged { tellDamaged(sibling.path, after: information.size, at: now) }
             chain.append(next)
@@ -128,44 +129,49 @@ extension TailEngine {
 
     /// What is in the file is no longer what was read: it was emptied, or emptied and filled again. If a copy of the old content lies beside it
     /// (logrotate's `copytruncate`), what was not yet read is read there and nothing is lost; else the loss is told.
-    func replace(_ file: TailedFile, into batch: inout TailBatch, at now: Moment) -> Bool {
+    func replace(_ file: TailedFile, at now: Moment) {
         counters.truncations.increment()
-        if let (content, information) = copy(of: file) {
-            if information.size > file.offset, files.count < TailingLimits.filesMax {
+        if let (content, information, path) = copy(of: file) {
+            if files.count < TailingLimits.filesMax {
                 let rest = makeFile(information.identity, path: file.path, tail: file.tail, at: now)
                 rest.take(content)
                 rest.rotatedAt = now.monotonic
                 add(rest)
                 rest.goOn(at: file.position(), content)
                 _ = rest.look(at: now.monotonic)
-                batch.positions[rest.identity] = rest.position()
-                file.predecessor = rest.identity
+                pending.positions[rest.identity] = rest.position()
                 file.collapse = file.collapse.map { Collapse(window: $0.window) }
-                if content.isDamaged { tellDamaged(file.path, after: information.size, at: now) }
+                if content.isDamaged { tellDamaged(path, after: information.size, at: now) }
+                // The same may have happened more than once.
+                followBetween(rest, in: path, at: now)
+                file.predecessor = order.last { $0.rotatedAt != nil && $0.path == file.path && $0 !== file }?.identity
             } else {
-                finished.insert(information.identity)
+                remember(finished: file.position())
             }
         } else {
             let detail =
                 "\(file.path) became shorter than the \(file.offset) bytes that were read of it, or holds other bytes now; what was written "
                 + "behind byte \(file.offset) and removed again is not known: the file is read from its beginning"
-            batch.gaps.append(Gap(source: file.path, reason: .truncated, from: now.wall, to: now.wall, detail: detail))
+            pending.gaps.append(Gap(source: file.path, reason: .truncated, from: now.wall, to: now.wall, detail: detail))
             logger.notice("file was truncated", metadata: ["path": "\(file.path)", "offset": "\(file.offset)"])
         }
         file.rewind()
-        batch.positions[file.identity] = file.position()
-        return true
+        pending.positions[file.identity] = file.position()
     }
 
-    /// Lets go of files that were moved away, are read to their end, and are quiet.
+    /// Lets go of files that were moved away, are read to their end, and are quiet; of one path in the order in which they were written: an
+    /// older one that is still followed leads to the newer ones after a restart.
     func finishRotated(into batch: inout TailBatch, at now: Moment) {
-        for file in order where file.isFinished(at: now.monotonic) {
+        var held: Set<String> = []
+        for file in order where file.rotatedAt != nil {
             // With room in the batch, what could be read of it was read just now.
-            guard !batch.isFull || file.offset >= file.size else { continue }
+            guard file.isFinished(at: now.monotonic), !batch.isFull || file.offset >= file.size, !held.contains(file.path) else {
+                held.insert(file.path)
+                continue
+            }
             for run in file.collapse?.takeAll() ?? [] { tell(run, of: file, into: &batch) }
             batch.positions[file.identity] = file.position(isFinished: true)
-            if finished.count > TailingLimits.filesMax { finished.removeAll() }
-            finished.insert(file.identity)
+            remember(finished: file.position())
             drop(file)
         }
     }
@@ -174,9 +180,7 @@ extension TailEngine {
 
     /// - Parameter size: what it was when it was last looked at.
     func tellLost(_ position: ReadPosition, size: UInt64? = nil, at now: Moment) {
-        var done = position
-        done.isFinished = true
-        pending.positions[FileIdentity(device: position.device, inode: position.inode)] = done
+        forget(position)
         if !position.state.isEmpty { tellCounted(position) }
         let unread = size.map { $0 > position.offset ? $0 - position.offset : 0 } ?? 0
         let upTo = unread > 0 ? " up to byte \(position.offset + unread) at least" : ""
@@ -209,25 +213,46 @@ extension TailEngine {
     // MARK: Finding
 
     /// A sibling that holds what was read of the file, and perhaps more: its copy from before it was emptied.
-    private func copy(of file: TailedFile) -> (content: FileContent, information: FileInformation)? {
+    private func copy(of file: TailedFile) -> (content: FileContent, information: FileInformation, path: String)? {
         guard !file.marks.isEmpty else { return nil }
         for sibling in RotatedFiles.siblings(of: file.path) where files[sibling.information.identity] == nil {
             // Older than what was read: the copy of an earlier time that begins with the same line.
             if let read = file.readModified, sibling.information.modified < read { continue }
-            guard !finished.contains(sibling.information.identity), let content = FileContent(path: sibling.path),
+            guard let content = FileContent(path: sibling.path),
                 content.form == (sibling.isCompressed ? .gzip : .plain),
                 let information = content.information(), information.size >= file.offset
             else { continue }
-            if file.marks.match(content, at: file.offset) { return (content, information) }
+            if file.marks.match(content, at: file.offset) { return (content, information, sibling.path) }
         }
         return nil
     }
 
-    /// - Parameter isFirst: its copy may have grown since it was made, or have been made while it grew; of the others only the same size counts.
-    private func isCopy(_ content: FileContent, _ information: FileInformation, of file: TailedFile, isFirst: Bool) -> Bool {
-        guard !file.marks.isEmpty, information.size >= file.offset, information.size >= UInt64(file.marks.head.length) else { return false }
-        guard isFirst && file.offset > 0 || information.size == file.size else { return false }
-        return file.marks.match(content, at: file.offset)
+    /// Whether a file holds what another one holds, or the beginning of it: it was copied or compressed while there was still written to it.
+    /// Short files may begin alike; their copies are of the same time.
+    private func isCopy(_ content: FileContent, _ information: FileInformation, of file: TailedFile) -> Bool {
+        guard let other = file.content else { return false }
+        let common = min(information.size, file.size)
+        let isSameTime = information.modified / 1_000_000_000 == file.modified / 1_000_000_000
+        guard common >= 64 || common > 0 && isSameTime && information.size == file.size else { return false }
+        let (head, tail) = (Int(min(common, UInt64(TailingLimits.headBytesMax))), Int(min(common, UInt64(TailingLimits.tailBytesMax))))
+        return FileMarks.mark(of: content, at: 0, length: head) == FileMarks.mark(of: other, at: 0, length: head)
+            && FileMarks.mark(of: content, at: common - UInt64(tail), length: tail)
+                == FileMarks.mark(of: other, at: common - UInt64(tail), length: tail)
+    }
+
+    /// Whether a position of an earlier run is this file's, which is followed from there in its turn. What was compressed has another identity,
+    /// and an identity may have become another file's: what the file holds decides.
+    private func isRemembered(_ content: FileContent, _ information: FileInformation) -> Bool {
+        remembered.contains { position in
+            let isSame = position.device == information.identity.device && position.inode == information.identity.inode
+            return (isSame || position.headLength > 0) && information.size >= position.offset
+                && FileMarks(position).match(content, at: position.offset)
+        }
+    }
+
+    /// How far the file was read that was let go in this run and held the same; nil: it is another one.
+    private func finishedPosition(_ content: FileContent, _ information: FileInformation) -> ReadPosition? {
+        finished.last { information.size >= $0.offset && FileMarks($0).match(content, at: $0.offset) }
     }
 
     /// Found by a pattern, and followed for itself.

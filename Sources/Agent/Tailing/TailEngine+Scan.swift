@@ -64,7 +64,7 @@ extension TailEngine {
                     if !information.isFolder { refused[path] = (tail, "it is \(information.kind): only regular files are followed") }
                     continue
                 }
-                guard places[information.identity] == nil, !compressed.contains(information.identity) else { continue }
+                guard places[information.identity] == nil, compressed[information.identity] != information.modified else { continue }
                 places[information.identity] = seen.count
                 seen.append(Seen(path: path, tail: tail, information: information))
             }
@@ -101,7 +101,7 @@ extension TailEngine {
         // Between looking and opening another file may have taken the name.
         guard files[information.identity] == nil else { return }
         guard content.form == .plain else {
-            compressed.insert(information.identity)
+            compressed[information.identity] = information.modified
             return
         }
         let file = makeFile(information.identity, path: place.path, tail: place.tail, at: now)
@@ -141,10 +141,8 @@ extension TailEngine {
             return position.inode == identity.inode && position.path == path && !marks.isEmpty && marks.match(content, at: position.offset)
         }
         guard let moved else { return nil }
-        var old = remembered.remove(at: moved)
-        let position = old
-        old.isFinished = true
-        pending.positions[FileIdentity(device: old.device, inode: old.inode)] = old
+        let position = remembered.remove(at: moved)
+        forget(position)
         return position
     }
 
@@ -157,7 +155,7 @@ extension TailEngine {
         }
         if position.path == file.path {
             file.goOn(at: position, content)
-            _ = replace(file, into: &pending, at: now)
+            replace(file, at: now)
             return
         }
         // The inode belongs to another file now; the one that was read may lie compressed beside its old place.

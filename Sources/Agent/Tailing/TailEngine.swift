@@ -35,10 +35,12 @@ final class TailEngine {
     var remembered: [ReadPosition]
     /// Patterns that were followed before: new files of theirs are read from their beginning.
     var knownPatterns: Set<UInt64>
-    /// Files read to their end and let go, so that they are not taken for new ones under another name.
-    var finished: Set<FileIdentity> = []
-    /// Compressed files that match a pattern: they are read when a rotation made them of a file that was followed, not for themselves.
-    var compressed: Set<FileIdentity> = []
+    /// What files held that were read to their end and let go, so that they are known under another name or compressed. Not by their identity: a
+    /// new file may have it.
+    private(set) var finished: [ReadPosition] = []
+    /// Compressed files that match a pattern, and when they were made: they are read when a rotation made them of a file that was followed, not
+    /// for themselves.
+    var compressed: [FileIdentity: Int64] = [:]
     /// Paths that match and are not read, and why.
     var refused: [String: (tail: Int, problem: String)] = [:]
     let openFilesMax: Int
@@ -74,6 +76,22 @@ final class TailEngine {
         file.closeContent()
         files[file.identity] = nil
         order.removeAll { $0 === file }
+    }
+
+    /// Remembers what a file held that was read to its end.
+    func remember(finished position: ReadPosition) {
+        guard position.headLength > 0 else { return }
+        if finished.count >= TailingLimits.finishedMax { finished.removeFirst() }
+        finished.append(position)
+    }
+
+    /// A position that is not needed any more; its number may be another file's by now.
+    func forget(_ position: ReadPosition) {
+        let identity = FileIdentity(device: position.device, inode: position.inode)
+        guard files[identity] == nil else { return }
+        var done = position
+        done.isFinished = true
+        pending.positions[identity] = done
     }
 
     // MARK: Hints
@@ -144,7 +162,13 @@ final class TailEngine {
             return false
         }
         file.isDirty = false
-        if file.wasReplaced() { return replace(file, into: &batch, at: now) }
+        if file.wasReplaced() {
+            replace(file, at: now)
+            // In one transaction: the file's new beginning, and where what it held before is read.
+            batch.add(pending)
+            pending = TailBatch()
+            return true
+        }
         let isDue = file.isFinished(at: now.monotonic)
         let isOver = waitIsOver(file, at: now)
         guard file.hasMore || (isOver || isDue) && file.size > file.offset else {

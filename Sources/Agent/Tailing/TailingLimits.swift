@@ -71,6 +71,9 @@ package enum TailingLimits {
     /// Bytes before a read position whose hash tells whether they are still those that were read.
     static let tailBytesMax = 256
 
+    /// Files that were read to their end and let go, whose hashes are remembered.
+    static let finishedMax = 256
+
     /// Folders below a file's own in which it is looked for after it was moved away (`olddir`).
     static let subfoldersMax = 64
 }
