@@ -109,14 +109,15 @@ let agent: [Target] = [
     library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CZlib", logging, lifecycle, asyncAlgorithms]),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging, lifecycle]),
+    library("Alarming", in: "Agent", ["Telemetry", "Operating", "Transferring", "JSON", logging, lifecycle]),
     library("Shipping", in: "Agent", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     library("Controlling", in: "Agent", ["Telemetry", "Operating", "JSON", logging, lifecycle]),
     library(
         "AgentApp",
         in: "Agent",
         [
-            "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring", "Rules",
-            "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Alarming", "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring",
+            "Rules", "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
         ]
     ),
     program("tocsin-agent", in: "Agent", ["AgentApp", arguments]),
@@ -124,8 +125,8 @@ let agent: [Target] = [
         "agentctl",
         in: "Agent",
         [
-            "Controlling", "Spooling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing", "JSON", "Configuring",
-            arguments, signals,
+            "AgentApp", "Collecting", "Controlling", "Spooling", "Telemetry", "Operating", "Transferring", "Expressions", "Rules", "Rehearsing",
+            "JSON", "Configuring", arguments, signals,
         ]
     ),
 ]
@@ -216,6 +217,7 @@ let testTargets: [Target] = [
     tests(of: "Tailing", ["Telemetry", "Operating", "Matching", "JSON", logging, lifecycle]),
     tests(of: "Judging", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     tests(of: "Spooling", ["CFaultDisk", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
+    tests(of: "Alarming", ["Telemetry", "Operating", "Transferring", "JSON", logging, lifecycle]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON", logging]),
     tests(
@@ -246,7 +248,7 @@ let testTargets: [Target] = [
     ),
     .testTarget(
         name: "AgentctlTests",
-        dependencies: ["agentctl", "TestSupport", "Telemetry", "JSON", "Transferring"],
+        dependencies: ["agentctl", "AgentApp", "TestSupport", "Telemetry", "JSON", "Transferring"],
         path: "Tests/AgentctlTests",
         swiftSettings: strict
     ),

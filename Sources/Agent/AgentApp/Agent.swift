@@ -1,3 +1,4 @@
+import Alarming
 import Collecting
 import Controlling
 import Judging
@@ -12,8 +13,10 @@ import Transferring
 
 /// The agent: the whole data flow, wired from the last room to the first.
 ///
-///     /proc, /sys ─▶ CollectLoop ─▶ Judge ─▶ Spool ─▶ Shipper ─▶ HTTP
-///     logs ────────▶ Tailer ─────────┘        ▲ acknowledged ─┘
+///     /proc, /sys ───▶ CollectLoop ─▶ Judge ─▶ Alarm ─▶ Spool ─▶ Shipper ─▶ HTTP
+///     files ─────────▶ Tailer ─────────┤         │        ▲ acknowledged ─┘
+///     journald ──────▶ JournalReader ──┤         └─▶ local receivers, while the aggregator takes nothing
+///     /dev/log, 514 ─▶ SyslogListener ─┘
 package struct Agent: Sendable {
     private let config: AgentConfig
     private let systemd: ServiceNotifier
@@ -50,10 +53,42 @@ package struct Agent: Sendable {
                 )
             }
         }
-        let judge = Judge(config.judge, next: spool, checkpoint: checkpoint, identity: identity, time: time, metrics: metrics, logger: logger)
+        let alarm = Alarm(
+            config.alarm,
+            host: config.host,
+            next: spool,
+            checkpoint: checkpoint,
+            aggregator: {
+                guard let status = shipping.current?.status() else { return .none }
+                return status.lastError == nil ? .takes : .fails(status.lastError ?? "")
+            },
+            undelivered: { (try? await spool.status().batches[.alerts] ?? 0).map { $0 > 0 } ?? true },
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
+        let judge = Judge(config.judge, next: alarm, checkpoint: checkpoint, identity: identity, time: time, metrics: metrics, logger: logger)
         let tailing = try await Replaceable(config.tails, logger: logger) { [config, time, logger] tails in
             Tailer(
                 tails,
+                host: config.host,
+                tags: config.tags,
+                checkpoint: try await spool.checkpoint(),
+                into: judge,
+                time: time,
+                metrics: metrics,
+                logger: logger
+            )
+        }
+        let syslog = try await Replaceable(config.syslog, logger: logger) { [config, time, logger] inputs -> SyslogListener? in
+            inputs.isEmpty
+                ? nil
+                : SyslogListener(inputs, host: config.host, tags: config.tags, into: judge, time: time, metrics: metrics, logger: logger)
+        }
+        let journal = try await Replaceable(config.journal, logger: logger) { [config, time, logger] journal -> JournalReader? in
+            guard let journal else { return nil }
+            return JournalReader(
+                journal,
                 host: config.host,
                 tags: config.tags,
                 checkpoint: try await spool.checkpoint(),
@@ -67,7 +102,15 @@ package struct Agent: Sendable {
             CollectLoop(Collectors(collect, time: time), every: collect.interval, into: judge, time: time, metrics: metrics, logger: logger)
         }
 
-        let rooms = ReplaceableRooms(judge: judge, shipping: shipping, tailing: tailing, collecting: collecting)
+        let rooms = ReplaceableRooms(
+            judge: judge,
+            shipping: shipping,
+            alarm: alarm,
+            tailing: tailing,
+            syslog: syslog,
+            journal: journal,
+            collecting: collecting
+        )
         let inForce = Mutex(config)
         let reloader = Reloader(systemd: systemd) { [logger] in
             let report: ReloadReport
@@ -97,7 +140,11 @@ package struct Agent: Sendable {
         let outcome: Result<Void, any Error>
         do {
             // The heartbeat is last up and first to know.
-            try await Daemon.run([SpoolUpkeep(spool, time: time), shipping, control, reloader, tailing, collecting, heartbeat], logger: logger)
+            let upkeep = SpoolUpkeep(spool, time: time)
+            try await Daemon.run(
+                [upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting, heartbeat],
+                logger: logger
+            )
             outcome = .success(())
         } catch { outcome = .failure(error) }
         await spool.close()

@@ -35,6 +35,9 @@ extension AgentConfig {
             controlSocket: readControl(reader.section("control")),
             collect: readCollect(reader.section("collect")),
             tails: reader.sections("tail").map { readTail($0) },
+            syslog: readSyslog(reader),
+            journal: readJournal(reader),
+            alarm: readAlarm(reader),
             judge: JudgeConfig(patterns: readPatterns(reader), groups: readRules(reader, folder: folder, problems))
         )
         reader.finish()

@@ -57,7 +57,7 @@ extension AgentConfig {
     }
 
     /// A list of patterns, of words for ready-made rules (`{preset: emails}`) and of patterns with what to write instead.
-    private static func readRedaction(_ reader: ConfigReader) -> [RedactionRule] {
+    static func readRedaction(_ reader: ConfigReader) -> [RedactionRule] {
         guard let node = reader.value("redact") else { return [] }
         guard let items = node.sequence else {
             reader.report("redact", "\(node.summary) stands where a list belongs", "write redact: ['(?i)password=\\S+', {preset: credit_cards}]")

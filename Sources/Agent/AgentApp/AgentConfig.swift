@@ -1,3 +1,4 @@
+package import Alarming
 package import Collecting
 package import Judging
 package import Logging
@@ -21,6 +22,11 @@ package struct AgentConfig: Sendable {
     package var controlSocket: String
     package var collect: CollectConfig
     package var tails: [TailConfig]
+    package var syslog: [SyslogConfig]
+    /// Nil: the journal is not read.
+    package var journal: JournalConfig?
+    /// `local_receivers`; nil: nobody is told on this host.
+    package var alarm: AlarmConfig?
     package var judge: JudgeConfig
 
     /// What reading it came to.

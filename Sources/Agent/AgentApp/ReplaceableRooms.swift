@@ -1,3 +1,4 @@
+import Alarming
 import Collecting
 import Controlling
 import Judging
@@ -11,7 +12,10 @@ import Tailing
 struct ReplaceableRooms: Sendable {
     let judge: Judge
     let shipping: Replaceable<ShippingConfig?, Shipper>
+    let alarm: Alarm
     let tailing: Replaceable<[TailConfig], Tailer>
+    let syslog: Replaceable<[SyslogConfig], SyslogListener>
+    let journal: Replaceable<JournalConfig?, JournalReader>
     let collecting: Replaceable<CollectConfig, CollectLoop>
 
     /// Puts each part in force by itself: what one of them refuses stays as it was, the others change. `inForce` becomes what then holds.
@@ -26,6 +30,13 @@ struct ReplaceableRooms: Sendable {
             held.judge = fresh.judge
         }
         if await replace(collecting, by: fresh.collect, key: "collect", &report) { held.collect = fresh.collect }
+        if before.alarm != fresh.alarm {
+            alarm.reload(fresh.alarm)
+            report.changed.append("local_receivers")
+            held.alarm = fresh.alarm
+        }
+        if await replace(syslog, by: fresh.syslog, key: "syslog", &report) { held.syslog = fresh.syslog }
+        if await replace(journal, by: fresh.journal, key: "journald", &report) { held.journal = fresh.journal }
         if await replace(tailing, by: fresh.tails, key: "tail", &report) { held.tails = fresh.tails }
         if await replace(shipping, by: fresh.shipping, key: "aggregator", &report) { held.shipping = fresh.shipping }
         inForce.withLock { $0 = held }

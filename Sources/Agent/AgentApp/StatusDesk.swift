@@ -1,3 +1,4 @@
+import Alarming
 import Collecting
 import Controlling
 import Judging
@@ -47,7 +48,10 @@ struct StatusDesk: Controllable {
         problems += Self.problems(of: spoolStatus, at: now)
         let tails = rooms.tailing.current?.status() ?? []
         problems += tails.compactMap { tail in tail.problem.map { "\(tail.path) is not followed: \($0)" } }
+        let inputs = (rooms.journal.current.map { [$0.status()] } ?? []) + (rooms.syslog.current?.status() ?? [])
+        problems += inputs.compactMap { input in input.problem.map { "\(input.name): \($0)" } }
         problems += await rooms.judge.problems()
+        problems += rooms.alarm.problems()
         let collected = rooms.collecting.current?.status() ?? []
         problems += collected.compactMap { collector in collector.lastError.map { "collector \(collector.name): \($0)" } }
         return AgentStatus(
@@ -58,6 +62,7 @@ struct StatusDesk: Controllable {
             spool: spoolStatus,
             shipping: shipping,
             tails: tails,
+            inputs: inputs,
             rules: await rooms.judge.status(),
             collectors: collected,
             problems: problems
@@ -91,7 +96,7 @@ extension Gap.Reason {
     /// Whether something was lost that nobody asked to lose.
     fileprivate var isLoss: Bool {
         switch self {
-        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned, .thinned: true
+        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned, .thinned, .datagramsLost: true
         case .lineCut, .purged, .retention, .stale: false
         }
     }

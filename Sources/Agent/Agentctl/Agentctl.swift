@@ -11,7 +11,8 @@ struct Agentctl: AsyncParsableCommand {
             "status, flush, reload, spool and rules ask this host's agent over its socket; the others ask an aggregator. Every list has --json.",
         version: "agentctl \(Version.current)",
         subcommands: [
-            StatusCommand.self, FlushCommand.self, ReloadCommand.self, SpoolCommand.self, RulesCommand.self, QueryCommand.self, HostsCommand.self,
+            StatusCommand.self, FlushCommand.self, ReloadCommand.self, TopCommand.self, DoctorCommand.self, SpoolCommand.self, RulesCommand.self,
+            QueryCommand.self, HostsCommand.self,
             EventsCommand.self,
             AlertsCommand.self,
             IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,

@@ -25,6 +25,16 @@ extension AgentStatus {
             writer.member("lag_bytes", tail.size > tail.offset ? tail.size - tail.offset : 0)
             writer.member("problem", tail.problem)
         }
+        writer.key("inputs")
+        list(inputs, to: &writer) { input, writer in
+            writer.member("name", input.name)
+            writer.member("messages", input.messages)
+            writer.member("bytes", input.bytes)
+            writer.member("dropped", input.dropped)
+            writer.member("peers", input.peers)
+            writer.member("connections", input.connections)
+            writer.member("problem", input.problem)
+        }
         writer.key("rules")
         list(rules, to: &writer) { rule, writer in
             writer.member("group", rule.group)

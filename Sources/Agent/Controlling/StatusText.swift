@@ -13,6 +13,7 @@ package enum StatusText {
         lines.append(row("aggregator", aggregator(status["aggregator"] ?? .null)))
         lines.append(row("spool", spool(status["spool"] ?? .null)))
         lines += tails(status["tails"]?.array ?? [])
+        lines += inputs(status["inputs"]?.array ?? [])
         lines += rules(status["rules"]?.array ?? [])
         lines += collectors(status["collectors"]?.array ?? [])
         lines += gaps(status)
@@ -61,6 +62,17 @@ package enum StatusText {
             lines.append(row("", "\(tail["path"]?.string ?? "?")  \(state)"))
         }
         return lines
+    }
+
+    private static func inputs(_ inputs: [JSON]) -> [String] {
+        inputs.enumerated().map { index, input in
+            var state = input["problem"]?.string ?? "\(input["messages"]?.integer ?? 0) messages"
+            if input["problem"]?.string == nil {
+                if let peers = input["peers"]?.integer, peers > 0 { state += ", \(peers) \(peers == 1 ? "sender" : "senders")" }
+                if let lost = input["dropped"]?.integer, lost > 0 { state += ", \(lost) lost" }
+            }
+            return row(index == 0 ? "inputs" : "", "\(input["name"]?.string ?? "?")  \(state)")
+        }
     }
 
     private static func rules(_ rules: [JSON]) -> [String] {

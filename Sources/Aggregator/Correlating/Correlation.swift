@@ -100,7 +100,8 @@ struct Correlation: Sendable {
             previous: decision.previous,
             reason: decision.reason.rawValue,
             incident: incident,
-            isHistoryOnly: decision.isHistoryOnly
+            // Its host could not reach us and told somebody itself: shown here, and paged there.
+            isHistoryOnly: decision.isHistoryOnly || decision.alert.state == .firing && decision.alert.isToldLocally
         )
     }
 

@@ -9,6 +9,7 @@ package struct AgentStatus: Sendable, Hashable {
     package var spool: SpoolStatus
     package var shipping: ShippingStatus
     package var tails: [TailStatus]
+    package var inputs: [InputStatus]
     package var rules: [RuleStatus]
     package var collectors: [CollectorStatus]
     /// Reasons why it is degraded, each a sentence that says what to do; empty when healthy.
@@ -22,12 +23,13 @@ package struct AgentStatus: Sendable, Hashable {
         spool: SpoolStatus,
         shipping: ShippingStatus,
         tails: [TailStatus],
+        inputs: [InputStatus] = [],
         rules: [RuleStatus],
         collectors: [CollectorStatus],
         problems: [String]
     ) {
         (self.identity, self.version, self.startedAt, self.now) = (identity, version, startedAt, now)
-        (self.spool, self.shipping, self.tails, self.rules) = (spool, shipping, tails, rules)
+        (self.spool, self.shipping, self.tails, self.inputs, self.rules) = (spool, shipping, tails, inputs, rules)
         (self.collectors, self.problems) = (collectors, problems)
     }
 
@@ -113,6 +115,23 @@ package struct TailStatus: Sendable, Hashable {
     package init(path: String, source: String, offset: UInt64, size: UInt64, problem: String?) {
         (self.path, self.source, self.offset, self.size, self.problem) = (path, source, offset, size, problem)
     }
+}
+
+/// An input that is no file: a journal, an address that is listened on.
+package struct InputStatus: Sendable, Hashable {
+    package var name: String
+    /// Since the start.
+    package var messages: UInt64 = 0
+    package var bytes: UInt64 = 0
+    /// Datagrams that the kernel had no room for, since the start.
+    package var dropped: UInt64 = 0
+    /// Different senders since the start, and connections of now.
+    package var peers = 0
+    package var connections = 0
+    /// Nil when it works; else why not, and what to do.
+    package var problem: String?
+
+    package init(name: String) { self.name = name }
 }
 
 package struct RuleStatus: Sendable, Hashable {

@@ -24,6 +24,8 @@ package struct Gap: Sendable, Hashable {
         case notStored = "not_stored"
         /// A collector did not answer in time.
         case stale
+        /// Datagrams came while there was no room for them.
+        case datagramsLost = "datagrams_lost"
         /// The spool was made on another machine, or the aggregator knew its sequence with another content: cloned or restored.
         case spoolCloned = "spool_cloned"
     }
