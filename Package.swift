@@ -111,13 +111,14 @@ let agent: [Target] = [
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging, lifecycle]),
     library("Alarming", in: "Agent", ["Telemetry", "Operating", "Transferring", "JSON", logging, lifecycle]),
     library("Shipping", in: "Agent", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
+    library("Exposing", in: "Agent", ["Telemetry", "Operating", logging, lifecycle]),
     library("Controlling", in: "Agent", ["Telemetry", "Operating", "JSON", logging, lifecycle]),
     library(
         "AgentApp",
         in: "Agent",
         [
-            "Alarming", "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring",
-            "Rules", "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Alarming", "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Exposing", "Wire", "Telemetry", "Operating",
+            "Configuring", "Rules", "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
         ]
     ),
     program("tocsin-agent", in: "Agent", ["AgentApp", arguments]),
@@ -219,12 +220,13 @@ let testTargets: [Target] = [
     tests(of: "Spooling", ["CFaultDisk", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
     tests(of: "Alarming", ["Telemetry", "Operating", "Transferring", "JSON", logging, lifecycle]),
     tests(of: "Shipping", ["Telemetry", "Operating", "Transferring", "Wire", "JSON", logging, lifecycle]),
+    tests(of: "Exposing", ["Telemetry", "Operating", "Wire", logging, lifecycle]),
     tests(of: "Controlling", ["Telemetry", "Operating", "JSON", logging]),
     tests(
         of: "AgentApp",
         [
-            "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Telemetry", "Operating", "Configuring", "Rules",
-            "Matching", "Transferring", "JSON", logging,
+            "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Exposing", "Telemetry", "Operating", "Configuring",
+            "Rules", "Matching", "Transferring", "JSON", logging,
         ]
     ),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),

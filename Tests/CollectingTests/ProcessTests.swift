@@ -57,7 +57,7 @@ import Testing
     }
 
     private func value(_ scrape: Scrape, _ name: String, _ group: String) -> Double? {
-        scrape.value("tocsin_named_process_" + name, [Label("name", group)])
+        scrape.value(name == "count" ? "tocsin_named_processes" : "tocsin_named_process_" + name, [Label("name", group)])
     }
 
     @Test func `the largest by CPU and by memory are shown, with their totals`() async throws {

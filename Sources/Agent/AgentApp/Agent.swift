@@ -1,15 +1,18 @@
 import Alarming
 import Collecting
 import Controlling
+import Exposing
 import Judging
 package import Logging
 package import Operating
+import ServiceLifecycle
 import Shipping
 import Spooling
 import Synchronization
 import Tailing
 import Telemetry
 import Transferring
+import Wire
 
 /// The agent: the whole data flow, wired from the last room to the first.
 ///
@@ -134,6 +137,7 @@ package struct Agent: Sendable {
         do throws(ControlError) { try control.open() } catch {
             logger.warning("agentctl cannot ask this agent; everything else goes on", metadata: ["problem": "\(error)"])
         }
+        let exposing = expose(collecting, metrics)
         let heartbeat = Heartbeat(systemd: systemd, desk: desk, time: time)
 
         announce(identity)
@@ -141,15 +145,26 @@ package struct Agent: Sendable {
         do {
             // The heartbeat is last up and first to know.
             let upkeep = SpoolUpkeep(spool, time: time)
-            try await Daemon.run(
-                [upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting, heartbeat],
-                logger: logger
-            )
+            let rooms: [any Service] = [upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting]
+            try await Daemon.run(rooms + exposing + [heartbeat], logger: logger)
             outcome = .success(())
         } catch { outcome = .failure(error) }
         await spool.close()
         try outcome.get()
         logger.notice("the agent has stopped; what was not acknowledged waits in the spool")
+    }
+
+    /// The page that a Prometheus scrapes, made of a collection of its own or of the last one, when that is less than a second old.
+    private func expose(_ collecting: Replaceable<CollectConfig, CollectLoop>, _ metrics: MetricsRegistry) -> [any Service] {
+        guard let address = config.metricsListen else { return [] }
+        let listener = MetricsListener(at: address, metrics: metrics, logger: logger, compress: { Gzip.compress($0, level: 1) }) {
+            let scrape = await collecting.current?.recentScrape(within: ExposingLimits.freshFor)
+            return (scrape?.prometheusBytes() ?? []) + Array(metrics.prometheusText().utf8)
+        }
+        do throws(ExposingError) { try listener.open() } catch {
+            logger.warning("nobody can scrape this agent", metadata: ["problem": "\(error)"])
+        }
+        return [listener]
     }
 
     private func announce(_ identity: HostIdentity) {

@@ -33,6 +33,7 @@ extension AgentConfig {
             spool: readSpool(reader.section("spool")),
             shipping: readShipping(reader),
             controlSocket: readControl(reader.section("control")),
+            metricsListen: readMetrics(reader.section("metrics")),
             collect: readCollect(reader.section("collect")),
             tails: reader.sections("tail").map { readTail($0) },
             syslog: readSyslog(reader),

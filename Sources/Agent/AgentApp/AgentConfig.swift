@@ -1,5 +1,6 @@
 package import Alarming
 package import Collecting
+package import Exposing
 package import Judging
 package import Logging
 import Rules
@@ -20,6 +21,8 @@ package struct AgentConfig: Sendable {
     package var shipping: ShippingConfig?
     /// `control.socket`
     package var controlSocket: String
+    /// `metrics.listen`: where a Prometheus may scrape; nil: nowhere.
+    package var metricsListen: ListenAddress?
     package var collect: CollectConfig
     package var tails: [TailConfig]
     package var syslog: [SyslogConfig]
@@ -55,6 +58,7 @@ package struct AgentConfig: Sendable {
         if logLevel != fresh.logLevel { keys.append("log") }
         if spool != fresh.spool { keys.append("spool") }
         if controlSocket != fresh.controlSocket { keys.append("control") }
+        if metricsListen != fresh.metricsListen { keys.append("metrics") }
         return keys
     }
 }

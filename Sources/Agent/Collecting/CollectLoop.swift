@@ -30,6 +30,9 @@ package struct CollectLoop: Service {
     /// How each collector fared last.
     package func status() -> [CollectorStatus] { collectors.status() }
 
+    /// The last collection when it ended less than `age` ago, else one more, which goes to nobody but the caller.
+    package func recentScrape(within age: Duration) async -> Scrape { await collectors.recentScrape(within: age) }
+
     package func run() async {
         var lost: Loss?
         while !Task.isCancelled, !Task.isShuttingDownGracefully {

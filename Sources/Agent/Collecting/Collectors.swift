@@ -12,6 +12,11 @@ package actor Collectors {
     private let threads = DisposableThreads(label: "collectors")
     private let executor = BlockingExecutor(label: "collecting")
     private let shown = Mutex<[CollectorStatus]>([])
+    /// The last collection, once somebody asks for such.
+    private var last: (scrape: Scrape, endedAt: Duration)?
+    private var keepsLast = false
+    /// Gaps of collections that went to somebody who keeps none.
+    private var untold: [Gap] = []
     /// Since when each stale part has not answered, and at how many collections.
     private var outages: [String: (since: Timestamp, missed: UInt64)] = [:]
 
@@ -51,6 +56,22 @@ package actor Collectors {
 
     /// Collects once. Blocks a thread of its own until all collectors are back, at most the deadline.
     package func scrape() -> Scrape {
+        var scrape = collect()
+        scrape.gaps = untold + scrape.gaps
+        untold = []
+        return scrape
+    }
+
+    /// The last collection when it ended less than `age` ago, else a new one. What it has to say about gaps is kept for the next ``scrape()``.
+    package func recentScrape(within age: Duration) -> Scrape {
+        keepsLast = true
+        if let last, time.monotonic() - last.endedAt < age { return last.scrape }
+        let scrape = collect()
+        untold += scrape.gaps
+        return scrape
+    }
+
+    private func collect() -> Scrape {
         let now = time.now()
         let asked = stations.filter { !$0.isStuck }
         let files = files
@@ -89,7 +110,9 @@ package actor Collectors {
             samples.append(Sample(series: station.successSeries, timestamp: now, value: outcome?.error == nil && outcome != nil ? 1 : 0))
         }
         shown.withLock { $0 = statuses }
-        return Scrape(timestamp: now, samples: samples, familyLists: familyLists, collectors: statuses, gaps: gaps(stale, at: now))
+        let scrape = Scrape(timestamp: now, samples: samples, familyLists: familyLists, collectors: statuses, gaps: gaps(stale, at: now))
+        if keepsLast { last = (scrape, time.monotonic()) }
+        return scrape
     }
 
     /// A gap when a part stops answering, and one over the whole time when it is back.

@@ -8,7 +8,7 @@ package struct Scrape: Sendable {
     package let familyLists: [[MetricFamily]]
     package let collectors: [CollectorStatus]
     /// Collectors and mounts that stopped answering at this collection, and those that came back.
-    package let gaps: [Gap]
+    package internal(set) var gaps: [Gap]
 
     package init(
         timestamp: Timestamp,

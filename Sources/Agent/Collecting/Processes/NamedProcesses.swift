@@ -14,7 +14,7 @@ package struct NamedProcess: Sendable, Hashable {
 /// The processes that the configuration names, each name's added up. A process counts for the first entry that matches it.
 struct NamedProcesses: Sendable {
     static let families = [
-        MetricFamily("tocsin_named_process_count", .gauge, "Processes of this name."),
+        MetricFamily("tocsin_named_processes", .gauge, "Processes of this name."),
         MetricFamily("tocsin_named_process_threads", .gauge, "Threads of the processes of this name."),
         MetricFamily(
             "tocsin_named_process_cpu_seconds_total",

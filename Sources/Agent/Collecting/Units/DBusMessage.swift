@@ -148,8 +148,6 @@ struct DBusReader {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    var isAtEnd: Bool { offset >= bytes.count }
-
     mutating func skip(_ count: Int) { offset += count }
 
     mutating func align(to size: Int) { offset = (offset + size - 1) / size * size }

@@ -26,7 +26,7 @@ struct SystemdCollector: Collector {
     private var units: [String: [Labels]] = [:]
 
     /// A line of ListUnits.
-    private struct Unit {
+    struct Unit {
         let name: String
         let load: String
         let active: String
@@ -111,10 +111,19 @@ struct SystemdCollector: Collector {
             arguments: [.strings([]), .strings(patterns)],
             until: deadline
         )
+        return try Self.units(in: answer)
+    }
+
+    /// The lines of an answer to ListUnitsByPatterns.
+    static func units(in answer: DBusMessage) throws(DBusConnection.Failure) -> [Unit] {
         var reader = DBusReader(answer.body)
-        guard answer.signature == "a(ssssssouso)", reader.number() != nil else { throw .broken }
+        guard answer.signature == "a(ssssssouso)", let bytes = reader.number() else { throw .broken }
+        // The padding before the first struct is there in an empty array too, and is not counted.
+        reader.align(to: 8)
+        let end = reader.offset + Int(bytes)
+        guard end == answer.body.count else { throw .broken }
         var units: [Unit] = []
-        while !reader.isAtEnd {
+        while reader.offset < end {
             reader.align(to: 8)
             guard let name = reader.string(), reader.string() != nil, let load = reader.string(), let active = reader.string(),
                 reader.string() != nil, reader.string() != nil, let path = reader.string(), reader.number() != nil, reader.string() != nil,
