@@ -4,7 +4,7 @@
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
 	@echo "make test           all tests that take seconds or a few minutes"
-	@echo "make test-faults    the log on a disk that fails at each of its steps in turn: some minutes"
+	@echo "make test-faults    the log on disks that fail at each step, fill up and rot, and against a model: half an hour"
 	@echo "make test-agent-faults  what can happen to an agent and its spool, with a table of what became of the lines: some minutes"
 	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some minutes"
 	@echo "make fuzz           the parsers at the edge, with a million damaged inputs (FUZZ_ROUNDS, FUZZ_SEED)"
@@ -45,7 +45,8 @@ test-end-to-end: build
 test-faults:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_EVERY_STEP=1 swift test --skip-build --disable-xctest --filter StoringTests.PowerLossTests
+	TOCSIN_EVERY_STEP=1 TOCSIN_MODEL_SEEDS=300 TOCSIN_DAMAGE_SEEDS=1500 swift test --skip-build --disable-xctest \
+		--filter 'StoringTests.(PowerLossTests|LogModelTests|DamageTests|FullDiskTests)'
 
 test-kill: build
 	@scripts/install-dependencies test

@@ -233,7 +233,13 @@ let testTargets: [Target] = [
     tests(of: "Admitting", ["Telemetry", "Operating", "Blocks", "Wire", "Configuring"]),
     tests(of: "Sealing", ["Telemetry", "Blocks", "JSON"]),
     .target(name: "CFaultDisk", dependencies: ["CSQLite"], path: "Tests/CFaultDisk"),
-    tests(of: "Storing", ["CFaultDisk", "Sealing", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging]),
+    .target(name: "LogConformance", dependencies: ["Telemetry", "Blocks"], path: "Tests/LogConformance", swiftSettings: strict),
+    tests(
+        of: "Storing",
+        [
+            "CFaultDisk", "LogConformance", "Sealing", "Querying", "Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging,
+        ]
+    ),
     tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),

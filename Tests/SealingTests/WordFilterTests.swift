@@ -1,6 +1,7 @@
-import Sealing
 import Telemetry
 import Testing
+
+@testable import Sealing
 
 @Suite struct WordFilterTests {
     private func hash(_ number: UInt64) -> UInt64 { (number &+ 1) &* 0x9E37_79B9_7F4A_7C15 ^ (number << 17) }
@@ -30,5 +31,31 @@ import Testing
             }
         }
         #expect(try group.candidates([hash(3), hash(1003)]).count < 3)
+    }
+
+    @Test(arguments: [1, 4, 5, 64], [true, false])
+    func `a changed byte of a group is an error where it is read, and groups of before have no checks`(count: Int, isChecked: Bool) throws {
+        let filters = (0..<count).map { block in WordFilter(of: (0..<60).map { hash(UInt64(block * 1000 + $0)) }) }
+        let (numbers, bitCount) = ((0..<count).map { UInt64(100 + $0) }, filters[0].bitCount)
+        let bytes = isChecked ? WordGroup.encode(filters) : WordGroup.encodeUnchecked(filters)
+        #expect(WordGroup.fits(bytes.count, of: count, bitCount: bitCount))
+        try WordGroup(blocks: numbers, bitCount: bitCount, rows: MemoryBytes(bytes)).verify()
+        for place in [0, bytes.count / 2, bytes.count - 1] {
+            var changed = bytes
+            changed[place] ^= 0xFF
+            let group = WordGroup(blocks: numbers, bitCount: bitCount, rows: MemoryBytes(changed))
+            guard isChecked else {
+                try group.verify()
+                continue
+            }
+            #expect(throws: LogError.self) { try group.verify() }
+            // Each word is found where it is, or the group says that it cannot tell.
+            for block in 0..<count {
+                for word in 0..<60 {
+                    guard let found = try? group.candidates([hash(UInt64(block * 1000 + word))]) else { continue }
+                    #expect(found.contains(numbers[block]))
+                }
+            }
+        }
     }
 }

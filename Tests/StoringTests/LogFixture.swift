@@ -80,6 +80,25 @@ struct LogFixture {
         AdmittedBatch(origin: .client(name: client, key: key, checksum: checksum), receivedAt: noon, blocks: [block(events)])
     }
 
+    /// One alert of an agent.
+    static func alert(_ name: String, sequence: UInt64, of identity: HostIdentity = identity, at moment: Timestamp = noon) -> AdmittedBatch {
+        let alert = Alert(
+            labels: ["alertname": name, "host": identity.host],
+            annotations: [:],
+            state: .firing,
+            activeAt: moment,
+            startsAt: moment,
+            value: 1,
+            updatedAt: moment,
+            expression: "up == 0"
+        )
+        return AdmittedBatch(
+            origin: .agent(identity, lane: .alerts, sequence: sequence, checksum: sequence &* 31),
+            receivedAt: moment,
+            blocks: [AdmittedBlock(kind: .alerts, bytes: AlertBlock.encode([alert]), count: 1, from: moment, to: moment)]
+        )
+    }
+
     /// All messages in the order of commitment, repeats left out.
     static func messages(_ log: Log) async throws -> [String] {
         var (messages, position) = ([String](), LogPosition(0))

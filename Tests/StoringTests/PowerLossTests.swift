@@ -1,5 +1,4 @@
 import Blocks
-import Glibc
 import Operating
 import Telemetry
 import TestSupport
@@ -14,48 +13,40 @@ import Testing
 
     @Test(arguments: FaultDisk.Kept.allCases)
     func `power that fails at any step loses nothing acknowledged and repeats nothing`(kept: FaultDisk.Kept) async throws {
-        try await strike(with: .power, keeping: kept)
+        try await FaultStrike.run(FaultScene.self, "events", with: .power, keeping: kept, stride: 7)
     }
 
     @Test(arguments: [FaultDisk.Fault.error, .lie, .full])
     func `a write or sync that fails at any step loses nothing acknowledged and repeats nothing`(fault: FaultDisk.Fault) async throws {
-        try await strike(with: fault, keeping: .nothing)
+        try await FaultStrike.run(FaultScene.self, "events", with: fault, keeping: .nothing, stride: 7)
     }
 
-    /// The traffic once for each step that it takes.
-    private func strike(with fault: FaultDisk.Fault, keeping kept: FaultDisk.Kept) async throws {
-        let quiet = try FaultScene(seed: 1)
-        try await quiet.run()
-        try await quiet.check(after: "nothing")
-        let steps = quiet.disk.steps
-        #expect(steps > 100, "only \(steps) steps: the traffic is too small to show anything")
-        var (acknowledged, found, struck) = (0, 0, 0)
-        // All steps take some minutes (`make test-faults`); each ordinary run takes other ones.
-        let isThorough = unsafe getenv("TOCSIN_EVERY_STEP") != nil
-        let stride = isThorough ? 1 : UInt64(7)
-        for step in Swift.stride(from: UInt64.random(in: 1...stride), through: steps, by: Int(stride)) {
-            let scene = try FaultScene(seed: step)
-            scene.disk.plan(fault, atStep: step)
-            try? await scene.run()
-            struck += scene.disk.hasFailed ? 1 : 0
-            await scene.log?.close()
-            scene.log = nil
-            scene.disk.restart(keeping: kept)
-            let what = "\(fault) at step \(step) of \(steps), \(kept) kept"
-            do { try await scene.check(after: what) } catch { Issue.record("after \(what): \(error); the disk has \(scene.disk.names)") }
-            await scene.log?.close()
-            scene.log = nil
-            (acknowledged, found) = (acknowledged + scene.acknowledged.count, found + scene.found)
-        }
-        print(
-            "\(fault), \(kept) kept: struck \(struck) times, acknowledged \(acknowledged), found \(found), lost 0, duplicated 0 (or the test failed)"
-        )
-        #expect(struck > Int(steps / stride) / 2)
+    @Test(arguments: FaultDisk.Kept.allCases)
+    func `power that fails while samples are merged and rolled up, words are grouped and retention deletes`(kept: FaultDisk.Kept) async throws {
+        try await FaultStrike.run(UpkeepScene.self, "upkeep", with: .power, keeping: kept, stride: 29)
+    }
+
+    @Test(arguments: [FaultDisk.Fault.error, .lie, .full])
+    func `a step of upkeep that fails is done later, and loses nothing`(fault: FaultDisk.Fault) async throws {
+        try await FaultStrike.run(UpkeepScene.self, "upkeep", with: fault, keeping: .nothing, stride: 29)
+    }
+
+    @Test(arguments: [FaultDisk.Kept.nothing, .some])
+    func `power that fails around a damaged block of events loses that block only, and tells it once`(kept: FaultDisk.Kept) async throws {
+        try await FaultStrike.run(DamagedEventsScene.self, "damaged events", with: .power, keeping: kept, stride: 31)
+    }
+
+    @Test func `power that fails around a damaged block of samples loses that block only, and tells it once`() async throws {
+        try await FaultStrike.run(DamagedSamplesScene.self, "damaged samples", with: .power, keeping: .some, stride: 31)
+    }
+
+    @Test func `a full disk around a damaged block costs nothing else`() async throws {
+        try await FaultStrike.run(DamagedEventsScene.self, "damaged events", with: .full, keeping: .nothing, stride: 31)
     }
 }
 
 /// Traffic of agents and clients over a log that seals, on a disk that can fail, and what became of it.
-final class FaultScene {
+final class FaultScene: FaultTraffic {
     typealias F = LogFixture
 
     private let folder: TemporaryFolder
@@ -69,8 +60,6 @@ final class FaultScene {
     private var sent: [UInt64: [String]] = [:]
     /// Clients' requests that were not answered as stored.
     private var unanswered: [(key: String?, events: [Event])] = []
-    private(set) var found = 0
-
     init(seed: UInt64) throws {
         folder = try TemporaryFolder()
         config = StorageConfig(path: folder("log"), diskReserve: 0, sourceRetention: ["audit": .seconds(400 * 86_400)])
@@ -91,6 +80,11 @@ final class FaultScene {
         return log
     }
 
+    func close() async {
+        await log?.close()
+        log = nil
+    }
+
     /// Two openings with appends and seals in turn. Goes on after a refusal, as clients do; throws when the log cannot be opened.
     func run() async throws {
         var sequence: UInt64 = 0
@@ -107,8 +101,7 @@ final class FaultScene {
                 if round % 2 == 1 { try? await log.sealAll() }
                 if round == 3 { try? await log.compactNow() }
             }
-            await log.close()
-            self.log = nil
+            await close()
         }
     }
 
@@ -150,10 +143,16 @@ final class FaultScene {
     }
 
     /// Opens again, sends what was not acknowledged once more, and counts: each acknowledged message once, none twice, whatever was sealed.
-    func check(after what: String) async throws {
+    func check(after what: String) async throws -> FaultTally {
         let log = try await open()
         var counts = try await Self.counts(log)
         let lost = acknowledged.filter { counts[$0] == nil }
+        let tally = FaultTally(
+            acknowledged: acknowledged.count,
+            found: acknowledged.count - lost.count,
+            lost: lost.count,
+            duplicated: counts.values.count { $0 > 1 }
+        )
         #expect(lost.isEmpty, "lost after \(what): \(lost.sorted())")
         #expect(counts.allSatisfy { $0.value == 1 }, "twice after \(what): \(counts.filter { $0.value > 1 }.keys.sorted())")
         let watermark = try await log.watermarks(of: F.agent).lanes[.logs] ?? 0
@@ -171,9 +170,8 @@ final class FaultScene {
         #expect(counts.allSatisfy { $0.value == 1 }, "twice after \(what) and a repeat: \(counts.filter { $0.value > 1 }.keys.sorted())")
         let status = await log.status()
         #expect(status.setAside == 0 && status.problem == nil, "after \(what): \(status.setAside) set aside, \(status.problem ?? "no problem")")
-        found = counts.count
-        await log.close()
-        self.log = nil
+        await close()
+        return tally
     }
 
     /// How often each message is in the log, read as its followers read it.

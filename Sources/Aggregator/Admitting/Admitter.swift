@@ -125,7 +125,7 @@ package struct Admitter: SubmissionAdmitting {
         switch error {
         case .busy(let detail): .unavailable(retryAfter: .seconds(1), detail)
         case .full(let detail): .unavailable(retryAfter: .seconds(30), detail)
-        case .failed(let detail): .unavailable(retryAfter: .seconds(10), detail)
+        case .failed(let detail), .unreadable(let detail): .unavailable(retryAfter: .seconds(10), detail)
         case .closed: .unavailable(retryAfter: .seconds(5), error.description)
         }
     }

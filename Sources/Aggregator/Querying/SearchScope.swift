@@ -35,8 +35,7 @@ struct SearchScope {
                 pieces.append(Piece(body: .arrival(arrival), from: arrival.block.from, to: arrival.block.to, position: arrival.position))
             }
         }
-        let without: Set<UInt64>
-        do throws(LogError) { without = hashes.isEmpty ? [] : try catalog.blocks(withoutAll: hashes) } catch { throw .failed(error.description) }
+        let without = hashes.isEmpty ? [] : catalog.blocks(withoutAll: hashes)
         for block in catalog.sealed where block.kind == .events && block.to >= start && block.from < end && block.first <= through {
             if !without.contains(block.number) {
                 pieces.append(Piece(body: .sealed(block), from: block.from, to: block.to, position: block.first))

@@ -27,9 +27,12 @@ package struct Catalog: Sendable {
     }
 
     /// Numbers of the sealed blocks that certainly do not hold all of these words (``Words``). Reads: from a thread that may block.
-    package func blocks(withoutAll hashes: [UInt64]) throws(LogError) -> Set<UInt64> {
+    package func blocks(withoutAll hashes: [UInt64]) -> Set<UInt64> {
         var without = Set<UInt64>()
-        for group in words { without.formUnion(Set(group.blocks).subtracting(try group.candidates(hashes))) }
+        for group in words {
+            // A group that cannot be read says nothing: each of its blocks is looked into, which is slower, and nothing is missed.
+            if let candidates = try? group.candidates(hashes) { without.formUnion(Set(group.blocks).subtracting(candidates)) }
+        }
         for (number, filter) in filters where !hashes.allSatisfy(filter.mayHold) { without.insert(number) }
         return without
     }

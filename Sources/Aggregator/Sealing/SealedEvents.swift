@@ -187,7 +187,7 @@ package final class SealedEvents: Sendable {
 
     private static func read(_ range: Range<Int>, of block: SealedBlock) throws(SealedError) -> [UInt8] {
         guard range.upperBound <= block.bytes.count else { throw .damaged("it ends before its directory") }
-        do { return try block.bytes.read(range) } catch { throw .read(error) }
+        do { return try block.bytes.read(range) } catch { throw SealedError(reading: error) }
     }
 
     func payload(_ column: SealedEventFormat.Column, page: Int = 0) throws(SealedError) -> Payload? {

@@ -38,6 +38,9 @@ package enum SealedError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The disk did not answer; the block may be whole.
     case read(LogError)
 
+    /// What reading its bytes came to.
+    package init(reading error: LogError) { if case .unreadable(let detail) = error { self = .damaged(detail) } else { self = .read(error) } }
+
     package var description: String {
         switch self {
         case .damaged(let detail): "damaged: \(detail)"

@@ -7,7 +7,7 @@ extension SealedSamples {
 
     private func page(_ page: Page) throws(SealedError) -> [UInt8] {
         let bytes: [UInt8]
-        do throws(LogError) { bytes = try block.bytes.read(page.bytes) } catch { throw .read(error) }
+        do throws(LogError) { bytes = try block.bytes.read(page.bytes) } catch { throw SealedError(reading: error) }
         guard SampleWriter.sum(bytes) == page.sum else {
             throw .damaged("the checksum of a page of samples at byte \(page.bytes.lowerBound) does not hold")
         }

@@ -34,7 +34,7 @@ package final class SealedSamples: Sendable {
     package init(_ block: SealedBlock) throws(SealedError) {
         func read(_ range: Range<Int>) throws(SealedError) -> [UInt8] {
             guard range.upperBound <= block.bytes.count else { throw .damaged("sealed samples end after \(block.bytes.count) bytes") }
-            do throws(LogError) { return try block.bytes.read(range) } catch { throw .read(error) }
+            do throws(LogError) { return try block.bytes.read(range) } catch { throw SealedError(reading: error) }
         }
         let head = try read(0..<SampleHeader.bytes)
         let header = try SampleHeader(decoding: head)

@@ -1,3 +1,4 @@
+import Blocks
 package import Telemetry
 
 /// A Bloom filter of the words of one sealed block of events: the words of its messages and string values of data (``Words``), and its correlation ids.
@@ -52,7 +53,8 @@ package struct WordFilter: Sendable, Hashable {
 
 /// Filters of up to 64 sealed blocks, cut into rows: row n holds bit n of each block, block k in bit k of a little-endian number of 1, 2, 4 or 8 bytes, as
 /// many as the blocks need. So one word reads six short rows, not every block's filter. Filters of up to four blocks may lie one after the other as they are:
-/// rows would mostly be empty. The length tells which.
+/// rows would mostly be empty. Behind either stand checks: four bytes, the low ones of XXH64, for each 512 bytes; a bit that was lost would hide a block
+/// from searches. The first groups have none. The length tells which.
 package final class WordGroup: Sendable {
     package static let blocksMax = 64
 
@@ -64,10 +66,17 @@ package final class WordGroup: Sendable {
     private let rowBytes: Int
     /// The filters lie one after the other.
     private let isPlain: Bool
+    /// Where the checks begin; nil: there are none.
+    private let checks: Int?
+
+    /// Bytes that have one check: what a look-up reads.
+    private static let checkedBytes = 512
 
     package init(blocks: [UInt64], bitCount: Int, rows: any SealedBytes) {
         rowBytes = WordGroup.rowBytes(blocks.count)
-        isPlain = WordGroup.isPlain(rows.count, of: blocks.count, bitCount: bitCount)
+        let length = WordGroup.length(rows.count, of: blocks.count, bitCount: bitCount)
+        isPlain = length?.isPlain ?? false
+        checks = length.flatMap { $0.bytes < rows.count ? $0.bytes : nil }
         precondition(WordGroup.fits(rows.count, of: blocks.count, bitCount: bitCount), "a group of words does not fit")
         (self.blocks, self.bitCount, self.rows) = (blocks, bitCount, rows)
     }
@@ -78,16 +87,32 @@ package final class WordGroup: Sendable {
     /// Filters that lie as they are, at most.
     private static let plainMax = 4
 
-    private static func isPlain(_ bytes: Int, of blocks: Int, bitCount: Int) -> Bool { blocks <= plainMax && bytes == blocks * bitCount / 8 }
+    /// What a group of so many bytes is: how long it is without its checks, and whether its filters lie one after the other. Nil: none is so long.
+    private static func length(_ bytes: Int, of blocks: Int, bitCount: Int) -> (bytes: Int, isPlain: Bool)? {
+        guard (1...blocksMax).contains(blocks), WordFilter.sizes.contains(bitCount) else { return nil }
+        var shapes = [(bytes: bitCount * rowBytes(blocks), isPlain: false)]
+        if blocks <= plainMax { shapes.insert((blocks * bitCount / 8, true), at: 0) }
+        return shapes.first { bytes == $0.bytes || bytes == $0.bytes + checkBytes($0.bytes) }
+    }
+
+    private static func checkBytes(_ bytes: Int) -> Int { (bytes + checkedBytes - 1) / checkedBytes * 4 }
+
+    private static func check(_ bytes: Span<UInt8>) -> UInt32 { UInt32(truncatingIfNeeded: Checksum.xxh64(bytes)) }
 
     /// Whether so many bytes can be a group of so many blocks.
-    package static func fits(_ bytes: Int, of blocks: Int, bitCount: Int) -> Bool {
-        (1...blocksMax).contains(blocks) && WordFilter.sizes.contains(bitCount)
-            && (bytes == bitCount * rowBytes(blocks) || isPlain(bytes, of: blocks, bitCount: bitCount))
-    }
+    package static func fits(_ bytes: Int, of blocks: Int, bitCount: Int) -> Bool { length(bytes, of: blocks, bitCount: bitCount) != nil }
 
     /// Filters that all have `bitCount` bits, as they are stored.
     package static func encode(_ filters: [WordFilter]) -> [UInt8] {
+        var bytes = encodeUnchecked(filters)
+        let count = bytes.count
+        for start in stride(from: 0, to: count, by: checkedBytes) {
+            bytes.appendLittleEndian(check(bytes.span.extracting(start..<min(count, start + checkedBytes))))
+        }
+        return bytes
+    }
+
+    static func encodeUnchecked(_ filters: [WordFilter]) -> [UInt8] {
         precondition(filters.count <= blocksMax, "a group holds at most \(blocksMax) blocks")
         guard let bitCount = filters.first?.bitCount else { return [] }
         precondition(filters.allSatisfy { $0.bitCount == bitCount }, "filters of one group have one size")
@@ -110,8 +135,8 @@ package final class WordGroup: Sendable {
         for hash in hashes {
             for index in 0..<WordFilter.hashes where mask != 0 {
                 let bit = WordFilter.bit(index, of: hash, in: bitCount)
-                let row = try rows.read(bit * rowBytes..<(bit + 1) * rowBytes)
-                mask &= row.indices.reduce(0) { $0 | UInt64(row[$1]) << UInt64(8 * $1) }
+                let row = try read(bit * rowBytes..<(bit + 1) * rowBytes)
+                mask &= row.enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64(8 * $1.offset) }
             }
         }
         var found = Set<UInt64>()
@@ -127,11 +152,30 @@ package final class WordGroup: Sendable {
                 for number in 0..<WordFilter.hashes where mayHold {
                     let bit = WordFilter.bit(number, of: hash, in: bitCount)
                     let place = index * bitCount / 8 + bit / 8
-                    mayHold = try rows.read(place..<place + 1)[0] & 1 << UInt8(bit % 8) != 0
+                    mayHold = try read(place..<place + 1).reduce(0, |) & 1 << UInt8(bit % 8) != 0
                 }
             }
             if mayHold { found.insert(block) }
         }
         return found
+    }
+
+    /// A row lies in one checked piece: both lengths are powers of two.
+    private func read(_ range: Range<Int>) throws(LogError) -> ArraySlice<UInt8> {
+        guard let checks else { return try rows.read(range)[...] }
+        let number = range.lowerBound / Self.checkedBytes
+        let start = number * Self.checkedBytes
+        let piece = try rows.read(start..<min(checks, start + Self.checkedBytes))
+        let stored = try rows.read(checks + 4 * number..<checks + 4 * number + 4)
+        guard stored.indices.reduce(0, { $0 | UInt32(stored[$1]) << UInt32(8 * $1) }) == Self.check(piece.span) else {
+            throw .unreadable("bytes \(start) to \(start + piece.count) of a group of words were changed")
+        }
+        return piece[range.lowerBound - start..<range.upperBound - start]
+    }
+
+    /// Compares all checks.
+    package func verify() throws(LogError) {
+        guard let checks else { return }
+        for start in stride(from: 0, to: checks, by: Self.checkedBytes) { _ = try read(start..<start + 1) }
     }
 }

@@ -53,10 +53,32 @@ extension Committer {
         }
     }
 
-    /// A block was found damaged: it is not read again, and its bytes stay for whoever wants to look. False: it was known.
+    /// A block was found damaged: it is not read again, and its bytes stay for whoever wants to look. The gap is an event of the same transaction, so that
+    /// what is gone is told. False: it was known.
     func setAside(_ damage: Damage) throws(LogError) -> Bool {
         let now = time.now()
-        let isNew = try maintain("set aside") { (tables) throws(SQLiteError) in
+        // Of few rows, so neither the log's id nor a number of its own is needed.
+        let gap = try PreparedAppend(GapEvents.batch(for: damage, at: now), log: newID) { 0 }
+        let isNew: Bool
+        do throws(LogError) {
+            let before = try openTables().end
+            do throws(LogError) { isNew = try setAside(damage, gap, at: now) } catch {
+                tables?.rollBack(to: before)
+                throw error
+            }
+        } catch {
+            // This process at least does not read it again; the next start finds it again.
+            if let number = damage.number { book.replace(CatalogChange(sealedGone: [number])) }
+            throw error
+        }
+        guard isNew else { return false }
+        if let tables { publish(tables) }
+        if let number = damage.number { book.replace(CatalogChange(sealedGone: [number])) }
+        return true
+    }
+
+    private func setAside(_ damage: Damage, _ gap: PreparedAppend, at now: Timestamp) throws(LogError) -> Bool {
+        try maintain("set aside") { (tables) throws(SQLiteError) in
             if let position = damage.position {
                 try tables.connection.execute(
                     "INSERT OR IGNORE INTO set_aside VALUES (?, ?, ?)",
@@ -68,10 +90,12 @@ extension Committer {
                     [.text(damage.detail), .unsigned(number)]
                 )
             }
-            return tables.connection.changes > 0
+            guard tables.connection.changes > 0 else { return false }
+            var request = SmallRequests(tables, sequence: clientSequence(), at: now)
+            _ = try request.append(gap)
+            try request.finish()
+            return true
         }
-        if isNew, let number = damage.number { book.replace(CatalogChange(sealedGone: [number])) }
-        return isNew
     }
 
     func wordGroups() throws(LogError) -> [WordGroupRow] {

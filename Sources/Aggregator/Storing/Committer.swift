@@ -47,7 +47,7 @@ actor Committer {
     private let queue: AppendQueue
     private let feed: LogFeed
     let book: CatalogBook
-    private let clientSequence: @Sendable () -> UInt64
+    let clientSequence: @Sendable () -> UInt64
     let disk: Disk
     let time: any TimeSource
     let counters: LogCounters
@@ -228,7 +228,7 @@ actor Committer {
     }
 
     /// The catalog first: who is woken finds there what woke it.
-    private func publish(_ tables: LogTables) {
+    func publish(_ tables: LogTables) {
         let (arrivals, watermarks) = tables.takeNews()
         book.add(arrivals, end: tables.end, watermarks: watermarks)
         feed.publish(tables.end)

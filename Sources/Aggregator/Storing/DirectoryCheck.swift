@@ -51,7 +51,8 @@ enum DirectoryCheck {
         let words = groups.map { max(0, $0.range.lowerBound - SegmentPart.headBytes - 8 * $0.blocks.count)..<$0.range.upperBound }
         var offset = head
         for range in (rows.map(\.range) + words).sorted(by: { $0.lowerBound < $1.lowerBound }) + [end..<end] {
-            while offset < range.lowerBound {
+            // A file that was cut ends before what the journal names.
+            while offset < min(range.lowerBound, end) {
                 let bytes = try file.read(offset..<min(end, offset + SampleHeader.bytes))
                 if let length = SegmentPart.length(bytes), length <= end - offset {
                     offset += length

@@ -264,7 +264,10 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
     /// What is damaged is recorded as a gap and never read again; its bytes stay.
     private func setAside(_ damage: Damage) async {
         do throws(LogError) { guard try await committer.setAside(damage) else { return } } catch {
-            logger.error("a damaged block could not be marked", metadata: ["detail": "\(damage.detail)", "error": "\(error)"])
+            logger.error(
+                "a damaged block could not be marked, nor its gap recorded: the next start finds it again",
+                metadata: ["detail": "\(damage.detail)", "error": "\(error)"]
+            )
         }
         setAsideCount.wrappingAdd(1, ordering: .relaxed)
         counters.setAside.increment()
@@ -272,9 +275,6 @@ package final class Log: LogWriter, LogReader, LogBrowsing {
             "a block of the log is damaged and was set aside; the others stay readable: check the disk and the kernel's log",
             metadata: ["rows": "\(damage.count)", "detail": "\(damage.detail)"]
         )
-        do { _ = try await append(GapEvents.batch(for: damage, at: time.now())) } catch {
-            logger.error("the gap of a damaged block could not be recorded", metadata: ["detail": "\(damage.detail)", "error": "\(error)"])
-        }
     }
 
     /// How the log is.

@@ -216,7 +216,7 @@ package struct LogInspector {
                 file: "segments/\(SegmentRow.name(group.segment))",
                 bytes: group.range,
                 rows: 0,
-                detail: "the file ends at byte \(file.count), before the end of a group of \(group.blocks.count) filters at \(group.range.upperBound)"
+                detail: detail
             )
         )
     }

@@ -16,18 +16,15 @@ extension LogTables {
             let deleted = connection.changes
             var expected = count
             for position in change.arrivalsSetAside {
-                expected -=
-                    try connection.first("SELECT count(*) FROM set_aside WHERE position = ?", [.unsigned(position)]) {
-                        (row) throws(SQLiteError) in Int(row.integer(0))
-                    } ?? 0
+                let known = try connection.first("SELECT count(*) FROM set_aside WHERE position = ?", [.unsigned(position)]) {
+                    (row) throws(SQLiteError) in Int(row.integer(0))
+                }
+                // Deleted now it would be gone without a word.
+                guard known == 1 else { throw refusal("the damage of arrival \(position) could not be recorded yet") }
+                expected -= 1
             }
             guard deleted == expected else {
-                throw SQLiteError(
-                    code: .sqlite(SQLiteError.constraintCode),
-                    message: "\(deleted) of the \(expected) arrivals to seal are there: they were sealed before",
-                    sql: nil,
-                    path: connection.path
-                )
+                throw refusal("\(deleted) of the \(expected) arrivals to seal are there: they were sealed before")
             }
         }
         for segment in change.segments {
@@ -101,6 +98,10 @@ extension LogTables {
                 [.unsigned(number)]
             )
         }
+    }
+
+    private func refusal(_ message: String) -> SQLiteError {
+        SQLiteError(code: .sqlite(SQLiteError.constraintCode), message: message, sql: nil, path: connection.path)
     }
 
     /// Whether a step was committed, of which the answer was an error.

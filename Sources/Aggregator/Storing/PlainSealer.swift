@@ -75,7 +75,7 @@ enum PlainSealer {
     /// The arrivals of a sealed block.
     static func arrivals(_ block: SealedBlock) throws(SealedError) -> [StoredBlock] {
         let bytes: [UInt8]
-        do { bytes = try block.bytes.read(0..<block.bytes.count) } catch { throw .read(error) }
+        do { bytes = try block.bytes.read(0..<block.bytes.count) } catch { throw SealedError(reading: error) }
         guard bytes.count >= headerBytes, bytes.starts(with: magic), bytes[4] == 1 else { throw .damaged("no plain sealed block begins here") }
         do {
             var header = ByteCursor(8..<headerBytes)

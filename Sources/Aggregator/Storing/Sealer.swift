@@ -39,7 +39,7 @@ actor Sealer {
     ) {
         (self.config, self.committer, self.book, self.time) = (config, committer, book, time)
         (self.counters, self.logger) = (counters, logger)
-        store = SegmentStore(files, bytesMax: config.segmentBytesMax)
+        store = SegmentStore(files, bytesMax: config.segmentBytesMax, groupBlocks: config.wordGroupBlocks)
     }
 
     /// Opens the segments that the journal names, then the arrivals. More of these than memory may hold (an older version kept everything in the

@@ -100,7 +100,8 @@ final class DiskFile: SegmentFile {
                 let code = unsafe pread(descriptor, buffer.baseAddress! + count, range.count - count, off_t(range.lowerBound + count))
                 if code < 0, errno == EINTR { continue }
                 if code <= 0 {
-                    problem = code == 0 ? .failed("\(path) ends before byte \(range.upperBound): it was cut") : DiskFile.error("cannot read \(path)")
+                    problem =
+                        code == 0 ? .unreadable("\(path) ends before byte \(range.upperBound): it was cut") : DiskFile.error("cannot read \(path)")
                     return
                 }
                 count += code
@@ -122,6 +123,8 @@ final class DiskFile: SegmentFile {
         if code == ENOSPC || code == EDQUOT {
             return .full("\(what): \(reason); free some space or lower storage.retention, senders keep their data until then")
         }
+        // A sector that the disk cannot read stays so: whoever waits for it waits for ever.
+        if code == EIO { return .unreadable("\(what): \(reason); check the disk and the kernel's log") }
         return .failed("\(what): \(reason); check the disk and the kernel's log")
     }
 }

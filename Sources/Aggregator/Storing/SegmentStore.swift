@@ -14,6 +14,7 @@ struct SegmentStore {
 
     private let files: any SegmentFiles
     private let bytesMax: Int
+    private let groupBlocks: Int
     private(set) var segments: [UInt64: SegmentRow] = [:]
     private var open: [UInt64: any SegmentFile] = [:]
     /// The segment that the next block of a key goes into.
@@ -23,7 +24,12 @@ struct SegmentStore {
     /// Filters that wait for a group, by segment.
     private var waiting: [UInt64: [(number: UInt64, start: Int, filter: WordFilter)]] = [:]
 
-    init(_ files: any SegmentFiles, bytesMax: Int) { (self.files, self.bytesMax) = (files, bytesMax) }
+    /// Begun by the step that is under way: the journal does not name them yet.
+    private var begun: Set<UInt64> = []
+
+    init(_ files: any SegmentFiles, bytesMax: Int, groupBlocks: Int = WordGroup.blocksMax) {
+        (self.files, self.bytesMax, self.groupBlocks) = (files, bytesMax, groupBlocks)
+    }
 
     /// Opens what the journal names, cuts off what a crash left behind it, and removes files that it does not name.
     /// - Returns: the catalog's part, and what is missing.
@@ -85,6 +91,7 @@ struct SegmentStore {
         _ catalog: inout CatalogChange
     ) throws(LogError) {
         var (touched, filled): (Set<UInt64>, Set<UInt64>) = ([], [])
+        begun = []
         do throws(LogError) {
             for (key, output) in outputs {
                 let segment = try segment(for: key, receivedAt, into: &directory, &catalog, &touched)
@@ -115,13 +122,26 @@ struct SegmentStore {
         } catch {
             // What lies behind the recorded end is not certain any more: the next block goes into another file.
             for segment in touched { giveUp(segment) }
+            removeBegun()
             throw error
         }
     }
 
-    /// The journal did not take it: the bytes lie behind the recorded end, and the next block goes into another file.
+    /// The journal did not take it, or says so: the bytes lie behind the recorded end, and the next block goes into another file. No file is removed: what the
+    /// journal answered as failed it may name all the same, when it is opened again.
     mutating func undo(_ directory: DirectoryChange) {
         for segment in directory.segments { giveUp(segment.id) }
+    }
+
+    /// On a full disk a step fails again and again: the files that it begins, of which the journal was not told yet, must not fill what is left. What
+    /// cannot be removed goes at the next start.
+    private mutating func removeBegun() {
+        for id in begun {
+            giveUp(id)
+            (segments[id], open[id]) = (nil, nil)
+            try? files.remove(SegmentRow.name(id))
+        }
+        begun = []
     }
 
     private mutating func giveUp(_ segment: UInt64) {
@@ -177,6 +197,7 @@ struct SegmentStore {
             receivedAt: receivedAt,
             level: level
         )
+        begun = [segment.id]
         let file = try files.create(segment.name)
         do throws(LogError) {
             try file.append(SegmentHead(segment).encode())
@@ -192,9 +213,7 @@ struct SegmentStore {
             try group(segment.id, isClosing: true, into: &directory, &catalog)
             try file.sync()
         } catch {
-            (open[segment.id], waiting[segment.id]) = (nil, nil)
-            // Nobody knows of it; if it cannot be removed now, the next start does.
-            try? files.remove(segment.name)
+            removeBegun()
             throw error
         }
         segment.bytes = file.count
@@ -237,6 +256,7 @@ struct SegmentStore {
             bytes: 0,
             receivedAt: receivedAt
         )
+        begun.insert(segment.id)
         let file = try files.create(segment.name)
         try file.append(SegmentHead(segment).encode())
         open[segment.id] = file
@@ -254,7 +274,7 @@ struct SegmentStore {
     ) throws(LogError) {
         guard let file = open[segment] else { return }
         for (bitCount, members) in Dictionary(grouping: waiting[segment] ?? [], by: \.filter.bitCount) {
-            guard members.count >= WordGroup.blocksMax || isClosing else { continue }
+            guard members.count >= groupBlocks || isClosing else { continue }
             let (bytes, rows) = SegmentPart.words(of: members.map(\.start), members.map(\.filter))
             let start = try file.append(bytes).lowerBound
             let range = start + rows.lowerBound..<start + rows.upperBound

@@ -37,6 +37,8 @@ package struct StorageConfig: Sendable, Hashable {
     package var sealSamplesMax: Int
     /// Small sealed blocks of a class of retention that are brought together while their day goes on.
     package var compactBlocksMin: Int
+    /// Filters of words that are cut into rows together; tests take fewer.
+    var wordGroupBlocks = WordGroup.blocksMax
 
     package init(
         path: String,

@@ -107,9 +107,10 @@ package struct LogCursor: Sendable, Hashable {
 
 /// The reading side of the log. Readers keep their own cursors; everything behind the log is a reader. Safe to call from many tasks at once.
 package protocol LogReader: Sendable {
-    /// What lies behind `position`, in the order of commitment: each row of the kinds asked for once, in the same order for each reader, whatever the
-    /// engine does with it meanwhile (it may give samples in blocks other than those that came). `next` grows with each page that is not the last, also
-    /// when no block of it was asked for. An empty page whose `next` is the position asked for, or the end, is the end of the log.
+    /// What lies behind `position`, in the order of commitment: each row of the kinds asked for once, for each reader, whatever the engine does with it
+    /// meanwhile. It may give the rows of one block as several with one position, and samples in blocks other than those that came. `next` grows with each
+    /// page that is not the last, also when no block of it was asked for. An empty page whose `next` is the position asked for, or the end, is the end of
+    /// the log.
     ///
     /// What retention or damage took between `position` and `next` is told as the page's gap, once to a reader that goes on from page to page. A reader ahead of
     /// the end (the log was replaced by an older one) gets an empty page and its own position.
@@ -138,11 +139,13 @@ package enum LogError: Error, Sendable, Hashable, CustomStringConvertible {
     case busy(String)
     /// Reading or writing failed; the sentence says what and what to check.
     case failed(String)
+    /// What was stored cannot be read where it lies: the file was cut, or the disk says that it cannot read it.
+    case unreadable(String)
     case closed
 
     package var description: String {
         switch self {
-        case .full(let detail), .busy(let detail), .failed(let detail): detail
+        case .full(let detail), .busy(let detail), .failed(let detail), .unreadable(let detail): detail
         case .closed: "the log is closed: the aggregator is stopping"
         }
     }
@@ -153,6 +156,7 @@ package enum LogError: Error, Sendable, Hashable, CustomStringConvertible {
         case .full: "full"
         case .busy: "busy"
         case .failed: "failed"
+        case .unreadable: "unreadable"
         case .closed: "closed"
         }
     }

@@ -5,51 +5,14 @@ import Testing
 
 @testable import Storing
 
-/// The log against an array: random traffic, restarts in between.
-struct ModelTests {
+/// What retention takes, and what stays.
+struct RetentionTests {
     typealias F = LogFixture
 
     /// The suite holds it, or its folder would go with its last use.
     private let fixture: LogFixture
 
     init() throws { fixture = try LogFixture() }
-
-    @Test(arguments: 1...4 as ClosedRange<UInt64>)
-    func `random appends, repeats, clones and restarts leave what the model says`(seed: UInt64) async throws {
-        var generator = SeededGenerator(seed: seed)
-        var log = try await fixture.open()
-        var (messages, watermarks, known) = ([String](), [UInt64: UInt64](), Set<UUID>())
-        for step in 0..<120 {
-            let agent = UInt64.random(in: 1...3, using: &generator)
-            let watermark = watermarks[agent] ?? 0
-            switch Int.random(in: 0..<20, using: &generator) {
-            case 0:
-                await log.close()
-                log = try await fixture.open()
-            case 1 where watermark > 0:
-                #expect(try await log.append(batch(UInt64.random(in: 1...watermark, using: &generator), agent, "x")) == .repeated(ids: []))
-            case 2 where watermark > 0:
-                #expect(try await log.append(batch(watermark, agent, "x", checksum: 1)) == .conflict)
-            case 3 where watermark > 0:
-                #expect(try await log.append(batch(watermark + 2, agent, "x")) == .outOfOrder(expected: watermark + 1))
-            case 4...8:
-                let ids = (0..<3).map { _ in UUID(high: 3, low: UInt64.random(in: 0..<40, using: &generator)) }
-                _ = try await log.append(F.request(ids.enumerated().map { F.event("\(step)-\($0)", id: $1) }))
-                for (row, id) in ids.enumerated() where known.insert(id).inserted { messages.append("\(step)-\(row)") }
-            default:
-                #expect(try await log.append(batch(watermark + 1, agent, "\(step)")) == .stored(ids: []))
-                messages.append("\(step)")
-                watermarks[agent] = watermark + 1
-            }
-        }
-        #expect(try await F.messages(log) == messages)
-        for (agent, watermark) in watermarks { #expect(try await log.watermarks(of: UUID(high: 8, low: agent)).lanes == [.logs: watermark]) }
-        await log.close()
-    }
-
-    private func batch(_ sequence: UInt64, _ agent: UInt64, _ message: String, checksum: UInt64? = nil) -> AdmittedBatch {
-        F.batch(sequence, [F.event(message)], agent: UUID(high: 8, low: agent), checksum: checksum)
-    }
 
     @Test func `retention deletes by arrival, each class by its own age, and gives no position twice`() async throws {
         var fixture = fixture
