@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A file of /proc or /sys that is read at each collection, kept open between them: to open one costs five to ten times as much as to read it again.
+/// A file of /proc or /sys that is read at each collection, kept open between them: to open, read and close
+/// one of /sys costs 8 µs here, to read it again 1; one of /proc 3 to 9 µs more than reading it again.
 /// A file that has gone (a device pulled out, a module unloaded) is closed and opened anew, so that the next one by its name is found.
 ///
 /// One thread reads it at a time, as it does the collector that owns it.
