@@ -28,12 +28,19 @@ import Wire
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let address = try #require(ListenAddress("127.0.0.1:0"))
             let number = Numbers()
-            listener = MetricsListener(at: address, metrics: metrics, logger: logger, freshFor: freshFor, compress: { Gzip.compress($0) }) {
-                let page = number.next()
-                asking.yield(page)
-                if waits { for await _ in gate { break } }
-                return Array("# page \(page)\n\(text)".utf8)
-            }
+            listener = MetricsListener(
+                at: address,
+                metrics: metrics,
+                logger: logger,
+                freshFor: freshFor,
+                compress: { Gzip.compress($0) },
+                page: {
+                    let page = number.next()
+                    asking.yield(page)
+                    if waits { for await _ in gate { break } }
+                    return Array("# page \(page)\n\(text)".utf8)
+                }
+            )
             try listener.open()
             group = ServiceGroup(services: [listener], logger: logger)
         }

@@ -157,10 +157,16 @@ package struct Agent: Sendable {
     /// The page that a Prometheus scrapes, made of a collection of its own or of the last one, when that is less than a second old.
     private func expose(_ collecting: Replaceable<CollectConfig, CollectLoop>, _ metrics: MetricsRegistry) -> [any Service] {
         guard let address = config.metricsListen else { return [] }
-        let listener = MetricsListener(at: address, metrics: metrics, logger: logger, compress: { Gzip.compress($0, level: 1) }) {
-            let scrape = await collecting.current?.recentScrape(within: ExposingLimits.freshFor)
-            return (scrape?.prometheusBytes() ?? []) + Array(metrics.prometheusText().utf8)
-        }
+        let listener = MetricsListener(
+            at: address,
+            metrics: metrics,
+            logger: logger,
+            compress: { Gzip.compress($0, level: 1) },
+            page: {
+                let scrape = await collecting.current?.recentScrape(within: ExposingLimits.freshFor)
+                return (scrape?.prometheusBytes() ?? []) + Array(metrics.prometheusText().utf8)
+            }
+        )
         do throws(ExposingError) { try listener.open() } catch {
             logger.warning("nobody can scrape this agent", metadata: ["problem": "\(error)"])
         }
