@@ -20,7 +20,14 @@ struct SpoolFixture {
     var path: String { folder("spool") }
 
     func open(maxBytes: UInt64 = SpoolConfig.maxBytesDefault, at path: String? = nil, metrics: MetricsRegistry = MetricsRegistry()) throws -> Spool {
-        try Spool(config: SpoolConfig(path: path ?? self.path, maxBytes: maxBytes), host: "web-1", tags: ["test"], time: time, metrics: metrics, logger: errors.logger)
+        try Spool(
+            config: SpoolConfig(path: path ?? self.path, maxBytes: maxBytes),
+            host: "web-1",
+            tags: ["test"],
+            time: time,
+            metrics: metrics,
+            logger: errors.logger
+        )
     }
 
     /// What a `kill -9` leaves: the files as they are while the spool is open, in another folder.

@@ -221,9 +221,10 @@ struct RebuildTests {
         let before = try await answers(log)
         await log.close()
         try Connection(path: fixture.config.databasePath).execute("UPDATE sealed SET rows = rows + 1")
-        let disk = Committer.Disk(freeBytes: { _ in nil }) { (what) throws(SQLiteError) in
+        let failing: @Sendable (String) throws(SQLiteError) -> Void = { (what) throws(SQLiteError) in
             if what == "rebuild" { throw SQLiteError(code: .sqlite(1034), message: "disk I/O error", sql: "COMMIT", path: "log.db") }
         }
+        let disk = Committer.Disk(freeBytes: { _ in nil }, beforeCommit: failing)
         await #expect(throws: LogError.self) { _ = try await fixture.open(disk) }
         let again = try await fixture.open()
         #expect(try await answers(again).events == before.events)

@@ -196,19 +196,12 @@ package struct LogInspector {
 
     private mutating func check(_ group: WordGroupRow, in file: DiskFile?) {
         guard let file else { return }
-        guard group.range.upperBound > file.count else {
-            if (try? group.isWhole(in: file)) != true {
-                report.findings.append(
-                    LogVerification.Finding(
-                        kind: .words,
-                        file: "segments/\(SegmentRow.name(group.segment))",
-                        bytes: group.range,
-                        rows: 0,
-                        detail: "the checksum of a group of \(group.blocks.count) filters does not hold"
-                    )
-                )
-            }
-            return
+        let detail: String
+        if group.range.upperBound > file.count {
+            detail = "the file ends at byte \(file.count), before the end of a group of \(group.blocks.count) filters at \(group.range.upperBound)"
+        } else {
+            guard (try? group.isWhole(in: file)) != true else { return }
+            detail = "the checksum of a group of \(group.blocks.count) filters does not hold"
         }
         report.findings.append(
             LogVerification.Finding(
