@@ -120,5 +120,6 @@ final class SealedMix: LogBrowsing {
     func catalog() -> Catalog { made }
     func setAside(_ block: SealedBlock, detail: String) async { print("block \(block.number) is damaged: \(detail)") }
     func place(ofClientID id: UUID) async throws(LogError) -> (position: LogPosition, row: UInt32)? { nil }
+    func idsForgotten() async throws(LogError) -> LogPosition { 0 }
     func waitForBlocks(after position: LogPosition) async {}
 }

@@ -110,7 +110,8 @@ struct CompactionTests {
         for index in group.range { bytes[index] = 0 }
         try TestFiles.write(bytes, to: path)
         #expect(try LogInspector.verify(fixture.config.path).findings.map(\.kind) == [.words])
-        #expect(log.catalog().blocks(withoutAll: wanted).isSuperset(of: group.blocks))
+        // Rows that are not what was written are not believed.
+        #expect(log.catalog().blocks(withoutAll: wanted).isDisjoint(with: group.blocks))
         try await log.sealer.checkWords()
         #expect(log.catalog().words.count == 1)
         #expect(log.catalog().blocks(withoutAll: wanted).isDisjoint(with: group.blocks))
