@@ -6,11 +6,13 @@ import Sealing
 import Telemetry
 
 // Latencies of searches over sealed events in memory, without HTTP and disk: what of a slow query is the search's own.
-// usage: searches-bench [BLOCKS of 65 536 events, 200] [ONLY probes whose name contains this]
+// usage: searches-bench [BLOCKS of 65 536 events, 200] [ONLY probes whose name contains this] [ROUNDS of each quick probe, 100]
 // ENABLE_BENCHMARKS=1 swift build -c release --product searches-bench
 
 let blocks = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 200
 let only = CommandLine.arguments.dropFirst(2).first
+/// Of each probe that is quick.
+let quickRounds = CommandLine.arguments.dropFirst(3).first.flatMap { Int($0) } ?? 100
 let log = try SealedMix(blocks: blocks)
 let search = EventSearch(log: log, time: SystemTime())
 var generator = SystemRandomNumberGenerator()
@@ -22,7 +24,7 @@ func milliseconds() -> Double {
 }
 
 /// The first round fills the caches and does not count.
-func probe(_ name: String, _ rounds: Int = 100, _ body: () async throws -> Int) async throws {
+func probe(_ name: String, _ rounds: Int = quickRounds, _ body: () async throws -> Int) async throws {
     if let only, !name.contains(only) { return }
     var times = [Double]()
     var found = 0

@@ -120,8 +120,9 @@ extension EventSearch {
     private func derived(_ id: UUID, at start: Timestamp, in block: SealedBlock) throws(SealedError) -> Event? {
         let events = try cache.directory(of: block)
         let times = try events.timestamps()
-        let (from, to) = (start.nanoseconds, start.nanoseconds + 1_000_000)
-        let rows = times.indices.filter { times[$0] >= from && times[$0] < to }
+        let from = start.nanoseconds
+        var rows: [Int] = []
+        for row in times.indices where UInt64(bitPattern: times[row] &- from) < 1_000_000 { rows.append(row) }
         guard !rows.isEmpty else { return nil }
         let places = try events.places()
         // A client's own id is another search's: the same bytes here would be chance.

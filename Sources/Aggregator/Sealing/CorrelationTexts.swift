@@ -93,6 +93,10 @@ extension CorrelationColumn {
             var code = UInt64(bytes[offset])
             if code < 0x80 {
                 offset += 1
+            } else if offset + 1 < bytes.count, bytes[offset + 1] < 0x80 {
+                // Most are of one or two bytes.
+                code = code & 0x7F | UInt64(bytes[offset + 1]) << 7
+                offset += 2
             } else {
                 var cursor = ByteCursor(offset..<bytes.count)
                 code = try cursor.varint(in: bytes.span)

@@ -6,11 +6,17 @@ extension SealedEvents {
     /// Where rows stood when they arrived: what a cursor names, and what ids are derived from. Make one for several rows of a block.
     package struct Places: Sendable {
         let events: SealedEvents
-        let rows: [UInt32]
+        /// Rows in their arrivals; nil: each arrival's from its first on, none left out.
+        let rows: [UInt32]?
         let ids: [UInt32: UUID]
 
         /// The position of the row's arrival and its row there.
-        package func place(of row: Int) -> (position: LogPosition, row: UInt32) { (events.run(of: row).position, rows[row]) }
+        package func place(of row: Int) -> (position: LogPosition, row: UInt32) {
+            let run = events.run(of: row)
+            return (run.position, self.row(row, in: run))
+        }
+
+        private func row(_ row: Int, in run: SealedRun) -> UInt32 { rows?[row] ?? UInt32(row - run.rows.lowerBound) }
 
         /// Whether the client gave the row's id.
         package func hasOwnID(_ row: Int) -> Bool { !ids.isEmpty && ids[UInt32(row)] != nil }
@@ -18,13 +24,17 @@ extension SealedEvents {
         /// The client's own id, or the derived one.
         package func id(of row: Int, at timestamp: Int64) -> UUID {
             if !ids.isEmpty, let id = ids[UInt32(row)] { return id }
-            var origin = events.run(of: row).origin
-            origin.row = rows[row]
+            let run = events.run(of: row)
+            var origin = run.origin
+            origin.row = self.row(row, in: run)
             return .derived(at: Timestamp(nanoseconds: timestamp), from: origin)
         }
     }
 
-    package func places() throws(SealedError) -> Places { Places(events: self, rows: try arrivalRows(), ids: try ids()) }
+    package func places() throws(SealedError) -> Places {
+        // Of most blocks no rows are left out, and then nothing needs to be counted.
+        Places(events: self, rows: try payload(.rows) == nil ? nil : try arrivalRows(), ids: try ids())
+    }
 
     /// Rows with this correlation id, ascending. No id is made a String.
     package func rows(correlatedBy id: String) throws(SealedError) -> [Int] {

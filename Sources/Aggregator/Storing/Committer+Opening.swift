@@ -19,7 +19,17 @@ extension Committer {
     /// do not confirm, is set aside, and a new one written from the segments and what can still be read of the old one.
     func open(_ files: any SegmentFiles) throws(LogError) -> Opened {
         let journal = JournalFiles(config)
-        if !config.isInMemory, journal.isBeheaded { journal.setAside() }
+        if !config.isInMemory {
+            if journal.isBeheaded { journal.setAside() }
+            // Before SQLite looks at it and writes over what is left.
+            if let bytes = journal.lostBytes {
+                logger.critical(
+                    "the journal's write-ahead log is damaged, and commits lie behind the damage: the journal is set aside, and a new one is written from the segments and what can be read; check the disk and the kernel's log",
+                    metadata: ["bytes.behind": "\(bytes)"]
+                )
+                journal.setAside(hasLostCommits: true)
+            }
+        }
         do throws(Failure) {
             do throws(Failure) { return try openFile(files, journal, isFirst: true) } catch {
                 guard case .damaged(let detail) = error else { throw error }
@@ -67,7 +77,7 @@ extension Committer {
     private func rebuild(_ connection: Connection, _ files: any SegmentFiles, _ journal: JournalFiles) throws(SQLiteError) {
         var work: JournalRebuild
         do throws(LogError) {
-            work = try JournalRebuild(config, files, salvaging: journal.hasSalvage ? journal.salvagePath : nil, at: time.now())
+            work = try JournalRebuild(config, files, salvaging: journal.hasSalvage ? journal : nil, at: time.now())
         } catch {
             // Without this segment all of it would be lost, so nothing is begun.
             throw SQLiteError(code: .sqlite(Self.cannotOpen), message: "a segment cannot be read: \(error)", sql: nil, path: config.segmentsPath)
@@ -82,6 +92,7 @@ extension Committer {
     private static let cannotOpen: Int32 = 14
 
     private func read(_ connection: Connection, isFirst: Bool) throws(SQLiteError) -> Opened {
+        if isFirst, !config.isInMemory { try LogSchema.migrations.requireUndamaged(connection) }
         let tables = try LogTables(connection, config: config, newID: newID, countsOpen: true)
         if isFirst {
             let bytes = try connection.pragma("page_count") * connection.pragma("page_size")
@@ -104,7 +115,8 @@ extension Committer {
             groups: try tables.wordGroups(),
             lastNumber: try tables.lastNumber(),
             watermarks: try tables.allWatermarks(),
-            purged: try tables.allPurged()
+            purged: try tables.allPurged(),
+            firstArrivals: try tables.firstArrivals()
         )
         // A sync that failed before may have left a hole in the WAL that the page cache hides: what comes behind it would be gone with the power. So the
         // WAL begins anew. On a full disk it goes on as it is.

@@ -34,6 +34,8 @@ actor Committer {
         var lastNumber: UInt64
         var watermarks: [UUID: Acknowledgement]
         var purged: [BlockKind: PurgedSpans]
+        /// Position of the first arrival of each kind that waits to be sealed: arrivals are sealed in their order.
+        var firstArrivals: [BlockKind: LogPosition]
     }
 
     /// WAL bytes after which it is checkpointed between two rounds.

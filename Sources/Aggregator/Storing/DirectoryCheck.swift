@@ -15,7 +15,11 @@ enum DirectoryCheck {
             // One that cannot be opened is a loss of its own.
             do throws(LogError) { file = try folder.open(segment.name) } catch { continue }
             let blocks = rows[segment.id] ?? []
-            if let problem = try problem(segment, blocks, in: file, end: opened.end) { return problem }
+            if let problem = try problem(segment, blocks, in: file) { return problem }
+            if file.count > segment.bytes {
+                let tail = try SegmentScan(file, from: max(0, segment.bytes))
+                if let problem = unnamed(tail.blocks, of: segment.id, opened) { return problem }
+            }
             let starts = Dictionary(blocks.map { ($0.number, $0.range.lowerBound) }) { first, _ in first }
             for group in groups[segment.id] ?? [] where try !isPlausible(group, starts, in: file) {
                 return "the words of sealed blocks \(group.blocks) are not where the journal says, in segment \(segment.id)"
@@ -29,10 +33,33 @@ enum DirectoryCheck {
             return "sealed block \(row.number) lies in segment \(row.segment), which is not in its list"
         }
         for id in names.compactMap(SegmentRow.number(ofName:)) where !known.contains(id) {
-            // What a crash left was taken from arrivals or from other segments, and no position in it is new.
-            let scan = try SegmentScan(folder.open(SegmentRow.name(id)), blocksMax: 1)
-            if let last = scan.blocks.first?.sealed.last, last > opened.end {
-                return "segment \(id) holds position \(last), and the journal ends at \(opened.end) without naming it: it is older than the segments"
+            // What a crash left was taken from arrivals or from other segments, and no position in it is new. Each block is looked at: what an older
+            // journal does not know may begin with what it saw arrive.
+            let scan = try SegmentScan(folder.open(SegmentRow.name(id)))
+            if let problem = unnamed(scan.blocks, of: id, opened) { return problem }
+        }
+        for (kind, first) in opened.firstArrivals {
+            if let row = opened.sealed.first(where: { $0.kind == kind && $0.last >= first }) {
+                return "arrival \(first) waits to be sealed, and sealed block \(row.number) has what came up to \(row.last): "
+                    + "the journal's pages are of different times"
+            }
+        }
+        return nil
+    }
+
+    /// What a crash leaves behind the end of a segment was taken from arrivals that are still there, or from sealed blocks that are named or expired. Anything
+    /// else the journal has forgotten.
+    private static func unnamed(_ blocks: [SegmentScan.Block], of segment: UInt64, _ opened: Committer.Opened) -> String? {
+        for block in blocks.map(\.sealed) {
+            if block.last > opened.end {
+                return "segment \(segment) holds position \(block.last), and the journal ends at \(opened.end) without naming it: "
+                    + "it is older than the segments"
+            }
+            let isWaiting = opened.firstArrivals[block.kind].map { $0 <= block.last } ?? false
+            let isNamed = (opened.sealed + opened.sealedAside).contains { $0.kind == block.kind && $0.first <= block.last && block.last <= $0.last }
+            let isPurged = opened.purged[block.kind]?.spans.contains { $0.first <= block.last && block.last <= $0.last } ?? false
+            if !isWaiting, !isNamed, !isPurged {
+                return "segment \(segment) holds position \(block.last), which the journal has neither as an arrival nor in a sealed block"
             }
         }
         return nil
@@ -87,8 +114,7 @@ enum DirectoryCheck {
     private static func problem(
         _ segment: SegmentRow,
         _ rows: [SealedRow],
-        in file: any SegmentFile,
-        end: LogPosition
+        in file: any SegmentFile
     ) throws(LogError) -> String? {
         var strange: SealedRow?
         for row in rows {
@@ -103,12 +129,6 @@ enum DirectoryCheck {
                 !listed.contains($0.range) && $0.range.lowerBound < segment.bytes || $0.range == strange.range
             }) {
                 return "sealed block \(strange.number) is not where the journal says; segment \(segment.id) has one at byte \(found.range.lowerBound)"
-            }
-        }
-        if file.count > segment.bytes {
-            let tail = try SegmentScan(file, from: max(0, segment.bytes), blocksMax: 1)
-            if let last = tail.blocks.first?.sealed.last, last > end {
-                return "segment \(segment.id) goes on to position \(last), and the journal ends at \(end): it is older than the segments"
             }
         }
         return nil

@@ -28,13 +28,15 @@ struct JournalRebuild {
 
     private let directory: DirectoryRebuild
     private var salvage: JournalSalvage
+    private let hasLostCommits: Bool
     private let config: StorageConfig
     private let now: Timestamp
 
     /// Reads the segments and opens what is left of the journal.
-    init(_ config: StorageConfig, _ files: any SegmentFiles, salvaging path: String?, at now: Timestamp) throws(LogError) {
+    init(_ config: StorageConfig, _ files: any SegmentFiles, salvaging journal: JournalFiles?, at now: Timestamp) throws(LogError) {
         directory = try DirectoryRebuild(files, classes: Set(config.sourceRetention.keys), now: now)
-        salvage = JournalSalvage(path)
+        salvage = JournalSalvage(journal?.salvagePath)
+        hasLostCommits = journal?.hasLostCommits ?? false
         (self.config, self.now) = (config, now)
     }
 
@@ -46,7 +48,7 @@ struct JournalRebuild {
         let keys = salvage.rows("keys", "client, key, expires_ns, ids")
         let cursors = salvage.rows("cursors", "name, position")
         let purged = salvage.rows("purged_spans", "kind, first, last, from_ns, to_ns, rows")
-        let isWhole = numbers != nil && salvage.unreadable.isEmpty
+        let isWhole = numbers != nil && salvage.unreadable.isEmpty && !hasLostCommits
         // Readers keep their own cursors, and a position that is given twice would be passed over by them.
         let known = max(directory.end, arrivals.last?.position ?? 0, numbers?.position ?? 0)
         let end = isWhole ? known : max(known, Self.position(at: now))
@@ -63,7 +65,9 @@ struct JournalRebuild {
         (change.segments, change.sealed, change.groups) = (directory.segments, directory.sealed, directory.groups)
         try tables.apply(change)
         try claimIDs(tables)
-        try write(watermarks, into: connection)
+        // One that is older than the segments does not know what came last.
+        let isOlder = hasLostCommits || directory.end > max(arrivals.last?.position ?? 0, numbers?.position ?? 0)
+        try write(watermarks, areExact: !isOlder, into: connection)
         for row in keys { try connection.execute("INSERT OR IGNORE INTO keys (client, key, expires_ns, ids) VALUES (?, ?, ?, ?)", row) }
         for row in cursors { try connection.execute("INSERT OR IGNORE INTO cursors VALUES (?, ?)", row) }
         // Half of it, read from two ends, would be told twice.
@@ -130,7 +134,7 @@ struct JournalRebuild {
     }
 
     /// Those that a checksum confirms as they were; of the others what sealed blocks say: at least that much was stored.
-    private func write(_ watermarks: [JournalSalvage.Watermark], into connection: Connection) throws(SQLiteError) {
+    private func write(_ watermarks: [JournalSalvage.Watermark], areExact: Bool, into connection: Connection) throws(SQLiteError) {
         func values(_ sender: SegmentScan.Sender, _ sequence: UInt64) -> [Value] {
             [.blob(sender.agent.bytes), .integer(Int64(sender.lane.rawValue)), .unsigned(sequence)]
         }
@@ -138,7 +142,7 @@ struct JournalRebuild {
         for mark in watermarks {
             let sender = SegmentScan.Sender(agent: mark.agent, lane: mark.lane)
             guard mark.sequence >= directory.sequences[sender] ?? 0, exact.insert(sender).inserted else { continue }
-            try connection.execute("INSERT INTO watermarks VALUES (?, ?, ?, 1)", values(sender, mark.sequence))
+            try connection.execute("INSERT INTO watermarks VALUES (?, ?, ?, ?)", values(sender, mark.sequence) + [areExact ? 1 : 0])
             try connection.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", values(sender, mark.sequence) + [.unsigned(mark.checksum)])
         }
         for (sender, sequence) in directory.sequences where !exact.contains(sender) {
@@ -154,7 +158,9 @@ struct JournalRebuild {
         if isWhole {
             lost = "every table of the old journal could be read, and arrivals whose own bytes were damaged are missing"
         } else {
-            let tables = salvage.unreadable.isEmpty ? "meta" : salvage.unreadable.joined(separator: ", ")
+            var parts = salvage.unreadable
+            if hasLostCommits { parts.append("the end of its write-ahead log") }
+            let tables = parts.isEmpty ? "meta" : parts.joined(separator: ", ")
             lost =
                 "what had arrived and was not sealed may be missing (not readable: \(tables)); agents go on with any later sequence, a batch of samples on its way at that "
                 + "moment may be stored again, and idempotency keys from before may be forgotten"

@@ -159,6 +159,13 @@ extension LogTables {
         ) { (row) throws(SQLiteError) in Int(row.integer(0)) } ?? 0
     }
 
+    func firstArrivals() throws(SQLiteError) -> [BlockKind: LogPosition] {
+        let rows = try connection.query(
+            "SELECT kind, min(position) FROM arrivals WHERE position NOT IN (SELECT position FROM set_aside) GROUP BY kind"
+        ) { (row) throws(SQLiteError) in (BlockKind(rawValue: UInt8(clamping: row.integer(0))), row.unsigned(1)) }
+        return rows.reduce(into: [:]) { found, row in if let kind = row.0 { found[kind] = row.1 } }
+    }
+
     func wordFilters() throws(SQLiteError) -> [(number: UInt64, segment: UInt64, filter: WordFilter)] {
         try connection.query("SELECT number, segment, bytes FROM word_filters ORDER BY number") { (row) throws(SQLiteError) in
             WordFilter(signed: row.blob(2)).map { (row.unsigned(0), row.unsigned(1), $0) }

@@ -45,10 +45,10 @@ struct SegmentScan: Sendable {
 
     /// - Parameter end: up to here; nil: to the end of the file.
     /// - Throws: only when the disk does not answer.
-    init(_ file: any SegmentFile, from start: Int = 0, blocksMax: Int = .max) throws(LogError) {
+    init(_ file: any SegmentFile, from start: Int = 0) throws(LogError) {
         var offset = start
         let end = file.count
-        while offset < end, blocks.count < blocksMax {
+        while offset < end {
             if let next = try take(at: offset, in: file, end) {
                 offset = next
             } else {

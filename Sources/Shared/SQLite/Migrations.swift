@@ -37,6 +37,25 @@ package struct Migrations: Sendable {
         }
     }
 
+    /// Holds the schema of a file that is up to date against what the steps make: SQLite does not notice a letter that turned in the name of a column, and says
+    /// much later that there is no such column.
+    /// - Throws: a corruption.
+    package func requireUndamaged(_ connection: Connection) throws(SQLiteError) {
+        func schema(_ connection: Connection) throws(SQLiteError) -> [String] {
+            try connection.query(
+                "SELECT type || ' ' || name || ' on ' || tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY 1"
+            ) { (row) throws(SQLiteError) in row.text(0) }
+        }
+        let model = try Connection(path: ":memory:", options: ConnectionOptions())
+        try apply(to: model)
+        let wanted = Set(try schema(model))
+        if let strange = try schema(connection).first(where: { !wanted.contains($0) }) {
+            throw connection.corruption("its schema is not what was written: \(strange.prefix(200))")
+        }
+        let found = try schema(connection).count
+        guard found == wanted.count else { throw connection.corruption("its schema has \(found) entries instead of \(wanted.count)") }
+    }
+
     private func check(_ connection: Connection) throws(SQLiteError) {
         let owner = try connection.pragma("application_id")
         let version = try connection.pragma("user_version")
