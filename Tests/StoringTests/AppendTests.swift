@@ -1,4 +1,5 @@
 import Blocks
+import Querying
 import Telemetry
 import TestSupport
 import Testing
@@ -157,6 +158,29 @@ struct AppendTests {
         for id in [ids[0], ids[24_999]] { #expect(try await log.place(ofClientID: id) == nil) }
         #expect(try await log.append(F.request([F.event("again", id: young)])) == .repeated(ids: [young]))
         #expect(try await log.append(F.request([F.event("new", id: ids[0])])) == .stored(ids: [ids[0]]))
+    }
+
+    @Test(arguments: [false, true])
+    func `an event is found by its id at every step of forgetting it, also while it waits to be sealed`(isSealed: Bool) async throws {
+        var fixture = fixture
+        fixture.config.idRetention = .seconds(86_400)
+        let log = try await fixture.open()
+        let ids = (0..<25_000).map { UUID(high: 5, low: UInt64($0)) }
+        for start in stride(from: 0, to: ids.count, by: 5000) {
+            _ = try await log.append(F.request(ids[start..<start + 5000].map { F.event("old", id: $0) }))
+        }
+        if isSealed { try await log.sealAll() }
+        while try await log.retain() {}
+        fixture.time.advance(by: .seconds(90_000))
+        let search = EventSearch(log: log, time: fixture.time)
+        var (steps, isMore) = (0, true)
+        while isMore {
+            isMore = try await log.retain()
+            steps += 1
+            for id in [ids[0], ids[12_000], ids[24_999]] { #expect(try await search.event(id: id)?.id == id, "after \(steps) steps") }
+        }
+        #expect(steps == 3)
+        #expect(try await log.place(ofClientID: ids[0]) == nil)
     }
 
     @Test func `an idempotency key makes a request once, per client, until it expires`() async throws {

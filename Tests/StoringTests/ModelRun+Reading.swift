@@ -113,7 +113,7 @@ extension ModelRun {
         guard case .matrix(let series) = answer else { throw Difference(description: "the answer is \(answer)") }
         let found = series.flatMap(\.points).map { ($0.timestamp, $0.value) }
         let expected = model.samples.filter {
-            $0.series == some.series && $0.timestamp > at.advanced(by: .seconds(-3600)) && $0.timestamp <= at
+            $0.series == some.series && $0.timestamp >= at.advanced(by: .seconds(-3600)) && $0.timestamp <= at
         }.sorted { $0.timestamp < $1.timestamp }
         try Difference.expect(
             found.map(\.0) == expected.map(\.timestamp) && found.map(\.1) == expected.map(\.value),

@@ -14,6 +14,9 @@ struct SpoolOpening {
         files.removeSalvage()
         do throws(SQLiteError) {
             let store = try SpoolStore(path: files.database, house: house, newAgent: newAgent, at: now)
+            // A sync that failed may have left a hole in the log that the page cache hides, and the process before could not hear of it when it closed the
+            // file: what came behind would be gone with the power. So the log begins anew. On a full disk, or while somebody reads, it goes on as it is.
+            do throws(SQLiteError) { try store.connection.checkpoint(.truncate) } catch { guard error.isFull || error.isBusy else { throw error } }
             try settleMachine(store, newAgent: newAgent, at: now)
             return store
         } catch {

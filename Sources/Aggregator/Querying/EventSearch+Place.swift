@@ -33,6 +33,11 @@ extension EventSearch {
     /// The event with this id of a client's own, in blocks whose ids are not in the log's index any more: newest first, all of them if need be.
     private func own(_ id: UUID, through forgotten: LogPosition) async throws(QueryError) -> Event? {
         try await onThread { catalog, isTimeUp, damaged throws(QueryError) in
+            // Where little arrives, arrivals wait to be sealed for longer than ids are remembered.
+            for arrival in catalog.arrivals.reversed() where arrival.block.kind == .events && arrival.position <= forgotten {
+                guard let block = try? CachedBlock(arrival), let row = block.events.ids.first(where: { $0.value == id })?.key else { continue }
+                return block.event(at: Int(row))
+            }
             let blocks = catalog.sealed.filter { $0.kind == .events && $0.first <= forgotten }.sorted { $0.last > $1.last }
             for block in blocks {
                 if isTimeUp() {

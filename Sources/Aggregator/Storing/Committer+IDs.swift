@@ -51,11 +51,12 @@ extension LogTables {
             "DELETE FROM client_ids WHERE id > ? AND id <= ? AND position <= ?",
             [.blob(from), .blob(last ?? [UInt8](repeating: 0xFF, count: 17)), .unsigned(position)]
         )
-        if let last { return last }
+        // With the first of them already: from then on blocks are looked into.
         try connection.execute(
             "INSERT INTO meta VALUES ('ids_forgotten', ?1) ON CONFLICT (key) DO UPDATE SET value = max(value, ?1)",
             [.unsigned(position)]
         )
+        if let last { return last }
         try connection.execute("DELETE FROM id_marks WHERE position <= ?", [.unsigned(position)])
         return nil
     }
