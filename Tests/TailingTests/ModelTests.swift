@@ -37,6 +37,8 @@ import Testing
         var owed: Set<Int> = []
         var hasLooked = false
         var isTruncated = false
+        /// What was done, and which files there were then: shown when something is lost.
+        var story: [String] = []
 
         init(seed: Int) throws {
             random = SeededGenerator(seed: UInt64(seed))
@@ -54,8 +56,23 @@ import Testing
             house.stamp(name, clock)
         }
 
+        private mutating func note(_ what: String) {
+            let files = PathGlob.entries(of: house.folder.path).map(\.name).filter { $0.hasPrefix("app.log") }.sorted().map { name in
+                var status = stat()
+                unsafe stat(house.path(name), &status)
+                return "\(name) inode \(status.st_ino) \(status.st_size) B"
+            }
+            story.append("\(what); \(fileOf.count) lines; \(files.joined(separator: ", "))")
+        }
+
         mutating func step() async throws {
-            switch Int.random(in: 0..<14, using: &random) {
+            let choice = Int.random(in: 0..<14, using: &random)
+            try await take(choice)
+            note("\(choice), \(isRunning ? "running" : "killed"), generation \(generation)\(destroyed.contains(generation) ? " destroyed" : "")")
+        }
+
+        private mutating func take(_ choice: Int) async throws {
+            switch choice {
             case 0...5: try writeLines()
             case 6: try await rotate()
             case 7, 8:
@@ -112,6 +129,7 @@ import Testing
             // What an agent that has never stored a byte of the file has missed, it cannot know of.
             guard house.positions.values.contains(where: { $0.device != 0 && $0.offset > 0 }) else { return }
             let rotation = rotations.randomElement(using: &random) ?? .rename
+            note("\(rotation)")
             // Emptied, filled and moved away before anybody looked: one gap tells of both.
             if isTruncated, !hasLooked { destroyed.insert(generation) }
             isTruncated = rotation == .truncate || isTruncated && !hasLooked
@@ -203,7 +221,7 @@ import Testing
             #expect(doubled.isEmpty, "doubled \(doubled.prefix(5)) of \(counts.count)")
             let lost = counts.indices.filter { counts[$0] == 0 }
             let unexplained = lost.filter { !destroyed.contains(fileOf[$0]) }
-            #expect(unexplained.isEmpty, "lost \(unexplained.prefix(5)) of \(counts.count)")
+            #expect(unexplained.isEmpty, "lost \(unexplained.prefix(5)) of \(counts.count); \(house.gaps.map(\.detail))\n\(story.joined(separator: "\n"))")
             let filesWithLoss = Set(lost.map { fileOf[$0] })
             // What came and went while nobody looked leaves no trace; what had been seen leaves a gap.
             #expect(house.gaps.count >= filesWithLoss.intersection(owed).count, "files \(filesWithLoss.sorted()), gaps \(house.gaps.map(\.detail))")
