@@ -221,7 +221,10 @@ import Testing
             #expect(doubled.isEmpty, "doubled \(doubled.prefix(5)) of \(counts.count)")
             let lost = counts.indices.filter { counts[$0] == 0 }
             let unexplained = lost.filter { !destroyed.contains(fileOf[$0]) }
-            #expect(unexplained.isEmpty, "lost \(unexplained.prefix(5)) of \(counts.count); \(house.gaps.map(\.detail))\n\(story.joined(separator: "\n"))")
+            #expect(
+                unexplained.isEmpty,
+                "lost \(unexplained.prefix(5)) of \(counts.count); \(house.gaps.map(\.detail))\n\(story.joined(separator: "\n"))"
+            )
             let filesWithLoss = Set(lost.map { fileOf[$0] })
             // What came and went while nobody looked leaves no trace; what had been seen leaves a gap.
             #expect(house.gaps.count >= filesWithLoss.intersection(owed).count, "files \(filesWithLoss.sorted()), gaps \(house.gaps.map(\.detail))")
