@@ -12,6 +12,9 @@ struct PatternMatches: Sendable, Equatable {
 /// Counts which patterns a read of lines matches: each line is looked at once, by all patterns.
 struct PatternCounting: Sendable {
     let patterns: [LogPattern]
+    private let set: PatternSet
+
+    init(patterns: [LogPattern]) { (self.patterns, set) = (patterns, PatternSet(patterns.map(\.pattern))) }
 
     /// A line that is younger is of now: it is counted when it is read.
     static let lateAfter = Duration.seconds(1)
@@ -25,7 +28,7 @@ struct PatternCounting: Sendable {
         for event in events where event.type == Event.logLine {
             guard let message = event.message else { continue }
             let line = message.utf8Span.span
-            for index in patterns.indices where patterns[index].pattern.matches(line) {
+            set.forEachMatch(in: line) { index in
                 counts[index].count += 1
                 if event.timestamp < lateBefore { counts[index].late[event.timestamp.nanoseconds / 1_000_000_000, default: 0] += 1 }
                 found = true

@@ -35,9 +35,22 @@ import Synchronization
     private let limitHitCount = Atomic<UInt64>(0)
 
     /// - Throws: for what PCRE2 refuses, and for what RE2 does not know (backreferences, look-around, …).
-    package init(_ source: String, anchoring: Anchoring = .unanchored) throws(PatternError) {
+    package convenience init(_ source: String, anchoring: Anchoring = .unanchored) throws(PatternError) {
         try PatternSyntax.check(source)
-        var options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP
+        try self.init(unchecked: source, anchoring: anchoring, options: 0)
+    }
+
+    /// A pattern that is found wherever one of the others is. Nil: they do not fit into one, for what is not closed in one of them (`\Q`) would go on
+    /// into the next, or because of their size.
+    convenience init?(anyOf patterns: [Pattern]) {
+        guard patterns.allSatisfy({ $0.anchoring == .unanchored && !$0.source.contains("\\Q") }) else { return nil }
+        // Options that one sets, `(?i)`, end with its group; names may come twice.
+        let source = patterns.map { "(?:\($0.source))" }.joined(separator: "|")
+        do throws(PatternError) { try self.init(unchecked: source, anchoring: .unanchored, options: PCRE2_DUPNAMES) } catch { return nil }
+    }
+
+    private init(unchecked source: String, anchoring: Anchoring, options more: UInt32) throws(PatternError) {
+        var options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP | more
         if anchoring == .full { options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL }
         var (errorCode, errorOffset): (Int32, Int) = (0, 0)
         let bytes = Array(source.utf8)
@@ -73,6 +86,12 @@ import Synchronization
     package func matches(_ text: String) -> Bool { search(text.utf8Span.span, from: 0) { _ in true } ?? false }
 
     package func matches(_ bytes: Span<UInt8>) -> Bool { search(bytes, from: 0) { _ in true } ?? false }
+
+    /// Whether it is found, or the search was given up at ``matchLimit`` and nobody knows.
+    func mayMatch(_ bytes: Span<UInt8>) -> Bool {
+        let before = limitHits
+        return matches(bytes) || limitHits != before
+    }
 
     /// Where the first match at or after `start` lies, in bytes; nil when there is none.
     package func firstMatch(in bytes: Span<UInt8>, from start: Int = 0) -> Range<Int>? {
