@@ -9,8 +9,8 @@ struct PatternSetTests {
         #"status=5\d\d"#, "", "x*", "(?m)^end$", "ż.łw", #"\bdisk\b"#, "(?s)one.two", "[[:upper:]]{3}", "never this",
     ]
     private static let words = [
-        "out of memory", "FATAL", "fatal", "a", "b", "kernel:", "connection reset", "me@here", "Failed for root", "status=503", "status=404", "\nend\n", "żółw",
-        "disk", "diskette", "one\ntwo", "ABC", "x", " ", "end",
+        "out of memory", "FATAL", "fatal", "a", "b", "kernel:", "connection reset", "me@here", "Failed for root", "status=503",
+        "status=404", "\nend\n", "żółw", "disk", "diskette", "one\ntwo", "ABC", "x", " ", "end",
     ]
 
     private func found(_ set: PatternSet, in bytes: [UInt8]) -> [Int] {
