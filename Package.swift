@@ -157,7 +157,7 @@ let aggregator: [Target] = [
         in: "Aggregator",
         ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, heap, logging, lifecycle]
     ),
-    library("Serving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", logging] + hummingbird),
+    library("Serving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", "Wire", logging] + hummingbird),
     library(
         "AggregatorApp",
         in: "Aggregator",
@@ -245,7 +245,8 @@ let testTargets: [Target] = [
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(
         of: "Serving",
-        ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", hummingbirdTesting, embedded] + hummingbird + webSocket
+        ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", "Wire", logging, hummingbirdTesting, embedded] + hummingbird
+            + webSocket
     ),
     tests(
         of: "AggregatorApp",

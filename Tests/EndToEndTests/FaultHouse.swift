@@ -9,6 +9,7 @@ final class FaultHouse {
     let proxyPort: Int
     private var proxy: ChildProcess?
     private(set) var written = 0
+    private var rotations = 0
     private(set) var generator: SeededGenerator
     let seed = UInt64.random(in: 1...(.max))
 
@@ -40,6 +41,19 @@ final class FaultHouse {
         for line in written..<written + count { text += "line \(line) GET /api/v1/orders/\(line &* 7919 % 100_003) HTTP/1.1 200 \(line % 977) ms\n" }
         try TestFiles.write(text, to: path ?? house.logPath, appending: true)
         written += count
+    }
+
+    /// `rm -rf` of the spool's folder; the agent does not run.
+    func loseSpool() throws {
+        let (exit, output) = try ChildProcess.run(["/bin/rm", "-rf", house.folder("agent")])
+        #expect(exit == .code(0), "\(output)")
+    }
+
+    /// The log is moved away, and a new one begins.
+    func rotate() throws {
+        rotations += 1
+        guard unsafe rename(house.logPath, house.logPath + ".\(rotations)") == 0 else { throw NeverHappened(description: "errno \(errno)") }
+        try TestFiles.write("", to: house.logPath)
     }
 
     /// Until the file is read to its end.

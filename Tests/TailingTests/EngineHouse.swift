@@ -16,6 +16,9 @@ final class EngineHouse {
     private(set) var gaps: [Gap] = []
     private(set) var reads: [ReadRange] = []
     private(set) var positions: [FileIdentity: ReadPosition] = [:]
+    private(set) var notes: [String: String] = [:]
+    /// What the aggregator has noted of what went through ``store(_:)`` and was delivered.
+    private(set) var delivered: [FileIdentity: ReadPosition] = [:]
     private(set) var engine: TailEngine
     private(set) var now = TailEngine.Moment(wall: Timestamp(milliseconds: 1_790_000_000_000), monotonic: .seconds(1000))
 
@@ -102,6 +105,7 @@ final class EngineHouse {
         events += intake.events
         gaps += intake.gaps
         reads += intake.reads
+        notes.merge(intake.notes) { _, later in later }
         for position in intake.positions {
             let identity = FileIdentity(device: position.device, inode: position.inode)
             positions[identity] = position.isFinished ? nil : position
@@ -113,6 +117,30 @@ final class EngineHouse {
         engine = EngineHouse.makeEngine(configs, Array(positions.values), metrics, openFilesMax)
         start()
     }
+
+    /// Everything that was stored is at the aggregator, as it notes it: from the batches' reads.
+    func deliver() {
+        for read in reads {
+            let identity = FileIdentity(device: read.device, inode: read.inode)
+            if read.isFinished { delivered[identity] = nil } else if read.headLength > 0 { delivered[identity] = ReadPosition(read) }
+        }
+        reads = []
+    }
+
+    var known: KnownFiles {
+        KnownFiles(hasEarlierAgent: true, notedAt: now.wall, positions: delivered.values.sorted { $0.path < $1.path })
+    }
+
+    /// The spool is gone, with all that it had not delivered; the next agent asks before it reads.
+    /// - Parameter answer: nil: nobody answers in time.
+    func loseSpool(answer: KnownFiles?) {
+        (events, gaps, reads, positions, notes) = ([], [], [], [:], [:])
+        engine = EngineHouse.makeEngine(configs, [], metrics, openFilesMax)
+        if let answer { engine.resume(at: answer, after: .new, at: now) } else { engine.beginWithoutAnswer() }
+        start()
+    }
+
+    func answerLate(_ known: KnownFiles) { engine.settle(known, at: now) }
 
     /// The agent is away: the next `restart` finds what happened since.
     func stop() { engine = EngineHouse.makeEngine([], [], metrics, openFilesMax) }

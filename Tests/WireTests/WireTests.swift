@@ -61,6 +61,43 @@ struct WireTests {
         #expect(Wire.frame(batch) == expected)
     }
 
+    private static func markedRead() -> ReadRange {
+        let position = ReadPosition(
+            path: "/var/log/b.log",
+            device: 66,
+            inode: 9,
+            offset: 50,
+            headHash: .max >> 1,
+            headLength: 1024,
+            tailHash: 12,
+            tailLength: 256
+        )
+        return ReadRange(from: 10, to: position)
+    }
+
+    @Test func `where files stand travels with their lines, in a few bytes a file`() throws {
+        var batch = Self.batch(17)
+        let before = Wire.frame(batch).count
+        var finished = ReadRange(path: "/var/log/c.log", device: 66, inode: 10, from: 5, to: 5)
+        finished.isFinished = true
+        batch.reads += [Self.markedRead(), finished]
+        #expect(try Wire.open(frames: Wire.frame(batch)).map(\.batch) == [batch])
+        batch.reads.removeLast()
+        let plain = ReadRange(path: "/var/log/b.log", device: 66, inode: 9, from: 10, to: 50)
+        var unmarked = Self.batch(17)
+        unmarked.reads.append(plain)
+        #expect(Wire.frame(batch).count - Wire.frame(unmarked).count <= 24)
+        #expect(Wire.frame(unmarked).count > before)
+    }
+
+    @Test func `marks without a file before them are refused`() {
+        var batch = Self.batch(17)
+        batch.reads = [ReadRange(path: "", device: 1, inode: 2, from: 3, to: 4)]
+        #expect(throws: WireError.malformed("marks of a file stand before the file")) { try Wire.open(frames: Wire.frame(batch)) }
+        batch.reads = [ReadRange(path: "/a", device: 1, inode: 2, from: 3, to: 4), ReadRange(path: "", device: 1, inode: .max, from: 3, to: 4)]
+        #expect(throws: WireError.self) { try Wire.open(frames: Wire.frame(batch)) }
+    }
+
     @Test func `each changed byte of a frame is noticed`() {
         let frame = Wire.frame(Self.batch(17))
         for offset in frame.indices {

@@ -77,6 +77,7 @@ package struct Agent: Sendable {
                 host: config.host,
                 tags: config.tags,
                 checkpoint: try await spool.checkpoint(),
+                question: try await Self.question(of: spool, host: config.host, patience: config.spool.positionsWait, shipping),
                 into: judge,
                 time: time,
                 metrics: metrics,
@@ -152,6 +153,21 @@ package struct Agent: Sendable {
         await spool.close()
         try outcome.get()
         logger.notice("the agent has stopped; what was not acknowledged waits in the spool")
+    }
+
+    /// Where files stood, of a spool that does not know it.
+    private static func question(
+        of spool: Spool,
+        host: String,
+        patience: Duration,
+        _ shipping: Replaceable<ShippingConfig?, Shipper>
+    ) async throws -> PositionQuestion? {
+        guard let memory = try await spool.fileMemory() else { return nil }
+        guard shipping.current != nil else { return PositionQuestion(memory: memory, patience: patience, ask: nil) }
+        return PositionQuestion(memory: memory, patience: patience) { limit in
+            guard let shipper = shipping.current else { throw PositionsUnknown(reason: "there is no aggregator now") }
+            return try await shipper.knownFiles(of: host, askedBy: try await spool.identity().agent, within: limit)
+        }
     }
 
     /// The page that a Prometheus scrapes, made of a collection of its own or of the last one, when that is less than a second old.

@@ -10,7 +10,8 @@ extension AgentConfig {
         let path = absolutePath(reader, "path") ?? spoolPathDefault
         let maxBytes = reader.bytes("max_size", default: SpoolConfig.maxBytesDefault, in: SpoolConfig.maxBytesLeast...(1 << 50))
         let whenFull = reader.choice("when_full", SpoolConfig.WhenFull.allCases.map { ($0.rawValue, $0) }, default: .wait)
-        return SpoolConfig(path: path, maxBytes: maxBytes, whenFull: whenFull)
+        let wait = reader.duration("wait_for_positions", default: SpoolConfig.positionsWaitDefault, in: .zero ... .seconds(3600))
+        return SpoolConfig(path: path, maxBytes: maxBytes, whenFull: whenFull, positionsWait: wait)
     }
 
     static func readShipping(_ reader: ConfigReader) -> ShippingConfig? {

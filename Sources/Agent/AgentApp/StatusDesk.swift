@@ -47,6 +47,7 @@ struct StatusDesk: Controllable {
         problems += Self.problems(of: shipping)
         problems += Self.problems(of: spoolStatus, at: now)
         let tails = rooms.tailing.current?.status() ?? []
+        if let waits = rooms.tailing.current?.waitsFor() { problems.append(waits) }
         problems += tails.compactMap { tail in tail.problem.map { "\(tail.path) is not followed: \($0)" } }
         let inputs = (rooms.journal.current.map { [$0.status()] } ?? []) + (rooms.syslog.current?.status() ?? [])
         problems += inputs.compactMap { input in input.problem.map { "\(input.name): \($0)" } }
@@ -96,7 +97,7 @@ extension Gap.Reason {
     /// Whether something was lost that nobody asked to lose.
     fileprivate var isLoss: Bool {
         switch self {
-        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned, .thinned, .datagramsLost: true
+        case .spoolFull, .truncated, .fileLost, .corrupt, .refused, .notStored, .spoolCloned, .spoolLost, .thinned, .datagramsLost: true
         case .lineCut, .purged, .retention, .stale: false
         }
     }

@@ -18,17 +18,7 @@ struct Courier: Sendable {
 
     func carry(_ batches: [SealedBatch]) async -> (reply: Reply, took: Duration) {
         var headers = [HTTPHeader("Content-Type", Wire.contentType), HTTPHeader("Content-Encoding", "gzip")]
-        if config.exposesToken {
-            return (
-                .none("the token would be sent to \(config.url) unencrypted: write https://, or ship.token_over_http: allow; everything is kept"),
-                .zero
-            )
-        }
-        if let tokenFile {
-            do throws(TokenFile.Failure) { headers.append(HTTPHeader("Authorization", "Bearer \(try tokenFile.token())")) } catch {
-                return (.none(error.description), .zero)
-            }
-        }
+        do throws(TokenFile.Failure) { headers += try authorization() } catch { return (.none(error.description), .zero) }
         var body: [UInt8] = []
         body.reserveCapacity(batches.reduce(0) { $0 + $1.bytes.count })
         for batch in batches { body += batch.bytes }
@@ -47,6 +37,40 @@ struct Courier: Sendable {
         return (reply, time.monotonic() - start)
     }
 
+    /// Asks how far the host's files are stored. Throws a sentence when there is no answer yet.
+    func knownFiles(of host: String, askedBy agent: UUID, within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
+        let headers: [HTTPHeader]
+        do throws(TokenFile.Failure) { headers = try authorization() } catch { throw PositionsUnknown(reason: error.description) }
+        let request = HTTPRequest(
+            method: "GET",
+            url: config.positionsURL(host: host, agent: agent.description),
+            headers: headers,
+            timeout: limit,
+            connectTimeout: min(limit, ShippingLimits.connectTimeout),
+            tls: config.tls,
+            responseBytesMax: ShippingLimits.positionsBytesMax
+        )
+        let response: HTTPResponse
+        do throws(TransferError) { response = try await client.perform(request) } catch { throw PositionsUnknown(reason: error.description) }
+        if response.status == 200, let known = KnownFilesJSON.decode(response.body) { return known }
+        let isProblem = (response[header: "content-type"] ?? "").hasPrefix("application/problem+json")
+        // An aggregator of before notes no positions, so there is nothing to wait for.
+        if response.status == 404, isProblem { return KnownFiles(hasEarlierAgent: false) }
+        let words = isProblem ? (try? JSON.parse(response.body))?["detail"]?.string : nil
+        throw PositionsUnknown(reason: "it answers \(response.status): \((words ?? "no reason given").prefix(ShippingLimits.detailMax))")
+    }
+
+    private func authorization() throws(TokenFile.Failure) -> [HTTPHeader] {
+        if config.exposesToken {
+            throw TokenFile.Failure(
+                description:
+                    "the token would be sent to \(config.url) unencrypted: write https://, or ship.token_over_http: allow; everything is kept"
+            )
+        }
+        guard let tokenFile else { return [] }
+        return [HTTPHeader("Authorization", "Bearer \(try tokenFile.token())")]
+    }
+
     private static func read(_ response: HTTPResponse) -> Reply {
         let type = response[header: "content-type"] ?? ""
         let isProblem = type.hasPrefix("application/problem+json")
@@ -59,4 +83,12 @@ struct Courier: Sendable {
             detail: String((words ?? "no reason given").prefix(ShippingLimits.detailMax))
         )
     }
+}
+
+/// Where files stood could not be learnt now.
+package struct PositionsUnknown: Error, Sendable, CustomStringConvertible {
+    package let reason: String
+    package var description: String { reason }
+
+    package init(reason: String) { self.reason = reason }
 }

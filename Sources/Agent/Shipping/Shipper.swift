@@ -87,6 +87,11 @@ package final class Shipper: Service {
         }
     }
 
+    /// How far the host's files are stored at the aggregator.
+    package func knownFiles(of host: String, askedBy agent: UUID, within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
+        try await courier.knownFiles(of: host, askedBy: agent, within: limit)
+    }
+
     /// Ships until graceful shutdown; then tries once more for two seconds at most, and stops.
     package func run() async throws {
         progress.withLock { $0.isRunning = true }

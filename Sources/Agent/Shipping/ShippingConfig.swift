@@ -40,9 +40,21 @@ package struct ShippingConfig: Sendable, Hashable {
         return !(octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil })
     }
 
-    var ingestURL: String {
+    var ingestURL: String { base + "/api/v1/ingest" }
+
+    func positionsURL(host: String, agent: String) -> String {
+        let name = host.utf8.map { byte in
+            // RFC 3986 §2.3: what is not unreserved is escaped.
+            let isPlain = byte < 0x80 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
+            if isPlain || "-._~".utf8.contains(byte) { return String(UnicodeScalar(byte)) }
+            return (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+        }
+        return base + "/api/v1/agents/positions?host=\(name.joined())&agent=\(agent)"
+    }
+
+    private var base: String {
         var base = url[...]
         while base.hasSuffix("/") { base = base.dropLast() }
-        return base + "/api/v1/ingest"
+        return String(base)
     }
 }

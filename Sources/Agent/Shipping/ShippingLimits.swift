@@ -33,6 +33,8 @@ package enum ShippingLimits {
     static let toldWaitMax = Duration.seconds(3600)
     /// Characters of the aggregator's words that go into a status or a gap.
     static let detailMax = 300
+    /// An answer that says where files stand: 16 384 of them with paths of usual length, four times.
+    static let positionsBytesMax = 16 << 20
     /// A token's file; a token has some 50 bytes.
     static let tokenBytesMax = 4096
 }

@@ -96,6 +96,9 @@ final class SalvageSource {
         return batch.lane == key.lane ? row : nil
     }
 
+    /// Which bytes of which files a batch's lines are.
+    func reads(of key: BatchKey) -> [ReadRange] { batch(key).flatMap { Self.open($0.bytes) }?.reads ?? [] }
+
     private static func open(_ bytes: [UInt8]) -> Batch? {
         guard let batch = (try? Wire.open(bytes, inflatedBytesMax: SpoolStore.inflatedBytesMax))?.first?.batch else { return nil }
         // Wire checks the frame; a block has its own checksum.

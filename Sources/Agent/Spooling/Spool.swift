@@ -257,7 +257,14 @@ package actor Spool: Sink, BatchSource {
     // MARK: For the rooms at start, for Controlling, and at the end
 
     /// What was made durable: read positions for Tailing, alert states and pattern counters for Judging.
-    package func checkpoint() throws(SinkError) -> Checkpoint { try opened().checkpoint }
+    package func checkpoint() throws(SinkError) -> Checkpoint {
+        var checkpoint = try opened().checkpoint
+        checkpoint.notes[FileMemory.note] = nil
+        return checkpoint
+    }
+
+    /// Why it is not known here where files stand; nil: it is known.
+    package func fileMemory() throws(SinkError) -> FileMemory? { try opened().checkpoint.notes[FileMemory.note].flatMap { FileMemory($0) } }
 
     package func status() throws(SinkError) -> SpoolStatus {
         let now = time.monotonic()

@@ -14,6 +14,12 @@ package struct SpoolConfig: Sendable, Hashable {
     /// any case.
     package var whenFull: WhenFull
 
+    /// How long files are not read while the aggregator is asked where they stood, because this spool does not know.
+    package var positionsWait: Duration
+
+    /// An aggregator that can be reached answers in milliseconds. One that cannot is asked on, while files are read.
+    package static let positionsWaitDefault = Duration.seconds(5)
+
     package enum WhenFull: String, Sendable, Hashable, CaseIterable {
         /// Files are not read on until there is room: they are the buffer.
         case wait
@@ -34,9 +40,10 @@ package struct SpoolConfig: Sendable, Hashable {
         maxBytes: UInt64 = SpoolConfig.maxBytesDefault,
         metricsReserveBytes: UInt64? = nil,
         alertsReserveBytes: UInt64? = nil,
-        whenFull: WhenFull = .wait
+        whenFull: WhenFull = .wait,
+        positionsWait: Duration = SpoolConfig.positionsWaitDefault
     ) {
-        (self.path, self.maxBytes, self.whenFull) = (path, maxBytes, whenFull)
+        (self.path, self.maxBytes, self.whenFull, self.positionsWait) = (path, maxBytes, whenFull, positionsWait)
         self.metricsReserveBytes = metricsReserveBytes ?? maxBytes / 8
         self.alertsReserveBytes = alertsReserveBytes ?? maxBytes / 32
     }

@@ -62,7 +62,7 @@ struct SpoolOpening {
         )
         func story(_ report: SpoolSalvage.Report) -> String {
             "the spool was damaged (\(error.message)): \(report.kept) batches were kept, \(report.lost) are lost"
-                + (report.hasCheckpoint ? "" : ", and read positions or alert states with them (files may be read again from where they begin)")
+                + (report.hasCheckpoint ? "" : ", and read positions or alert states with them (where files stood is asked of the aggregator)")
                 + "; the damaged file is \(aside): check the disk and the kernel's log"
         }
         do throws(SQLiteError) {
@@ -110,7 +110,7 @@ struct SpoolOpening {
         let (checkpoint, isWhole) = known.map { ($0.checkpoint, true) } ?? source.checkpoint()
         let ledger = source.ledger()
         let store = try SpoolStore(path: files.salvage, house: house, newAgent: newAgent, at: now)
-        try store.start(with: checkpoint)
+        try store.start(with: checkpoint, isWhole: isWhole)
         let gap = Gap(
             source: "spool",
             reason: .corrupt,

@@ -27,6 +27,8 @@ struct SpoolSalvage {
     let source: SalvageSource
     let target: SpoolStore
     private var report = Report()
+    /// In their order.
+    private var keptLogs: [BatchKey] = []
 
     /// Makes the file at `path`, whole and on disk, or throws; then what is there is of no use.
     /// - Parameter story: the gap's sentence, from what became of the batches.
@@ -65,9 +67,11 @@ struct SpoolSalvage {
         var checkpoint = known ?? Checkpoint()
         report.hasCheckpoint = true
         if known == nil { (checkpoint, report.hasCheckpoint) = source.checkpoint() }
+        if !report.hasCheckpoint { checkpoint.positions = told(byBatchesOver: checkpoint.positions) }
+        let isWhole = report.hasCheckpoint
         let (positions, rest, gaps, counts) = (checkpoint, source.refused(), source.gaps(), source.gapCounts())
         try target.write { () throws(SQLiteError) in
-            _ = try target.adopt(positions)
+            _ = try target.adopt(positions, isWhole: isWhole)
             for row in rest {
                 try target.connection.execute("INSERT INTO refused (lane, sequence, refused_at, reason, bytes) VALUES (?, ?, ?, ?, ?)", row)
             }
@@ -154,8 +158,22 @@ struct SpoolSalvage {
                 }
             }
             report.kept += UInt64(chunk.count)
+            if lane == .logs { keptLogs += chunk.map(\.key) }
         }
         return lost
+    }
+
+    /// Where positions are missing the batches that were kept say how far their lines reach: those are not to be read again.
+    private func told(byBatchesOver known: [ReadPosition]) -> [ReadPosition] {
+        struct File: Hashable { var device, inode: UInt64 }
+        var told: [File: ReadPosition] = [:]
+        for key in keptLogs {
+            for read in source.reads(of: key) where read.headLength > 0 {
+                told[File(device: read.device, inode: read.inode)] = read.isFinished ? nil : ReadPosition(read)
+            }
+        }
+        for position in known { told[File(device: position.device, inode: position.inode)] = position }
+        return told.values.sorted { ($0.device, $0.inode) < ($1.device, $1.inode) }
     }
 
     /// A gap for each run of lost batches.

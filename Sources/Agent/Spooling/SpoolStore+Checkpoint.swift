@@ -100,8 +100,11 @@ extension SpoolStore {
     }
 
     /// Writes a checkpoint that was carried over from another file. Part of a transaction.
-    func adopt(_ adopted: Checkpoint) throws(SQLiteError) -> Checkpoint {
-        var written = Checkpoint()
+    /// - Parameter isWhole: whether all positions are in it; if not, where files stood is asked elsewhere.
+    func adopt(_ adopted: Checkpoint, isWhole: Bool) throws(SQLiteError) -> Checkpoint {
+        var (adopted, written) = (adopted, Checkpoint())
+        if !isWhole, adopted.notes[FileMemory.note] == nil { adopted.notes[FileMemory.note] = FileMemory.salvaged.text }
+        try connection.execute("DELETE FROM note WHERE name = ?", [.text(FileMemory.note)])
         for position in adopted.positions { try save(position, into: &written) }
         let judgement = JudgementState(alerts: adopted.alerts, patternMatches: adopted.patternMatches)
         try save(judgement, alerts: AlertBlock.encode(adopted.alerts), into: &written)

@@ -42,6 +42,7 @@ extension SpoolStore {
             "INSERT INTO meta (id, agent, generation, commits, created_at, machine, row_check) VALUES (1, ?, 0, 0, ?, ?, ?)",
             [.blob(agent.bytes), .integer(now.nanoseconds), .unsigned(machine), .unsigned(check(meta: state))]
         )
+        try connection.execute("INSERT INTO note VALUES (?, ?)", [.text(FileMemory.note), .text(FileMemory.new.text)])
         for lane in Lane.allCases {
             try connection.execute(
                 "INSERT INTO lane (lane, next, acknowledged, base, batches, bytes, sent, row_check) VALUES (?, 1, 0, 0, 0, 0, 0, ?)",

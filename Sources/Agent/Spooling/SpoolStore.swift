@@ -108,8 +108,10 @@ final class SpoolStore {
                     }
                     draft.add(piece)
                     // The last batch of a read says which bytes it was: what is named is stored up to there.
-                    if lane == .logs, index == pieces.count - 1 { draft.reads += parcel.reads }
+                    if lane == .logs, index == pieces.count - 1 { draft.add(parcel.reads) }
                 }
+                // Lines that were left out need no word of their own, but where a file stands without a line does.
+                if lane == .logs, pieces.isEmpty { draft.add(parcel.reads.filter { $0.from == $0.to }) }
             }
             if let refusal = try insert(draft, in: lane, occasion) { return refusal }
         }
@@ -117,7 +119,7 @@ final class SpoolStore {
     }
 
     private func insert(_ draft: Draft, in lane: Lane, _ occasion: Occasion) throws(SQLiteError) -> String? {
-        guard !draft.blocks.isEmpty else { return nil }
+        guard !draft.blocks.isEmpty || !draft.reads.isEmpty else { return nil }
         let batch = Batch(
             identity: identity,
             lane: lane,
@@ -132,7 +134,8 @@ final class SpoolStore {
             return "the spool is full (\(used) of \(limit) MiB for \(lane)) and nothing in it may be given up: "
                 + "check that the aggregator is reachable, or raise spool.max_size; the giver keeps its data"
         }
-        try append(sealed, from: draft.from, to: draft.to)
+        let now = occasion.now.nanoseconds
+        try append(sealed, from: draft.rows == 0 ? now : draft.from, to: draft.rows == 0 ? now : draft.to)
         return nil
     }
 
@@ -174,6 +177,19 @@ final class SpoolStore {
 
         func isFull(with piece: Parcel.Piece) -> Bool { !blocks.isEmpty && bytes + piece.bytes.count > SpoolLimits.batchBytesMax }
 
+        /// Of one file's bytes only the last say where it stands.
+        mutating func add(_ more: [ReadRange]) {
+            for read in more {
+                if let index = reads.lastIndex(where: { $0.isFollowed(by: read) }) {
+                    let from = reads[index].from
+                    reads[index] = read
+                    reads[index].from = from
+                } else {
+                    reads.append(read)
+                }
+            }
+        }
+
         mutating func add(_ piece: Parcel.Piece) {
             blocks.append(piece.bytes)
             bytes += piece.bytes.count
@@ -204,9 +220,9 @@ final class SpoolStore {
     }
 
     /// Begins with what another file's checkpoint was.
-    func start(with adopted: Checkpoint) throws(SQLiteError) {
+    func start(with adopted: Checkpoint, isWhole: Bool) throws(SQLiteError) {
         var written = Checkpoint()
-        try write { () throws(SQLiteError) in written = try adopt(adopted) }
+        try write { () throws(SQLiteError) in written = try adopt(adopted, isWhole: isWhole) }
         checkpoint = written
     }
 

@@ -167,14 +167,11 @@ extension TailEngine {
         file.advance(to: from + UInt64(count), read: read)
         batch.bytes += count
         batch.positions[file.identity] = file.position()
-        if let last = batch.reads.indices.last, batch.reads[last].inode == file.identity.inode, batch.reads[last].device == file.identity.device,
-            batch.reads[last].to == from
-        {
-            batch.reads[last].to = file.offset
+        let read = ReadRange(from: from, to: file.position())
+        if let last = batch.reads.last, last.isFollowed(by: read) {
+            batch.reads[batch.reads.count - 1] = ReadRange(from: last.from, to: file.position())
         } else {
-            batch.reads.append(
-                ReadRange(path: file.path, device: file.identity.device, inode: file.identity.inode, from: from, to: file.offset)
-            )
+            batch.reads.append(read)
         }
     }
 }

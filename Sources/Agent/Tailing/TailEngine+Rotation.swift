@@ -171,6 +171,7 @@ extension TailEngine {
             }
             for run in file.collapse?.takeAll() ?? [] { tell(run, of: file, into: &batch) }
             batch.positions[file.identity] = file.position(isFinished: true)
+            batch.reads.append(ReadRange(from: file.offset, to: file.position(isFinished: true)))
             remember(finished: file.position())
             drop(file)
         }

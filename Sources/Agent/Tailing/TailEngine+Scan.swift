@@ -37,6 +37,7 @@ extension TailEngine {
             order.filter { $0.rotatedAt == nil }.flatMap { file in PathGlob.resolved(file.path).map { ($0, file.identity) } },
             uniquingKeysWith: { first, _ in first }
         )
+        if isFirst { rememberBegun() }
         counters.files.set(Double(order.count))
     }
 
@@ -110,15 +111,20 @@ extension TailEngine {
         add(file)
         if let known = recall(information.identity, path: place.path, content) {
             restore(file, from: known, content, information, at: now)
+            if isFirst { tellPlace(of: file) }
+        } else if isFirst, isResuming {
+            beginUnknown(file, at: now)
         } else if startsAtEnd {
             let end = lastLineEnd(content, size: information.size)
             file.skip(to: end, isMidLine: end == information.size && end > 0 && !Self.isLineStart(content, end))
             pending.positions[file.identity] = file.position()
+            tellPlace(of: file)
         } else {
             // Known from now on, so that it is found again if it is rotated before its first line is stored.
             file.markHead()
             pending.positions[file.identity] = file.position()
         }
+        if isFirst { begun?.append(FileMemory.Start(device: file.identity.device, inode: file.identity.inode, offset: file.offset)) }
         if file.offset == 0 { file.predecessor = order.last { $0.rotatedAt != nil && $0.path == place.path && $0 !== file }?.identity }
         if files.count > openFilesMax { file.closeContent() }
     }

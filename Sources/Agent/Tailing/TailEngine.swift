@@ -43,6 +43,12 @@ final class TailEngine {
     var compressed: [FileIdentity: Int64] = [:]
     /// Paths that match and are not read, and why.
     var refused: [String: (tail: Int, problem: String)] = [:]
+    /// An earlier spool was lost: files of which nothing is known may have been read, and are flagged. Only during the first scan.
+    var isResuming = false
+    /// Paths of which the aggregator knows a file: another one there came after it.
+    var resumedPaths: Set<String> = []
+    /// Files that are begun although nobody has said where they stood; nil: that is known.
+    var begun: [FileMemory.Start]?
     let openFilesMax: Int
     var buffer = [UInt8](repeating: 0, count: TailingLimits.chunkBytes)
 
@@ -92,6 +98,7 @@ final class TailEngine {
         var done = position
         done.isFinished = true
         pending.positions[identity] = done
+        pending.reads.append(ReadRange(from: done.offset, to: done))
     }
 
     // MARK: Hints

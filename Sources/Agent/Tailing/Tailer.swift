@@ -26,6 +26,7 @@ package actor Tailer: Service {
     private var needsScan = false
     private var lastShown: Duration = .zero
     private var hasNews = true
+    private let asker: PositionAsker?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
@@ -33,11 +34,13 @@ package actor Tailer: Service {
     ///   - host: the events' host.
     ///   - tags: the events' tags.
     ///   - checkpoint: positions that an earlier run made durable.
+    ///   - question: nil when all of them are there.
     package init(
         _ configs: [TailConfig],
         host: String,
         tags: [String] = [],
         checkpoint: Checkpoint,
+        question: PositionQuestion? = nil,
         into sink: any Sink<Intake>,
         time: any TimeSource,
         metrics: MetricsRegistry,
@@ -55,15 +58,23 @@ package actor Tailer: Service {
             logger: logger
         )
         (self.sink, self.time, self.logger) = (sink, time, logger)
+        asker = question.map { PositionAsker($0, time: time) }
     }
 
     /// Files that are followed, and files that match and cannot be read; as of a moment ago.
     package nonisolated func status() -> [TailStatus] { shown.withLock { $0 } }
 
+    /// What is waited for before files are read, or asked while they are; nil: nothing.
+    package nonisolated func waitsFor() -> String? { asker?.state }
+
     package func run() async throws {
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await follow()
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await self.asker?.keepAsking() }
+                    await follow()
+                    group.cancelAll()
+                }
             } onGracefulShutdown: {
                 self.stop()
             }
@@ -79,16 +90,19 @@ package actor Tailer: Service {
         watch.interrupt()
     }
 
-    private var goesOn: Bool { !isStopping.load(ordering: .acquiring) }
+    private nonisolated var goesOn: Bool { !isStopping.load(ordering: .acquiring) }
 
     private func moment() -> TailEngine.Moment { TailEngine.Moment(wall: time.now(), monotonic: time.monotonic()) }
 
     // MARK: The loop
 
     private func follow() async {
+        await recall()
+        guard goesOn else { return }
         scan(isFirst: true)
         var batch = engine.fill(at: moment())
         while goesOn {
+            takeLateAnswer()
             if batch.isEmpty {
                 show(always: true)
                 await Task.yield()
@@ -134,6 +148,30 @@ package actor Tailer: Service {
                 if isStopping.load(ordering: .acquiring) { return false }
             }
         }
+    }
+
+    // MARK: Where files stood
+
+    /// Before anything is read: where the aggregator has the files, if the spool does not know it.
+    private func recall() async {
+        guard let asker else { return }
+        if case .begun(let starts) = asker.question.memory, asker.question.ask != nil {
+            engine.begun = starts
+            return asker.askBeside()
+        }
+        switch await asker.ask(while: { [self] in goesOn }) {
+        case .nobody: engine.forgetMemory()
+        case .known(let known): engine.resume(at: known, after: asker.question.memory, at: moment())
+        case .noAnswer:
+            guard goesOn else { return }
+            logger.warning("the aggregator does not say where files stood: they are begun as start says, and it is asked on")
+            engine.beginWithoutAnswer()
+            asker.askBeside()
+        }
+    }
+
+    private func takeLateAnswer() {
+        if let known = asker?.takeLateAnswer() { engine.settle(known, at: moment()) }
     }
 
     // MARK: Looking and waiting

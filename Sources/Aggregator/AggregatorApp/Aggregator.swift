@@ -84,7 +84,7 @@ struct Aggregator: Sendable {
             makeID: newID
         )
         let door = Door(
-            routes: receiver.routes + serving.routes,
+            routes: receiver.routes + AgentRoutes(log).routes + serving.routes,
             identify: identify,
             limits: config.receiving.body,
             metrics: metrics,

@@ -113,9 +113,10 @@ extension Committer {
         )
     }
 
-    /// Idempotency keys whose time is over.
+    /// Idempotency keys whose time is over, and positions of files that nobody reads any more.
     func forgetKeys(at now: Timestamp) throws(LogError) {
         try maintain("keys") { (tables) throws(SQLiteError) in
+            try tables.forgetPositions(at: now)
             try tables.connection.execute(
                 "DELETE FROM keys WHERE (client, key) IN (SELECT client, key FROM keys WHERE expires_ns <= ? LIMIT 1000)",
                 [.integer(now.nanoseconds)]

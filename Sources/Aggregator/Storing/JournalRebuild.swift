@@ -47,6 +47,9 @@ struct JournalRebuild {
         let watermarks = salvage.watermarks()
         let keys = salvage.rows("keys", "client, key, expires_ns, ids")
         let cursors = salvage.rows("cursors", "name, position")
+        let origins = salvage.rows("origins", "agent, host, tags")
+        let places = "host, device, inode, agent, path, offset, head_hash, head_length, tail_hash, tail_length, noted_ns"
+        let positions = salvage.rows("read_positions", places)
         let purged = salvage.rows("purged_spans", "kind, first, last, from_ns, to_ns, rows")
         let isWhole = numbers != nil && salvage.unreadable.isEmpty && !hasLostCommits
         // Readers keep their own cursors, and a position that is given twice would be passed over by them.
@@ -70,6 +73,11 @@ struct JournalRebuild {
         try write(watermarks, areExact: !isOlder, into: connection)
         for row in keys { try connection.execute("INSERT OR IGNORE INTO keys (client, key, expires_ns, ids) VALUES (?, ?, ?, ?)", row) }
         for row in cursors { try connection.execute("INSERT OR IGNORE INTO cursors VALUES (?, ?)", row) }
+        for row in origins { try connection.execute("INSERT OR IGNORE INTO origins (agent, host, tags) VALUES (?, ?, ?)", row) }
+        // A position that damage changed says so itself: the file does not hold what it says. The agent reads it again then.
+        for row in positions {
+            try connection.execute("INSERT OR IGNORE INTO read_positions (\(places)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        }
         // Half of it, read from two ends, would be told twice.
         for row in salvage.unreadable.contains("purged_spans") ? [] : purged {
             try connection.execute("INSERT INTO purged_spans VALUES (?, ?, ?, ?, ?, ?)", row)

@@ -89,6 +89,14 @@ enum LogSchema {
             -- Where the log ended, now and then: which of the clients' own ids are old enough to be forgotten.
             CREATE TABLE id_marks (noted_ns INTEGER PRIMARY KEY, position INTEGER NOT NULL);
             """,
+            """
+            -- How far agents' files are stored: written with the lines, asked for by an agent whose spool was lost. The newest word on a file counts.
+            CREATE TABLE read_positions (
+                host TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, agent BLOB NOT NULL, path TEXT NOT NULL, offset INTEGER NOT NULL,
+                head_hash INTEGER NOT NULL, head_length INTEGER NOT NULL, tail_hash INTEGER NOT NULL, tail_length INTEGER NOT NULL,
+                noted_ns INTEGER NOT NULL, PRIMARY KEY (host, device, inode, agent)) WITHOUT ROWID;
+            CREATE INDEX read_positions_by_age ON read_positions (noted_ns);
+            """,
         ]
     )
 

@@ -109,6 +109,7 @@ final class LogTables {
         for (index, block) in request.blocks.enumerated() {
             try insert(block, identity, origin: origin, lane: lane, sequence: sequence, block: index, receivedAt: request.receivedAt)
         }
+        try note(request.reads, of: identity, at: request.receivedAt)
         watermarks.append((identity.agent, lane, sequence))
         try connection.execute("INSERT OR REPLACE INTO watermarks VALUES (?, ?, ?, 1)", [agent, laneCode, .unsigned(sequence)])
         try connection.execute("INSERT OR REPLACE INTO sequences VALUES (?, ?, ?, ?)", [agent, laneCode, .unsigned(sequence), .unsigned(checksum)])

@@ -20,6 +20,8 @@ struct PreparedAppend: Sendable {
     let origin: Origin
     let receivedAt: Timestamp
     let blocks: [PreparedBlock]
+    /// Of an agent's lines.
+    let reads: [ReadRange]
     /// About how much it takes on disk and in the queue.
     let bytes: Int
 
@@ -43,8 +45,8 @@ struct PreparedAppend: Sendable {
             }
             origin = .client(name: name, key: RequestKey(key, checksum), sequence: sequence, ids: ids)
         }
-        (self.blocks, receivedAt) = (blocks, batch.receivedAt)
-        bytes = blocks.reduce(256 + 16 * ids.count) { $0 + $1.bytes.count + 24 * $1.ids.count + 128 }
+        (self.blocks, receivedAt, reads) = (blocks, batch.receivedAt, batch.reads)
+        bytes = blocks.reduce(256 + 16 * ids.count + 128 * reads.count) { $0 + $1.bytes.count + 24 * $1.ids.count + 128 }
     }
 }
 

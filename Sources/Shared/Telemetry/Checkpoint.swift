@@ -1,4 +1,4 @@
-/// A file's identity and a byte range of it.
+/// A file's identity and a byte range of it. An empty range says where a file stands without a line of it.
 package struct ReadRange: Sendable, Hashable {
     package var path: String
     package var device: UInt64
@@ -6,9 +6,29 @@ package struct ReadRange: Sendable, Hashable {
     /// First byte, inclusive, and last, exclusive.
     package var from: UInt64
     package var to: UInt64
+    /// What the file held at its beginning and before `to`, as in ``ReadPosition``: by it a new spool knows the file again.
+    package var headHash: UInt64 = 0
+    /// 0: not told.
+    package var headLength: UInt32 = 0
+    package var tailHash: UInt64 = 0
+    package var tailLength: UInt32 = 0
+    /// The file was rotated away and read to its end: nobody needs to know where it stood.
+    package var isFinished = false
 
     package init(path: String, device: UInt64, inode: UInt64, from: UInt64, to: UInt64) {
         (self.path, self.device, self.inode, self.from, self.to) = (path, device, inode, from, to)
+    }
+
+    /// From a byte to where a position stands.
+    package init(from: UInt64, to position: ReadPosition) {
+        self.init(path: position.path, device: position.device, inode: position.inode, from: from, to: position.offset)
+        (headHash, headLength, tailHash, tailLength) = (position.headHash, position.headLength, position.tailHash, position.tailLength)
+        isFinished = position.isFinished
+    }
+
+    /// The next bytes of the same file.
+    package func isFollowed(by other: ReadRange) -> Bool {
+        other.device == device && other.inode == inode && other.from == to && other.path == path && !isFinished
     }
 }
 
@@ -46,6 +66,23 @@ package struct ReadPosition: Sendable, Hashable {
         (self.path, self.device, self.inode, self.offset) = (path, device, inode, offset)
         (self.headHash, self.headLength, self.tailHash, self.tailLength) = (headHash, headLength, tailHash, tailLength)
         (self.state, self.isFinished) = (state, isFinished)
+    }
+}
+
+extension ReadPosition {
+    /// Where a file stands behind what was read.
+    package init(_ read: ReadRange) {
+        self.init(
+            path: read.path,
+            device: read.device,
+            inode: read.inode,
+            offset: read.to,
+            headHash: read.headHash,
+            headLength: read.headLength,
+            tailHash: read.tailHash,
+            tailLength: read.tailLength,
+            isFinished: read.isFinished
+        )
     }
 }
 

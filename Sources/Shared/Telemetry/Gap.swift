@@ -28,6 +28,8 @@ package struct Gap: Sendable, Hashable {
         case datagramsLost = "datagrams_lost"
         /// The spool was made on another machine, or the aggregator knew its sequence with another content: cloned or restored.
         case spoolCloned = "spool_cloned"
+        /// The spool is gone, or forgot where a file stood: what it had not delivered is lost, or a file is read again.
+        case spoolLost = "spool_lost"
     }
 
     /// A path, a collector or a lane.

@@ -12,7 +12,9 @@
 //       28      8  created at, nanoseconds
 //       36     16  agent
 //       52         host (text), varint tags, tags × text,
-//                  varint reads, reads × (text path, varint device, varint inode, varint from, varint to),
+//                  varint reads, reads × (text path, varint device, varint inode, varint from, varint to); one with an empty path says of
+//                  the read before it, in the same four numbers, what the file held: hash of its head, length of the head × 2 + 1 if the
+//                  file is finished, hash and length of the bytes before `to`. Programs of before passed over it
 //                  varint blocks, blocks × (varint length, bytes)
 
 import Blocks
@@ -78,10 +80,14 @@ package enum Wire {
         bytes.appendText(batch.identity.host)
         bytes.appendVarint(UInt64(batch.identity.tags.count))
         for tag in batch.identity.tags { bytes.appendText(tag) }
-        bytes.appendVarint(UInt64(batch.reads.count))
+        bytes.appendVarint(UInt64(batch.reads.reduce(0) { $0 + ($1.hasMarks ? 2 : 1) }))
         for read in batch.reads {
             bytes.appendText(read.path)
             for number in [read.device, read.inode, read.from, read.to] { bytes.appendVarint(number) }
+            guard read.hasMarks else { continue }
+            bytes.appendText("")
+            let head = UInt64(read.headLength) << 1 | (read.isFinished ? 1 : 0)
+            for number in [read.headHash, head, read.tailHash, UInt64(read.tailLength)] { bytes.appendVarint(number) }
         }
         bytes.appendVarint(UInt64(batch.blocks.count))
         for block in batch.blocks {
@@ -140,21 +146,33 @@ package enum Wire {
         for _ in 0..<(try cursor.count(in: span)) { tags.append(try cursor.string(in: bytes)) }
         var reads = [ReadRange]()
         for _ in 0..<(try cursor.count(bytesEach: 5, in: span)) {
-            reads.append(
-                ReadRange(
-                    path: try cursor.string(in: bytes),
-                    device: try cursor.varint(in: span),
-                    inode: try cursor.varint(in: span),
-                    from: try cursor.varint(in: span),
-                    to: try cursor.varint(in: span)
-                )
+            let read = ReadRange(
+                path: try cursor.string(in: bytes),
+                device: try cursor.varint(in: span),
+                inode: try cursor.varint(in: span),
+                from: try cursor.varint(in: span),
+                to: try cursor.varint(in: span)
             )
+            guard read.path.isEmpty else {
+                reads.append(read)
+                continue
+            }
+            guard let last = reads.indices.last else { throw .malformed("marks of a file stand before the file") }
+            guard let head = UInt32(exactly: read.inode >> 1), let tail = UInt32(exactly: read.to) else {
+                throw .malformed("marks of a file are longer than files are")
+            }
+            (reads[last].headHash, reads[last].headLength, reads[last].isFinished) = (read.device, head, read.inode & 1 == 1)
+            (reads[last].tailHash, reads[last].tailLength) = (read.from, tail)
         }
         var blocks = [[UInt8]]()
         for _ in 0..<(try cursor.count(in: span)) { blocks.append(Array(bytes[try cursor.text(in: span)])) }
         let identity = HostIdentity(agent: agent, host: host, tags: tags)
         return Batch(identity: identity, lane: lane, sequence: sequence, createdAt: createdAt, blocks: blocks, reads: reads)
     }
+}
+
+extension ReadRange {
+    fileprivate var hasMarks: Bool { headLength > 0 || isFinished }
 }
 
 extension [UInt8] {
