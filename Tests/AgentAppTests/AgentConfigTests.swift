@@ -37,7 +37,7 @@ import Transferring
             host: web-1
             tags: [production, web]
             log: {level: debug}
-            spool: {path: /var/lib/elsewhere/, max_size: 2GiB}
+            spool: {path: /var/lib/elsewhere/, max_size: 2GiB, wait_for_positions: 90s}
             control: {socket: /run/elsewhere.sock}
             collect:
               interval: 1s
@@ -65,6 +65,7 @@ import Transferring
         #expect(config.logLevel == .debug)
         #expect(config.spool.path == "/var/lib/elsewhere")
         #expect(config.spool.maxBytes == 2 << 30)
+        #expect(config.spool.positionsWait == .seconds(90))
         #expect(config.controlSocket == "/run/elsewhere.sock")
         #expect(config.collect.interval == .seconds(1))
         #expect(config.collect.disable == ["pressure"])
@@ -88,6 +89,7 @@ import Transferring
         #expect(config.shipping?.url == "http://127.0.0.1:8640")
         #expect(config.spool.path == "/tmp/spool")
         #expect(config.spool.maxBytes == 512 << 20)
+        #expect(config.spool.positionsWait == .seconds(5))
         #expect(config.collect.interval == .seconds(30))
         #expect(config.controlSocket == "/run/tocsin-agent/control.sock")
         #expect(config.tails.isEmpty)

@@ -86,7 +86,7 @@ struct Courier: Sendable {
 }
 
 /// Where files stood could not be learnt now.
-package struct PositionsUnknown: Error, Sendable, CustomStringConvertible {
+package struct PositionsUnknown: Error, Sendable, Hashable, CustomStringConvertible {
     package let reason: String
     package var description: String { reason }
 

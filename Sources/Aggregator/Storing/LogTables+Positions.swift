@@ -94,7 +94,7 @@ extension LogTables {
         }
         let sql = "SELECT 1 FROM origins WHERE host = ? AND agent <> ? LIMIT 1"
         let earlier = try connection.first(sql, [.text(host), .blob(agent.bytes)]) { (_) throws(SQLiteError) in true }
-        known.hasEarlierAgent = earlier ?? false
+        known.hasEarlierAgent = earlier ?? !known.positions.isEmpty
         return known
     }
 }
