@@ -85,7 +85,7 @@ let shared: [Target] = [
     library("Telemetry", in: "Shared", []),
     library("JSON", in: "Shared", []),
     library("Blocks", in: "Shared", ["Telemetry", "CZlib"]),
-    library("Wire", in: "Shared", ["Telemetry", "Blocks", "CZlib", "JSON"]),
+    library("Wire", in: "Shared", ["Telemetry", "Blocks", "CDeflate", "CZlib", "JSON"]),
     library("Matching", in: "Shared", ["CPCRE2"]),
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
     library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),

@@ -1,26 +1,26 @@
+import CDeflate
 import CZlib
 
-/// Gzip (RFC 1952) over zlib. Output is capped, so that a small body cannot become a large memory.
+/// Gzip (RFC 1952): packed by libdeflate, which has the whole buffer at hand and is three times as fast as zlib for the same size; inflated by zlib, piece by
+/// piece, with output capped, so that a small body cannot become a large memory.
 package enum Gzip {
     /// One member. The same bytes at the same level give the same member: no time and no name stand in its header.
-    /// - Parameter level: 1 fastest … 9 smallest. At 4 a core still packs some 80 MB of log lines a second.
-    package static func compress(_ bytes: [UInt8], level: Int32 = 4) -> [UInt8] {
-        var stream = unsafe z_stream()
-        // Window bits 15 + 16: a gzip header and trailer around the deflate data.
-        let code = unsafe deflateInit2_(&stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        precondition(code == Z_OK, "zlib cannot start: level \(level) or out of memory")
-        defer { unsafe deflateEnd(&stream) }
-        let bound = unsafe Int(deflateBound(&stream, UInt(bytes.count)))
-        return unsafe bytes.withUnsafeBufferPointer { input in
+    /// - Parameter level: 1 fastest … 12 smallest. At 1 a core packs some 300 MB of log lines a second.
+    package static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8] {
+        // Made for each call: kept, its tables would be most of what an idle agent holds.
+        guard let compressor = unsafe libdeflate_alloc_compressor(level) else {
+            preconditionFailure("libdeflate cannot start: level \(level) or out of memory")
+        }
+        defer { unsafe libdeflate_free_compressor(compressor) }
+        let bound = unsafe libdeflate_gzip_compress_bound(compressor, bytes.count)
+        return unsafe bytes.withUnsafeBytes { input in
             unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
-                // zlib never writes through next_in; its type only predates const.
-                unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
-                unsafe stream.avail_in = UInt32(input.count)
-                unsafe stream.next_out = output.baseAddress
-                unsafe stream.avail_out = UInt32(bound)
-                let code = unsafe deflate(&stream, Z_FINISH)
-                precondition(code == Z_STREAM_END, "deflateBound was not enough")
-                count = unsafe bound - Int(stream.avail_out)
+                // An empty array has no address; libdeflate wants one.
+                var none: UInt8 = 0
+                count = unsafe withUnsafePointer(to: &none) { none in
+                    unsafe libdeflate_gzip_compress(compressor, input.baseAddress ?? UnsafeRawPointer(none), input.count, output.baseAddress, bound)
+                }
+                precondition(count > 0, "libdeflate's bound was not enough")
             }
         }
     }

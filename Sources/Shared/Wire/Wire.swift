@@ -31,8 +31,8 @@ package enum Wire {
     private static let headerBytes = 52
 
     /// Frames and compresses a batch, once for its whole life.
-    /// - Parameter level: gzip's, 1 fastest … 9 smallest.
-    package static func seal(_ batch: Batch, level: Int32 = 4) -> SealedBatch {
+    /// - Parameter level: gzip's, 1 fastest … 12 smallest; see ``Gzip/compress(_:level:)``.
+    package static func seal(_ batch: Batch, level: Int32 = 1) -> SealedBatch {
         let rows = batch.blocks.reduce(0) { $0 + ((try? BlockHeader(decoding: $1))?.count ?? 0) }
         return SealedBatch(
             lane: batch.lane,
