@@ -176,13 +176,13 @@ import Testing
                 usleep(UInt32(scene.random(0...60_000)))
             }
             scene.house.agent?.killHard()
-            try scene.loseSpool()
+            try scene.loseSpool(wholly: scene.random(0...2) > 0)
             try scene.write(scene.random(1...300))
-            if round % 2 == 1 { try scene.rotate() }
+            if round % 2 == 1 { try scene.rotate(FaultHouse.Rotation.allCases[round / 2 % FaultHouse.Rotation.allCases.count]) }
             try scene.write(scene.random(1...300))
             try scene.house.startAgent()
         }
-        try scene.conclude("spool lost whole, the file rotated half the time", times: rounds)
+        try scene.conclude("spool lost whole, the file renamed, copied or compressed half the time", times: rounds)
         let flags = try scene.gaps().filter { $0.reason == "spool_lost" }
         // What a killed agent had not delivered yet was lost with the next spool; the last one is always told.
         #expect((1...rounds).contains(flags.count), "\(flags)")

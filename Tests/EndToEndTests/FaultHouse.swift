@@ -43,17 +43,34 @@ final class FaultHouse {
         written += count
     }
 
-    /// `rm -rf` of the spool's folder; the agent does not run.
-    func loseSpool() throws {
-        let (exit, output) = try ChildProcess.run(["/bin/rm", "-rf", house.folder("agent")])
-        #expect(exit == .code(0), "\(output)")
+    /// `rm -rf` of the spool's folder, or a file of no bytes in it; the agent does not run.
+    func loseSpool(wholly: Bool = true) throws {
+        try run("/bin/rm", "-rf", house.folder("agent"))
+        guard !wholly else { return }
+        TestFiles.makeFolder(house.folder("agent"))
+        try TestFiles.write("", to: house.folder("agent/spool.db"))
     }
 
-    /// The log is moved away, and a new one begins.
-    func rotate() throws {
+    enum Rotation: CaseIterable { case rename, copytruncate, compress }
+
+    /// The log's lines go elsewhere, and new ones come to its place.
+    func rotate(_ rotation: Rotation) throws {
         rotations += 1
-        guard unsafe rename(house.logPath, house.logPath + ".\(rotations)") == 0 else { throw NeverHappened(description: "errno \(errno)") }
-        try TestFiles.write("", to: house.logPath)
+        let aside = house.logPath + ".\(rotations)"
+        switch rotation {
+        case .copytruncate:
+            try run("/bin/cp", "-p", house.logPath, aside)
+            try TestFiles.write("", to: house.logPath)
+        case .rename, .compress:
+            try run("/bin/mv", house.logPath, aside)
+            try TestFiles.write("", to: house.logPath)
+            if rotation == .compress { try run("/bin/gzip", aside) }
+        }
+    }
+
+    private func run(_ arguments: String...) throws {
+        let (exit, output) = try ChildProcess.run(arguments)
+        #expect(exit == .code(0), "\(arguments) \(output)")
     }
 
     /// Until the file is read to its end.

@@ -101,6 +101,28 @@ import Testing
         #expect(house.gaps.first { $0.reason == .fileLost }?.detail.contains("byte 150") == true)
     }
 
+    @Test func `a file that was compressed is known under its new identity before the old one is forgotten`() async throws {
+        let house = try EngineHouse()
+        try house.write(lines(0..<20))
+        house.start()
+        house.drain()
+        house.deliver()
+        try house.write(lines(20..<30))
+        house.rename("app.log", "app.log.1")
+        let run = try ChildProcess.start("/usr/bin/gzip", ["-f", house.path("app.log.1")])
+        #expect(await run.wait() == .code(0))
+        try house.write(lines(30..<40))
+        house.loseSpool(answer: house.known)
+        // Delivered is only that the files were found, none of their lines.
+        let found = house.engine.pending
+        house.store(TailBatch(gaps: found.gaps, positions: found.positions, reads: found.reads, notes: found.notes))
+        house.deliver()
+        house.loseSpool(answer: house.known)
+        house.drain()
+        #expect(house.lines == expected(20..<40))
+        #expect(flags(house) == ["spool"])
+    }
+
     @Test func `another content under the same inode is not taken for the file`() throws {
         let house = try EngineHouse()
         try house.write(lines(0..<20))

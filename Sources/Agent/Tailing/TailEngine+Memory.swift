@@ -64,7 +64,7 @@ extension TailEngine {
             } else if start > position.offset {
                 let reached = file.offset
                 file.goOn(at: position, content)
-                pending.positions[file.identity] = file.position()
+                tellPlace(of: file)
                 let twice = "begun at byte \(start) and is read on from byte \(position.offset), where the aggregator had it"
                 tellAgain(file, twice, bytes: reached - min(reached, start), at: now)
             }
@@ -73,7 +73,7 @@ extension TailEngine {
         let reached = file.offset
         if start > 0 {
             file.rewind()
-            pending.positions[file.identity] = file.position()
+            tellPlace(of: file)
         }
         if information.size > 0 { tellAgain(file, "read from its beginning, as nobody knows how far it was read before", bytes: reached, at: now) }
     }
@@ -83,15 +83,17 @@ extension TailEngine {
     /// Of this file nothing is known. If it stands where another one was, it came after it; if not, part of it may have been read.
     func beginUnknown(_ file: TailedFile, at now: Moment) {
         file.markHead()
-        pending.positions[file.identity] = file.position()
+        tellPlace(of: file)
         guard file.size > 0, !resumedPaths.contains(file.path) else { return }
         tellAgain(file, "read from its beginning, as nobody knows how far it was read before", bytes: file.size, at: now)
     }
 
-    /// So that the aggregator knows it also when no line of the file comes for long.
+    /// Where a file stands, for the spool; and for the aggregator, in the same order: it must not hear that a file was let go before it knows of the
+    /// one that holds the rest, nor wait for a line of a quiet file.
     func tellPlace(of file: TailedFile) {
-        pending.positions[file.identity] = file.position()
-        if file.offset > 0 { pending.reads.append(ReadRange(from: file.offset, to: file.position())) }
+        let position = file.position()
+        pending.positions[file.identity] = position
+        if position.headLength > 0 { pending.reads.append(ReadRange(from: position.offset, to: position)) }
     }
 
     private func isConfigured(_ path: String) -> Bool { globs.joined().contains { $0.matches(path) } }

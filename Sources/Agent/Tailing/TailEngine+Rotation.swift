@@ -87,7 +87,7 @@ extension TailEngine {
         add(file)
         file.goOn(at: position, content)
         _ = file.look(at: now.monotonic)
-        pending.positions[file.identity] = file.position()
+        tellPlace(of: file)
         // With a file at the path that was followed before, this one is a copy (copytruncate) or was rotated before that: nothing between.
         if let current = FileContent(path: position.path), let known = current.information(), isRemembered(current, known) { return }
         followBetween(file, in: path, at: now)
@@ -121,7 +121,7 @@ extension TailEngine {
             add(next)
             // Written to after it had been let go: on from there.
             if let done { next.goOn(at: done, content) }
-            pending.positions[next.identity] = next.position()
+            tellPlace(of: next)
             if content.isDamaged { tellDamaged(sibling.path, after: information.size, at: now) }
             chain.append(next)
         }
@@ -139,7 +139,7 @@ extension TailEngine {
                 add(rest)
                 rest.goOn(at: file.position(), content)
                 _ = rest.look(at: now.monotonic)
-                pending.positions[rest.identity] = rest.position()
+                tellPlace(of: rest)
                 file.collapse = file.collapse.map { Collapse(window: $0.window) }
                 if content.isDamaged { tellDamaged(path, after: information.size, at: now) }
                 // The same may have happened more than once.
@@ -156,7 +156,7 @@ extension TailEngine {
             logger.notice("file was truncated", metadata: ["path": "\(file.path)", "offset": "\(file.offset)"])
         }
         file.rewind()
-        pending.positions[file.identity] = file.position()
+        tellPlace(of: file)
     }
 
     /// Lets go of files that were moved away, are read to their end, and are quiet; of one path in the order in which they were written: an

@@ -117,12 +117,11 @@ extension TailEngine {
         } else if startsAtEnd {
             let end = lastLineEnd(content, size: information.size)
             file.skip(to: end, isMidLine: end == information.size && end > 0 && !Self.isLineStart(content, end))
-            pending.positions[file.identity] = file.position()
             tellPlace(of: file)
         } else {
             // Known from now on, so that it is found again if it is rotated before its first line is stored.
             file.markHead()
-            pending.positions[file.identity] = file.position()
+            tellPlace(of: file)
         }
         if isFirst { begun?.append(FileMemory.Start(device: file.identity.device, inode: file.identity.inode, offset: file.offset)) }
         if file.offset == 0 { file.predecessor = order.last { $0.rotatedAt != nil && $0.path == place.path && $0 !== file }?.identity }
@@ -167,7 +166,7 @@ extension TailEngine {
         // The inode belongs to another file now; the one that was read may lie compressed beside its old place.
         if !followCompressed(position, tail: file.tail, at: now) { tellLost(position, at: now) }
         file.markHead()
-        pending.positions[file.identity] = file.position()
+        tellPlace(of: file)
     }
 
     func makeFile(_ identity: FileIdentity, path: String, tail: Int, at now: Moment) -> TailedFile {
