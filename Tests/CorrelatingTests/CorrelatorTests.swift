@@ -41,6 +41,22 @@ import Testing
         }
     }
 
+    @Test func `an alert that its host told by itself is shown and listed, and is nobody's news here`() async throws {
+        let correlator = makeCorrelator()
+        try await whileRunning(correlator) {
+            log.store([Scene.firing(since: -2).toldLocally(at: Scene.noon)], sequence: 1, at: Scene.noon)
+            await people.wait(for: 1)
+            #expect(people.taken[0].isHistoryOnly)
+            #expect(people.taken[0].alert.startsAt == Scene.at(-2))
+            #expect(await correlator.alerts().map(\.state) == [.firing])
+            // The next episode is told by nobody but us.
+            log.store([Scene.resolved(since: -2, ended: 0)], sequence: 2, at: Scene.noon)
+            log.store([Scene.firing(since: 0)], sequence: 3, at: Scene.noon)
+            await people.wait(for: 3)
+            #expect(people.taken.map(\.isHistoryOnly) == [true, false, false])
+        }
+    }
+
     @Test func `a firing that is stored is told, recorded as an event, and listed`() async throws {
         let correlator = makeCorrelator()
         try await whileRunning(correlator) {
