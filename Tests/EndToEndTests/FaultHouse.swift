@@ -98,6 +98,15 @@ final class FaultHouse {
             count.inGaps = try gaps().reduce(0) { $0 + ($1.source == "logs" ? $1.count : 0) }
             return total + count.inGaps >= written
         }
+        let seen = try stored()
+        count.stored = seen.count
+        count.duplicates = seen.values.reduce(0) { $0 + $1 - 1 }
+        count.lost = written - seen.count - count.inGaps
+        return count
+    }
+
+    /// How often each numbered line is stored.
+    func stored() throws -> [Int: Int] {
         var seen: [Int: Int] = [:]
         var cursor = ""
         repeat {
@@ -108,10 +117,7 @@ final class FaultHouse {
             }
             cursor = page["next_cursor"]?.string ?? ""
         } while !cursor.isEmpty
-        count.stored = seen.count
-        count.duplicates = seen.values.reduce(0) { $0 + $1 - 1 }
-        count.lost = written - seen.count - count.inGaps
-        return count
+        return seen
     }
 
     func gaps() throws -> [(source: String, reason: String, count: Int)] {

@@ -26,7 +26,6 @@ import Testing
         let house: EngineHouse
         let rotations: [Rotation]
         var random: SeededGenerator
-        var clock = 1_790_000_000
         var generation = 0
         var isRunning = true
         /// Lines by number; the file that holds each.
@@ -52,8 +51,9 @@ import Testing
         }
 
         mutating func touch(_ name: String) {
-            clock += 1
-            house.stamp(name, clock)
+            // Files are not changed later than now.
+            house.pass(.seconds(1))
+            house.stamp(name, Int(house.now.wall.nanoseconds / 1_000_000_000))
         }
 
         private mutating func note(_ what: String) {

@@ -1,15 +1,14 @@
-import CZlib
 import Glibc
 
-/// An open file, as the bytes that its writer wrote: what a rotation compressed with gzip is read as if it were plain. Closed with the last
-/// reference.
+/// An open file, as the bytes that its writer wrote: what a rotation compressed with gzip, zstd or xz is read as if it were plain. Closed with
+/// the last reference.
 final class FileContent {
     /// How the bytes lie there.
     enum Form: Equatable { case plain, gzip, zstd, xz, bzip2 }
 
     let form: Form
     private let descriptor: Int32
-    private let gzip: GzipReader?
+    private let compressed: CompressedReader?
 
     /// Opens a path without ever waiting for a FIFO's writer. Nil with the reason in `errno`, or when it is no regular file.
     init?(path: String) {
@@ -22,7 +21,7 @@ final class FileContent {
         }
         self.descriptor = descriptor
         form = Self.form(of: descriptor)
-        gzip = form == .gzip ? GzipReader(descriptor) : nil
+        compressed = Self.inflater(of: form).map { CompressedReader(descriptor, $0) }
     }
 
     deinit { close(descriptor) }
@@ -37,135 +36,34 @@ final class FileContent {
         return bytes.starts(with: [0x42, 0x5A, 0x68]) ? .bzip2 : .plain
     }
 
+    /// Nil: it is not compressed, or nothing here undoes it.
+    private static func inflater(of form: Form) -> (any Inflating)? {
+        switch form {
+        case .gzip: GzipInflater()
+        case .zstd: ZstdInflater()
+        case .xz: XzInflater()
+        case .plain, .bzip2: nil
+        }
+    }
+
     /// Whether it can be read at all.
-    var isReadable: Bool { form == .plain || form == .gzip }
+    var isReadable: Bool { form == .plain || compressed != nil }
+
+    /// Whether it is compressed, and in a way that is read back.
+    var isReadableCompressed: Bool { compressed != nil }
 
     /// As fstat says; of a compressed file the size of what was compressed. That is found by inflating it once.
     func information() -> FileInformation? {
         guard var information = FileInformation(descriptor: descriptor) else { return nil }
-        if let gzip { information.size = gzip.inflatedSize() }
+        if let compressed { information.size = compressed.inflatedSize() }
         return information
     }
 
     /// Whether a compressed file ends in the middle or is damaged.
-    var isDamaged: Bool { gzip?.isDamaged ?? false }
+    var isDamaged: Bool { compressed?.isDamaged ?? false }
 
     /// Reads until `count` bytes are there or the file ends. -1: it failed, `errno` says why.
     func read(at offset: UInt64, into bytes: inout [UInt8], count: Int) -> Int {
-        gzip?.read(at: offset, into: &bytes, count: count) ?? FileReading.read(descriptor, at: offset, into: &bytes, count: count)
+        compressed?.read(at: offset, into: &bytes, count: count) ?? FileReading.read(descriptor, at: offset, into: &bytes, count: count)
     }
-}
-
-/// Inflates a gzip file from its beginning on. Reading forwards costs each byte once; reading backwards begins anew.
-@safe final class GzipReader {
-    private let descriptor: Int32
-    private let stream: UnsafeMutablePointer<z_stream>
-    private var input = [UInt8](repeating: 0, count: 64 * 1024)
-    private var inputOffset: UInt64 = 0
-    private var available = 0
-    private var consumed = 0
-    /// Inflated bytes at hand, and where they begin.
-    private var window: [UInt8] = []
-    private var windowStart: UInt64 = 0
-    private var isAtEnd = false
-    private var knownSize: UInt64?
-    private(set) var isDamaged = false
-
-    private static let stepBytes = 256 * 1024
-    /// Bytes that stay at hand behind the place that was read last: half a line is read again.
-    private static let keptBytes = 512 * 1024
-
-    init?(_ descriptor: Int32) {
-        self.descriptor = descriptor
-        unsafe stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-        unsafe stream.initialize(to: z_stream())
-        // Window bits 15 + 16: gzip.
-        guard unsafe inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            unsafe stream.deallocate()
-            return nil
-        }
-    }
-
-    deinit {
-        unsafe inflateEnd(stream)
-        unsafe stream.deallocate()
-    }
-
-    func inflatedSize() -> UInt64 {
-        if let knownSize { return knownSize }
-        while !isAtEnd {
-            inflateStep()
-            let extra = window.count - Self.keptBytes
-            if extra > 0 { drop(extra) }
-        }
-        let size = windowStart + UInt64(window.count)
-        knownSize = size
-        return size
-    }
-
-    func read(at offset: UInt64, into bytes: inout [UInt8], count: Int) -> Int {
-        if offset < windowStart { rewind() }
-        while !isAtEnd, windowStart + UInt64(window.count) < offset + UInt64(count) {
-            inflateStep()
-            // What lies before the wanted place is not needed.
-            let end = windowStart + UInt64(window.count)
-            if end < offset { drop(window.count) }
-        }
-        let end = windowStart + UInt64(window.count)
-        guard offset < end, offset >= windowStart else { return 0 }
-        let start = Int(offset - windowStart)
-        let got = min(count, window.count - start)
-        for index in 0..<got { bytes[index] = window[start + index] }
-        if start > Self.keptBytes { drop(start - Self.keptBytes) }
-        return got
-    }
-
-    private func drop(_ count: Int) {
-        window.removeFirst(count)
-        windowStart += UInt64(count)
-    }
-
-    private func rewind() {
-        unsafe inflateReset(stream)
-        (inputOffset, available, consumed, windowStart, isAtEnd) = (0, 0, 0, 0, false)
-        window.removeAll(keepingCapacity: true)
-    }
-
-    /// Inflates a little more; several members, one after the other, are one text.
-    private func inflateStep() {
-        if consumed == available {
-            available = max(0, FileReading.read(descriptor, at: inputOffset, into: &input, count: input.count))
-            inputOffset += UInt64(available)
-            consumed = 0
-            guard available > 0 else {
-                (isAtEnd, isDamaged) = (true, isDamaged || !isBetweenMembers)
-                return
-            }
-        }
-        let before = window.count
-        window.append(contentsOf: repeatElement(0, count: Self.stepBytes))
-        let (code, taken, made) = unsafe input.withUnsafeMutableBufferPointer { input in
-            unsafe window.withUnsafeMutableBufferPointer { output in
-                unsafe stream.pointee.next_in = input.baseAddress! + consumed
-                unsafe stream.pointee.avail_in = UInt32(available - consumed)
-                unsafe stream.pointee.next_out = output.baseAddress! + before
-                unsafe stream.pointee.avail_out = UInt32(Self.stepBytes)
-                let code = unsafe inflate(stream, Z_NO_FLUSH)
-                return unsafe (code, available - consumed - Int(stream.pointee.avail_in), Self.stepBytes - Int(stream.pointee.avail_out))
-            }
-        }
-        consumed += taken
-        window.removeLast(Self.stepBytes - made)
-        isBetweenMembers = false
-        switch code {
-        case Z_OK, Z_BUF_ERROR: break
-        case Z_STREAM_END:
-            isBetweenMembers = true
-            unsafe inflateReset(stream)
-        default:
-            (isAtEnd, isDamaged) = (true, true)
-        }
-    }
-
-    private var isBetweenMembers = false
 }

@@ -81,6 +81,9 @@ struct FileMarks: Equatable {
         return Self.mark(of: content, at: offset - UInt64(tail.length), length: Int(tail.length)) == tail
     }
 
+    /// Whether the file begins with the bytes of the head.
+    func matchHead(_ content: FileContent) -> Bool { Self.mark(of: content, at: 0, length: Int(head.length)) == head }
+
     /// Takes more of the file's beginning into the head, as long as it is short.
     mutating func extendHead(of content: FileContent, upTo size: UInt64) {
         let wanted = Int(min(size, UInt64(TailingLimits.headBytesMax)))

@@ -6,6 +6,9 @@ enum RotatedFiles {
         let path: String
         let information: FileInformation
         let isCompressed: Bool
+
+        /// Whether it is what its name says.
+        func isRead(_ content: FileContent) -> Bool { isCompressed ? content.isReadableCompressed : content.form == .plain }
     }
 
     /// The file with this identity, under whichever name it has in its folder now, or in a folder below it (`olddir`).
@@ -28,7 +31,13 @@ enum RotatedFiles {
         return nil
     }
 
-    /// Regular files named after a path by a rotation: `app.log.1`, `app.log-20261009`, `app-20261009.log`, and those with `.gz` behind it.
+    /// What programs that compress put behind a name, of those whose work is read back.
+    private static let extensions = [".gz", ".zst", ".xz"]
+
+    private static func compressedExtension(of name: some StringProtocol) -> String? { extensions.first { name.hasSuffix($0) } }
+
+    /// Regular files named after a path by a rotation: `app.log.1`, `app.log-20261009`, `app-20261009.log`, and those with `.gz`, `.zst` or `.xz`
+    /// behind it.
     /// - Parameter place: the folder to look into; nil: the path's own and those below it, where only what they hold can tell whose they are.
     static func siblings(of path: String, in place: String? = nil) -> [Sibling] {
         Set(PathGlob.resolved(path)).sorted().flatMap { path in
@@ -44,7 +53,9 @@ enum RotatedFiles {
         return entries.compactMap { entry in
             guard let isCompressed = isRotated(entry.name, from: name) else { return nil }
             // While a file is being compressed both are there, and the new one is not whole.
-            if isCompressed, names.contains(String(entry.name.dropLast(3))) { return nil }
+            if let ending = compressedExtension(of: entry.name), isCompressed, names.contains(String(entry.name.dropLast(ending.count))) {
+                return nil
+            }
             let sibling = folder + "/" + entry.name
             guard let information = FileInformation(path: sibling), information.isRegular else { return nil }
             return Sibling(path: sibling, information: information, isCompressed: isCompressed)
@@ -54,8 +65,9 @@ enum RotatedFiles {
     /// Whether one name is a rotation's of the other, and whether it is compressed; nil: it is not.
     static func isRotated(_ entry: String, from name: String) -> Bool? {
         var entry = entry[...]
-        let isCompressed = entry.hasSuffix(".gz")
-        if isCompressed { entry = entry.dropLast(3) }
+        let ending = compressedExtension(of: entry)
+        let isCompressed = ending != nil
+        if let ending { entry = entry.dropLast(ending.count) }
         guard entry.utf8.count > name.utf8.count else { return nil }
         if entry.hasPrefix(name), isMark(entry.utf8.dropFirst(name.utf8.count)) { return isCompressed }
         // logrotate's `extension`: the mark stands before the last dot.

@@ -72,7 +72,7 @@ extension TailEngine {
         }
         let reached = file.offset
         if start > 0 {
-            file.rewind()
+            file.rewind(at: now.wall)
             tellPlace(of: file)
         }
         if information.size > 0 { tellAgain(file, "read from its beginning, as nobody knows how far it was read before", bytes: reached, at: now) }

@@ -27,7 +27,7 @@ extension TailEngine {
         }
         let position = file.position()
         drop(file)
-        if !followCompressed(position, tail: file.tail, at: now) { tellLost(position, size: file.size, at: now) }
+        if !followCopy(position, tail: file.tail, at: now) { tellLost(position, size: file.size, at: now) }
     }
 
     /// Positions of an earlier run whose files have other names now: rotated while the agent was away.
@@ -47,7 +47,7 @@ extension TailEngine {
             guard let (content, path) = RotatedFiles.renamed(identity, from: position.path), let information = content.information(),
                 information.size >= position.offset, marks.match(content, at: position.offset)
             else {
-                if !followCompressed(position, tail: tail, at: now) { tellLost(position, at: now) }
+                if !followCopy(position, tail: tail, at: now) { tellLost(position, at: now) }
                 continue
             }
             follow(content, information, found: path, from: position, tail: tail, at: now)
@@ -55,14 +55,22 @@ extension TailEngine {
         remembered = kept
     }
 
-    /// Looks for the file among the compressed siblings of its old path. False: none of them holds what was read of it.
-    func followCompressed(_ position: ReadPosition, tail: Int, at now: Moment) -> Bool {
+    /// Looks for the file among the siblings of its old path: compressed, or copied under another name (`renamecopy`). False: none of them holds what
+    /// was read of it.
+    func followCopy(_ position: ReadPosition, tail: Int, at now: Moment) -> Bool {
         let marks = FileMarks(position)
-        guard !marks.isEmpty else { return false }
-        for sibling in RotatedFiles.siblings(of: position.path) where sibling.isCompressed {
+        guard !marks.isEmpty else {
+            // It was empty: what it got meanwhile is in files that are new.
+            guard let since = position.emptyAt else { return false }
+            let isFound = followUnknown(of: position.path, tail: tail, changedSince: since, until: now.latest, at: now) != nil
+            if isFound { forget(position) }
+            return isFound
+        }
+        // Twice: what is being compressed may have vanished between looking and opening.
+        let siblings = [0, 1].lazy.flatMap { _ in RotatedFiles.siblings(of: position.path) }
+        for sibling in siblings where sibling.isCompressed || !isMatched(sibling.path) {
             guard files[sibling.information.identity] == nil,
-                let content = FileContent(path: sibling.path), content.form == (sibling.isCompressed ? .gzip : .plain),
-                let information = content.information(),
+                let content = FileContent(path: sibling.path), sibling.isRead(content), let information = content.information(),
                 information.size >= position.offset, marks.match(content, at: position.offset)
             else { continue }
             forget(position)
@@ -97,41 +105,15 @@ extension TailEngine {
     /// not followed. They are read whole, in the order in which they were written.
     /// - Parameter place: where the file is now: what came after it lies in the same folder. Nil: where it was.
     private func followBetween(_ file: TailedFile, in place: String?, at now: Moment) {
-        var chain = [file]
         let folder = place.map { PathGlob.folder(of: $0) }
-        let between = RotatedFiles.siblings(of: file.path, in: folder).filter {
-            $0.information.modified >= file.modified && $0.information.identity != file.identity && $0.information.size > 0
-        }
-        for sibling in between.sorted(by: { $0.information.modified < $1.information.modified }) {
-            let identity = sibling.information.identity
-            if files[identity] != nil { continue }
-            if isMatched(sibling.path), !sibling.isCompressed { continue }
-            guard let content = FileContent(path: sibling.path), content.form == (sibling.isCompressed ? .gzip : .plain),
-                let information = content.information(),
-                information.identity == identity, !chain.contains(where: { isCopy(content, information, of: $0) }),
-                !isRemembered(content, information)
-            else { continue }
-            let done = finishedPosition(content, information)
-            if let done, done.offset == information.size { continue }
-            let next = makeFile(information.identity, path: file.path, tail: file.tail, at: now)
-            next.take(content)
-            (next.rotatedAt, next.predecessor) = (now.monotonic, chain[chain.count - 1].identity)
-            _ = next.look(at: now.monotonic)
-            next.markHead()
-            add(next)
-            // Written to after it had been let go: on from there.
-            if let done { next.goOn(at: done, content) }
-            tellPlace(of: next)
-            if content.isDamaged { tellDamaged(sibling.path, after: information.size, at: now) }
-            chain.append(next)
-        }
+        followUnknown(of: file.path, tail: file.tail, changedSince: file.modified, in: folder, after: file.identity, at: now)
     }
 
     /// What is in the file is no longer what was read: it was emptied, or emptied and filled again. If a copy of the old content lies beside it
     /// (logrotate's `copytruncate`), what was not yet read is read there and nothing is lost; else the loss is told.
     func replace(_ file: TailedFile, at now: Moment) {
         counters.truncations.increment()
-        if let (content, information, path) = copy(of: file) {
+        if let (content, information, path) = copy(of: file) ?? copy(of: file) {
             if files.count < TailingLimits.filesMax {
                 let rest = makeFile(information.identity, path: file.path, tail: file.tail, at: now)
                 rest.take(content)
@@ -148,6 +130,18 @@ extension TailEngine {
             } else {
                 remember(finished: file.position())
             }
+        } else if file.isUnmarked,
+            let last = followUnknown(
+                of: file.path,
+                tail: file.tail,
+                changedSince: file.emptyAt.nanoseconds,
+                until: now.latest,
+                after: file.identity,
+                at: now
+            )
+        {
+            // Emptied again before anything of it was read.
+            file.predecessor = last
         } else {
             let detail =
                 "\(file.path) became shorter than the \(file.offset) bytes that were read of it, or holds other bytes now; what was written "
@@ -155,7 +149,7 @@ extension TailEngine {
             pending.gaps.append(Gap(source: file.path, reason: .truncated, from: now.wall, to: now.wall, detail: detail))
             logger.notice("file was truncated", metadata: ["path": "\(file.path)", "offset": "\(file.offset)"])
         }
-        file.rewind()
+        file.rewind(at: now.wall)
         tellPlace(of: file)
     }
 
@@ -174,6 +168,11 @@ extension TailEngine {
             batch.reads.append(ReadRange(from: file.offset, to: file.position(isFinished: true)))
             remember(finished: file.position())
             drop(file)
+            // What took its place may be empty still. This one was perhaps written to for longer, and is not what that one gets later.
+            for next in order where next.path == file.path && next.isUnmarked && next.rotatedAt == nil {
+                next.sawEmpty(at: Timestamp(nanoseconds: max(next.emptyAt.nanoseconds, file.modified &+ 1)))
+                batch.positions[next.identity] = next.position()
+            }
         }
     }
 
@@ -182,6 +181,8 @@ extension TailEngine {
     /// - Parameter size: what it was when it was last looked at.
     func tellLost(_ position: ReadPosition, size: UInt64? = nil, at now: Moment) {
         forget(position)
+        // What of it was compressed is not news.
+        remember(finished: position)
         if !position.state.isEmpty { tellCounted(position) }
         let unread = size.map { $0 > position.offset ? $0 - position.offset : 0 } ?? 0
         let upTo = unread > 0 ? " up to byte \(position.offset + unread) at least" : ""
@@ -200,62 +201,14 @@ extension TailEngine {
             path: position.path,
             tail: tail,
             source: configs[tail].source ?? TailedFile.source(of: position.path),
-            at: .zero
+            at: Moment(wall: Timestamp(nanoseconds: 0), monotonic: .zero)
         )
         for run in collapse.takeAll() { pending.events.append(run.event(in: file, window: window, host: host, tags: tags)) }
     }
 
-    private func tellDamaged(_ path: String, after size: UInt64, at now: Moment) {
+    func tellDamaged(_ path: String, after size: UInt64, at now: Moment) {
         let detail = "\(path) is compressed and damaged: nothing behind byte \(size) of its text can be read"
         pending.gaps.append(Gap(source: path, reason: .fileLost, from: now.wall, to: now.wall, detail: detail))
         logger.warning("compressed file is damaged", metadata: ["path": "\(path)", "readable": "\(size)"])
     }
-
-    // MARK: Finding
-
-    /// A sibling that holds what was read of the file, and perhaps more: its copy from before it was emptied.
-    private func copy(of file: TailedFile) -> (content: FileContent, information: FileInformation, path: String)? {
-        guard !file.marks.isEmpty else { return nil }
-        for sibling in RotatedFiles.siblings(of: file.path) where files[sibling.information.identity] == nil {
-            // Older than what was read: the copy of an earlier time that begins with the same line.
-            if let read = file.readModified, sibling.information.modified < read { continue }
-            guard let content = FileContent(path: sibling.path),
-                content.form == (sibling.isCompressed ? .gzip : .plain),
-                let information = content.information(), information.size >= file.offset
-            else { continue }
-            if file.marks.match(content, at: file.offset) { return (content, information, sibling.path) }
-        }
-        return nil
-    }
-
-    /// Whether a file holds what another one holds, or the beginning of it: it was copied or compressed while there was still written to it.
-    /// Short files may begin alike; their copies are of the same time.
-    private func isCopy(_ content: FileContent, _ information: FileInformation, of file: TailedFile) -> Bool {
-        guard let other = file.content else { return false }
-        let common = min(information.size, file.size)
-        let isSameTime = information.modified / 1_000_000_000 == file.modified / 1_000_000_000
-        guard common >= 64 || common > 0 && isSameTime && information.size == file.size else { return false }
-        let (head, tail) = (Int(min(common, UInt64(TailingLimits.headBytesMax))), Int(min(common, UInt64(TailingLimits.tailBytesMax))))
-        return FileMarks.mark(of: content, at: 0, length: head) == FileMarks.mark(of: other, at: 0, length: head)
-            && FileMarks.mark(of: content, at: common - UInt64(tail), length: tail)
-                == FileMarks.mark(of: other, at: common - UInt64(tail), length: tail)
-    }
-
-    /// Whether a position of an earlier run is this file's, which is followed from there in its turn. What was compressed has another identity,
-    /// and an identity may have become another file's: what the file holds decides.
-    private func isRemembered(_ content: FileContent, _ information: FileInformation) -> Bool {
-        remembered.contains { position in
-            let isSame = position.device == information.identity.device && position.inode == information.identity.inode
-            return (isSame || position.headLength > 0) && information.size >= position.offset
-                && FileMarks(position).match(content, at: position.offset)
-        }
-    }
-
-    /// How far the file was read that was let go in this run and held the same; nil: it is another one.
-    private func finishedPosition(_ content: FileContent, _ information: FileInformation) -> ReadPosition? {
-        finished.last { information.size >= $0.offset && FileMarks($0).match(content, at: $0.offset) }
-    }
-
-    /// Found by a pattern, and followed for itself.
-    private func isMatched(_ path: String) -> Bool { globs.joined().contains { $0.matches(path) } }
 }

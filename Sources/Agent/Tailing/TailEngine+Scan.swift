@@ -156,6 +156,11 @@ extension TailEngine {
         let marks = FileMarks(position)
         if information.size >= position.offset, marks.match(content, at: position.offset) {
             file.goOn(at: position, content)
+            // Unchanged and empty: empty as of now.
+            if let since = position.emptyAt, information.size == 0, information.modified < since {
+                file.sawEmpty(at: now.wall)
+                pending.positions[file.identity] = file.position()
+            }
             return
         }
         if position.path == file.path {
@@ -164,14 +169,14 @@ extension TailEngine {
             return
         }
         // The inode belongs to another file now; the one that was read may lie compressed beside its old place.
-        if !followCompressed(position, tail: file.tail, at: now) { tellLost(position, at: now) }
+        if !followCopy(position, tail: file.tail, at: now) { tellLost(position, at: now) }
         file.markHead()
         tellPlace(of: file)
     }
 
     func makeFile(_ identity: FileIdentity, path: String, tail: Int, at now: Moment) -> TailedFile {
         let source = configs[tail].source ?? TailedFile.source(of: path)
-        return TailedFile(identity, path: path, tail: tail, source: source, at: now.monotonic)
+        return TailedFile(identity, path: path, tail: tail, source: source, at: now)
     }
 
     // MARK: Open files
@@ -213,5 +218,6 @@ extension TailedFile {
     func goOn(at position: ReadPosition, _ content: FileContent) {
         let isMidLine = !TailEngine.isLineStart(content, position.offset)
         goOn(at: position.offset, marks: FileMarks(position), isMidLine: isMidLine, state: position.state)
+        if let since = position.emptyAt { sawEmpty(at: Timestamp(nanoseconds: since)) }
     }
 }

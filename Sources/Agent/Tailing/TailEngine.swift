@@ -11,6 +11,9 @@ final class TailEngine {
     struct Moment {
         let wall: Timestamp
         let monotonic: Duration
+
+        /// Ns. A file that was changed later than this was changed while the clock was wrong.
+        var latest: Int64 { wall.nanoseconds &+ 60_000_000_000 }
     }
 
     let configs: [TailConfig]
@@ -175,6 +178,12 @@ final class TailEngine {
             batch.add(pending)
             pending = TailBatch()
             return true
+        }
+        if file.hasUnknownPast {
+            lookBehind(file, at: now)
+            batch.add(pending)
+            pending = TailBatch()
+            if file.predecessor != nil { return true }
         }
         let isDue = file.isFinished(at: now.monotonic)
         let isOver = waitIsOver(file, at: now)

@@ -47,9 +47,14 @@ final class TailedFile {
     var predecessor: FileIdentity?
     var problem: String?
 
-    init(_ identity: FileIdentity, path: String, tail: Int, source: String, at now: Duration) {
+    /// When it was empty; counts as long as nothing of it is known.
+    private(set) var emptyAt: Timestamp
+    /// The change for which what may have been moved out of it was looked for.
+    private var behindLookedAt: Int64 = 0
+
+    init(_ identity: FileIdentity, path: String, tail: Int, source: String, at now: TailEngine.Moment) {
         (self.identity, self.path, self.tail, self.source) = (identity, path, tail, source)
-        lastGrowth = now
+        (lastGrowth, emptyAt) = (now.monotonic, now.wall)
         dataPrefix = TailedFile.dataPrefix(path)
     }
 
@@ -86,8 +91,9 @@ final class TailedFile {
     private(set) var modified: Int64 = 0
     private var hasShrunk = false
 
-    /// When the content that was read had last changed, as far as it is known.
-    var readModified: Int64? { verified?.modified }
+    /// When the content that was read had last changed, as far as it is known. Not when it was looked at last: what came between a copy and a look
+    /// may be emptied away before it is read, and the copy is older than that look.
+    private(set) var readModified: Int64?
 
     /// Whether a look at its name says something else than what was last seen.
     func differs(from information: FileInformation) -> Bool { information.size != size || information.modified != modified }
@@ -99,14 +105,16 @@ final class TailedFile {
         if let verified, verified == (size, modified) { return false }
         guard marks.match(content, at: offset) else { return true }
         verified = (size, modified)
+        if size == offset { readModified = modified }
         return false
     }
 
     // MARK: The position
 
     /// Begins anew at the file's first byte.
-    func rewind() {
-        (offset, searched, marks, longLineSearched, verified) = (0, 0, FileMarks(), nil, nil)
+    func rewind(at now: Timestamp) {
+        emptyAt = now
+        (offset, searched, marks, longLineSearched, verified, readModified) = (0, 0, FileMarks(), nil, nil, nil)
         (hasShrunk, isMidLine, waiting) = (false, false, nil)
         if let content { marks.extendHead(of: content, upTo: size) }
     }
@@ -128,7 +136,7 @@ final class TailedFile {
     /// Moves on behind bytes that were handed on.
     /// - Parameter read: those bytes, or the last of them.
     func advance(to newOffset: UInt64, read: ArraySlice<UInt8>) {
-        (offset, searched) = (newOffset, newOffset)
+        (offset, searched, readModified) = (newOffset, newOffset, modified)
         if let content { marks.extendHead(of: content, upTo: newOffset) }
         marks.setTail(read)
     }
@@ -136,6 +144,20 @@ final class TailedFile {
     /// Knows the file's beginning before anything of it is handed on.
     func markHead() {
         if let content { marks.extendHead(of: content, upTo: size) }
+    }
+
+    /// Nothing of it was read, nor is there anything to know it by.
+    var isUnmarked: Bool { offset == 0 && marks.isEmpty }
+
+    /// Whether it has changed since it was empty, and nothing is known of what it got.
+    var hasUnknownPast: Bool { rotatedAt == nil && isUnmarked && modified >= emptyAt.nanoseconds && modified != behindLookedAt }
+
+    func sawEmpty(at now: Timestamp) { emptyAt = now }
+
+    func lookedBehind(at now: Timestamp) {
+        behindLookedAt = modified
+        // Known by its beginning from now on: what was found behind it is not looked for again after a restart.
+        if size == 0 { emptyAt = now } else { markHead() }
     }
 
     var hasMore: Bool { size > searched }
@@ -159,7 +181,7 @@ final class TailedFile {
             device: identity.device,
             inode: identity.inode,
             offset: offset,
-            headHash: marks.head.hash,
+            headHash: isUnmarked ? UInt64(max(0, emptyAt.nanoseconds)) : marks.head.hash,
             headLength: marks.head.length,
             tailHash: marks.tail.hash,
             tailLength: marks.tail.length,
@@ -167,4 +189,10 @@ final class TailedFile {
             isFinished: isFinished
         )
     }
+}
+
+extension ReadPosition {
+    /// Of a file that was empty when this was stored: when that was, in nanoseconds since the epoch. It stands where the hash of the file's
+    /// beginning would. Nil: something was read, or an older version did not say.
+    var emptyAt: Int64? { offset == 0 && headLength == 0 && headHash > 0 ? Int64(clamping: headHash) : nil }
 }

@@ -74,6 +74,9 @@ package enum TailingLimits {
     /// Files that were read to their end and let go, whose hashes are remembered.
     static let finishedMax = 256
 
+    /// How long logrotate may take to copy a log that it empties afterwards, in nanoseconds.
+    static let copyDuration: Int64 = 60_000_000_000
+
     /// Folders below a file's own in which it is looked for after it was moved away (`olddir`).
     static let subfoldersMax = 64
 }
