@@ -23,6 +23,7 @@ import mixes
 BINARIES = os.environ.get("TOCSIN_BINARIES", ".build/release")
 IDLE_SECONDS = int(os.environ.get("BENCH_IDLE_SECONDS", 300))
 LINES = int(os.environ.get("BENCH_LINES", 1_000_000))
+LATENCY_LINES = int(os.environ.get("BENCH_LATENCY_LINES", 50))
 RUNS = int(os.environ.get("BENCH_RUNS", 3))
 
 
@@ -185,6 +186,36 @@ def tail():
     show("baseline, gzip -1 of the same log on one core", bases, "MB/s")
 
 
+def latency():
+    """From the line that matches a pattern to the alert that the aggregator shows as firing, asking included."""
+    print(f"\nlatency: a line of a file to its firing alert at the aggregator; {LATENCY_LINES} lines, each with a pattern and a rule of its own; collections each 60 s")
+    numbers = range(LATENCY_LINES)
+    patterns = "".join(f"  - {{name: p{n}, match: 'ALARM-{n}\\.'}}\n" for n in numbers)
+    house = House(agent_yaml="collect: {interval: 60s}\ntail: [{paths: [FOLDER/app.log], source: app, start: beginning}]\n"
+                  f"patterns:\n{patterns}rule_files: [FOLDER/rules.yaml]\n")
+    house.write("app.log", "")
+    house.write("rules.yaml", "groups:\n  - name: bench\n    rules:\n" + "".join(
+        f"      - {{alert: Alarm{n}, expr: 'log_pattern_matches_total{{pattern=\"p{n}\"}} > 0'}}\n" for n in numbers))
+    house.start_aggregator()
+    house.start("tocsin-agent")
+    while not house.get("/api/v1/query?query=count(log_pattern_matches_total)")["data"]["result"]:
+        time.sleep(0.1)
+    took = []
+    for n in numbers:
+        began = time.monotonic()
+        with open(f"{house.folder}/app.log", "a") as file:
+            file.write(f"what is looked for: ALARM-{n}.\n")
+        while not any(a["alertname"] == f"Alarm{n}" and a["state"] == "firing" for a in house.get("/api/v1/alerts")["alerts"]):
+            time.sleep(0.002)
+            if time.monotonic() - began > 30:
+                sys.exit(f"alert {n} does not fire")
+        took.append((time.monotonic() - began) * 1000)
+    house.close()
+    took.sort()
+    print(f"  line to firing alert: median {statistics.median(took):.0f} ms, 95 of 100 within {took[len(took) * 95 // 100]:.0f} ms "
+          f"({took[0]:.0f} to {took[-1]:.0f}; promised: 200)", flush=True)
+
+
 def judging():
     """500 rules over 1 000 series, in a process of its own."""
     build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--disable-sandbox", "--product", "judging-bench"]
@@ -196,7 +227,7 @@ def judging():
 if __name__ == "__main__":
     import store
 
-    parts = {"idle": idle, "tail": tail, "judging": judging}
+    parts = {"idle": idle, "tail": tail, "latency": latency, "judging": judging}
     parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (store.ingest, store.single, store.native, store.samples, store.streams, store.queries)}
     wanted = sys.argv[1:] or list(parts)
     with open("/proc/cpuinfo") as file:
