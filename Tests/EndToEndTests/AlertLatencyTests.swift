@@ -12,8 +12,9 @@ import Testing
         try prepare(house)
         try house.startAggregator()
         try house.startAgent()
-        try eventually("the patterns' counters are stored") {
-            try house.get("/api/v1/query?query=count(log_pattern_matches_total)")["data"]?["result"]?.array?.isEmpty == false
+        try eventually("the file is followed, and the aggregator takes what is sent") {
+            let status = try house.status()
+            return status?["tails"]?.array?.isEmpty == false && status?["aggregator"]?["reachable"]?.bool == true
         }
         let clock = ContinuousClock()
         var took: [Duration] = []
