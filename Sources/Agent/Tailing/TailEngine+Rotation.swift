@@ -154,10 +154,10 @@ extension TailEngine {
     }
 
     /// Lets go of files that were moved away, are read to their end, and are quiet; of one path in the order in which they were written: an
-    /// older one that is still followed leads to the newer ones after a restart.
+    /// older one that is still followed leads to the newer ones after a restart. After a restart they are followed in any order, so their times say it.
     func finishRotated(into batch: inout TailBatch, at now: Moment) {
         var held: Set<String> = []
-        for file in order where file.rotatedAt != nil {
+        for file in order.filter({ $0.rotatedAt != nil }).sorted(by: { $0.modified < $1.modified }) {
             // With room in the batch, what could be read of it was read just now.
             guard file.isFinished(at: now.monotonic), !batch.isFull || file.offset >= file.size, !held.contains(file.path) else {
                 held.insert(file.path)
