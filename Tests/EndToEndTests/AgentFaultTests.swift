@@ -199,6 +199,9 @@ import Testing
         try scene.loseSpool()
         try scene.link("cut")
         try scene.house.startAgent()
+        try eventually("it says that it asks") {
+            try scene.house.status()?["problems"]?.array?.contains { $0.string?.contains("the spool is new") == true } == true
+        }
         try scene.write(200)
         try scene.waitUntilRead()
         try scene.link("pass")

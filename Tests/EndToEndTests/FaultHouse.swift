@@ -21,8 +21,7 @@ final class FaultHouse {
         try house.writeAggregatorConfiguration(extra: "limits: {agents: {events_per_second: 10000000, burst: 10000000}}")
         try house.writeAgentConfiguration(extra: extra, address: throughProxy ? "http://127.0.0.1:\(proxyPort)" : nil)
         guard throughProxy else { return }
-        try link("pass")
-        let output = house.folder("proxy.out")
+        let output = proxyOutput
         proxy = try ChildProcess(
             Installation.script("fault_proxy.py") + ["\(proxyPort)", "\(house.port)", house.folder("link")],
             outputPath: output
@@ -32,7 +31,14 @@ final class FaultHouse {
 
     deinit { proxy?.killHard() }
 
-    func link(_ mode: String) throws { try TestFiles.write(mode, to: house.folder("link")) }
+    private var proxyOutput: String { house.folder("proxy.out") }
+
+    /// Puts the link into another mode (`pass`, `cut`, `silent`, `slow`); returns when it is in force.
+    func link(_ mode: String) throws {
+        try TestFiles.write(mode, to: house.folder("link"))
+        let modes = { TestFiles.read(self.proxyOutput)?.split(separator: "\n").filter { $0.hasPrefix("mode ") } ?? [] }
+        try eventually("the link is in mode \(mode)") { (modes().last ?? "mode pass") == "mode \(mode)" }
+    }
 
     func random(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
 

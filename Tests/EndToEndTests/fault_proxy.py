@@ -1,6 +1,7 @@
 """A link on loopback that can be cut, fall silent or become slow: fault_proxy.py LISTEN_PORT TARGET_PORT MODE_FILE
 
-MODE_FILE holds one word, read ten times a second: pass, cut (connections end at once), silent (nothing goes through), slow (about 40 kB/s).
+MODE_FILE holds one word, read twenty times a second: pass, cut (connections end at once), silent (nothing goes through), slow (about 40 kB/s).
+Prints "ready", and "mode WORD" when a mode is in force.
 """
 import socket
 import sys
@@ -15,9 +16,13 @@ def watch():
     global mode
     while True:
         try:
-            mode = open(mode_path).read().strip() or "pass"
+            # Empty: it is just being written.
+            word = open(mode_path).read().strip() or mode
         except OSError:
-            pass
+            word = mode
+        if word != mode:
+            mode = word
+            print("mode", mode, flush=True)
         time.sleep(0.05)
 
 
