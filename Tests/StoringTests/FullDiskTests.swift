@@ -123,15 +123,7 @@ struct FullDiskTests {
             let folder = try TemporaryFolder()
             let config = StorageConfig(path: folder("log"), diskReserve: 0)
             let disk = FaultDisk(prefix: folder("log") + "/", seed: 1)
-            let log = try await Log(
-                config,
-                newID: UUID(high: 1, low: 1),
-                disk: Committer.Disk(freeBytes: { _ in nil }, beforeCommit: nil),
-                files: FaultSegments(disk: disk),
-                time: ManualTime(now: F.noon),
-                metrics: MetricsRegistry(),
-                logger: F.quiet
-            )
+            let log = try await disk.open(config)
             disk.limit(bytes: UInt64(kilobytes) * 1024)
             var traffic = Traffic()
             for round in 0..<200 where traffic.refusals.count < 5 {
@@ -159,18 +151,7 @@ struct FullDiskTests {
         let folder = try TemporaryFolder()
         let config = StorageConfig(path: folder("log"), diskReserve: 0)
         let disk = FaultDisk(prefix: folder("log") + "/", seed: 1)
-        func open() async throws -> Log {
-            try await Log(
-                config,
-                newID: UUID(high: 1, low: 1),
-                disk: Committer.Disk(freeBytes: { _ in nil }, beforeCommit: nil),
-                files: FaultSegments(disk: disk),
-                time: ManualTime(now: F.noon),
-                metrics: MetricsRegistry(),
-                logger: F.quiet
-            )
-        }
-        var log = try await open()
+        var log = try await disk.open(config)
         for sequence in 1...3 as ClosedRange<UInt64> {
             _ = try await log.append(F.batch(sequence, [F.event("\(sequence)")]))
             try await log.sealAll()
@@ -182,7 +163,7 @@ struct FullDiskTests {
         #expect(try await F.messages(log) == ["2", "3"])
         await log.close()
         disk.limit(bytes: 0)
-        log = try await open()
+        log = try await disk.open(config)
         #expect(try await F.messages(log) == ["2", "3"])
         let contents = try await LogContents(log)
         #expect(contents.told.values.reduce(0, +) == 1 && contents.twice.isEmpty, "\(contents.told)")

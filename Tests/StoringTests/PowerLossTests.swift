@@ -67,15 +67,7 @@ final class FaultScene: FaultTraffic {
     }
 
     private func open() async throws -> Log {
-        let log = try await Log(
-            config,
-            newID: UUID(high: 0xAAAA_BBBB_CCCC_7DDD, low: 1),
-            disk: Committer.Disk(freeBytes: { _ in nil }, beforeCommit: nil),
-            files: FaultSegments(disk: disk),
-            time: time,
-            metrics: MetricsRegistry(),
-            logger: F.quiet
-        )
+        let log = try await disk.open(config, time: time)
         self.log = log
         return log
     }

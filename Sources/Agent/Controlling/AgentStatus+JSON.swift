@@ -16,8 +16,7 @@ extension AgentStatus {
         write(shipping, to: &writer)
         writer.key("spool")
         write(spool, to: &writer)
-        writer.key("tails")
-        list(tails, to: &writer) { tail, writer in
+        writer.member("tails", objects: tails) { tail, writer in
             writer.member("path", tail.path)
             writer.member("source", tail.source)
             writer.member("offset", tail.offset)
@@ -25,8 +24,7 @@ extension AgentStatus {
             writer.member("lag_bytes", tail.size > tail.offset ? tail.size - tail.offset : 0)
             writer.member("problem", tail.problem)
         }
-        writer.key("inputs")
-        list(inputs, to: &writer) { input, writer in
+        writer.member("inputs", objects: inputs) { input, writer in
             writer.member("name", input.name)
             writer.member("messages", input.messages)
             writer.member("bytes", input.bytes)
@@ -35,8 +33,7 @@ extension AgentStatus {
             writer.member("connections", input.connections)
             writer.member("problem", input.problem)
         }
-        writer.key("rules")
-        list(rules, to: &writer) { rule, writer in
+        writer.member("rules", objects: rules) { rule, writer in
             writer.member("group", rule.group)
             writer.member("name", rule.name)
             writer.member("state", rule.firing > 0 ? "firing" : rule.pending > 0 ? "pending" : "inactive")
@@ -44,15 +41,13 @@ extension AgentStatus {
             writer.member("firing", rule.firing)
             writer.member("last_error", rule.lastError)
         }
-        writer.key("collectors")
-        list(collectors, to: &writer) { collector, writer in
+        writer.member("collectors", objects: collectors) { collector, writer in
             writer.member("name", collector.name)
             writer.member("stale", collector.isStale)
             writer.member("seconds", collector.lastDuration.inSeconds)
             writer.member("last_error", collector.lastError)
         }
-        writer.key("gaps")
-        list(spool.recentGaps, to: &writer) { gap, writer in
+        writer.member("gaps", objects: spool.recentGaps) { gap, writer in
             writer.member("source", gap.source)
             writer.member("reason", gap.reason.rawValue)
             writer.member("from", gap.from.rfc3339)
@@ -103,15 +98,5 @@ extension AgentStatus {
     /// Whole milliseconds are precise enough, and short.
     private func seconds(since earlier: Timestamp) -> Double {
         max(0, (now.duration(since: earlier).inSeconds * 1000).rounded() / 1000)
-    }
-
-    private func list<Element>(_ elements: [Element], to writer: inout JSONWriter, _ members: (Element, inout JSONWriter) -> Void) {
-        writer.beginArray()
-        for element in elements {
-            writer.beginObject()
-            members(element, &writer)
-            writer.endObject()
-        }
-        writer.endArray()
     }
 }

@@ -28,28 +28,15 @@ final class FolderWatch: Sendable {
     }
 
     private let inotify: Int32
-    private let wakeRead: Int32
-    private let wakeWrite: Int32
+    private let wakePipe = WakePipe()
 
     private static let mask = UInt32(
         IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_ATTRIB
     )
 
-    init() {
-        inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        var ends: [Int32] = [-1, -1]
-        if unsafe pipe(&ends) == 0 {
-            for end in ends {
-                _ = Glibc.fcntl(end, F_SETFD, FD_CLOEXEC)
-                _ = Glibc.fcntl(end, F_SETFL, O_NONBLOCK)
-            }
-        }
-        (wakeRead, wakeWrite) = (ends[0], ends[1])
-    }
+    init() { inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
 
-    deinit {
-        for descriptor in [inotify, wakeRead, wakeWrite] where descriptor >= 0 { close(descriptor) }
-    }
+    deinit { if inotify >= 0 { close(inotify) } }
 
     /// False when the kernel gives no inotify instance (fs.inotify.max_user_instances): scanning has to do.
     var isAvailable: Bool { inotify >= 0 }
@@ -64,23 +51,19 @@ final class FolderWatch: Sendable {
     func remove(_ watch: Int32) { _ = inotify_rm_watch(inotify, watch) }
 
     /// Ends the wait of now, or the next one; from any thread.
-    func interrupt() {
-        var byte: UInt8 = 1
-        _ = unsafe write(wakeWrite, &byte, 1)
-    }
+    func interrupt() { wakePipe.wake() }
 
     /// Blocks until something happens, at most `limit`.
     /// - Parameter watching: false: only an interruption ends it early.
     func wait(atMost limit: Duration, watching: Bool = true) -> Event {
         let (seconds, attoseconds) = limit.components
         let milliseconds = max(0, min(seconds, 3600) * 1000 + attoseconds / 1_000_000_000_000_000)
-        var polled = [pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0)]
+        var polled = [pollfd(fd: wakePipe.descriptor, events: Int16(POLLIN), revents: 0)]
         if watching, inotify >= 0 { polled.append(pollfd(fd: inotify, events: Int16(POLLIN), revents: 0)) }
         let count = unsafe poll(&polled, nfds_t(polled.count), Int32(milliseconds))
         guard count > 0 else { return .timeout }
         if polled[0].revents != 0 {
-            var bytes = [UInt8](repeating: 0, count: 64)
-            while unsafe read(wakeRead, &bytes, bytes.count) > 0 {}
+            wakePipe.clear()
             return .interrupted
         }
         return .changed(drain())

@@ -4,28 +4,13 @@ import Synchronization
 /// What a thread that waits in poll(2) needs to be told to stop: a pipe, and a word.
 final class InputThread: Sendable {
     private let isStoppingFlag = Atomic(false)
-    private let wakeRead: Int32
-    private let wakeWrite: Int32
-
-    init() {
-        var ends: [Int32] = [-1, -1]
-        if unsafe pipe(&ends) == 0 {
-            for end in ends {
-                _ = Glibc.fcntl(end, F_SETFD, FD_CLOEXEC)
-                _ = Glibc.fcntl(end, F_SETFL, O_NONBLOCK)
-            }
-        }
-        (wakeRead, wakeWrite) = (ends[0], ends[1])
-    }
-
-    deinit { for end in [wakeRead, wakeWrite] where end >= 0 { close(end) } }
+    private let wakePipe = WakePipe()
 
     var isStopping: Bool { isStoppingFlag.load(ordering: .acquiring) }
 
     func stop() {
         isStoppingFlag.store(true, ordering: .releasing)
-        var byte: UInt8 = 1
-        _ = unsafe write(wakeWrite, &byte, 1)
+        wakePipe.wake()
     }
 
     /// Those that can be read now, also while stopping.
@@ -38,7 +23,7 @@ final class InputThread: Sendable {
     /// Waits until one of the descriptors can be read, or somebody stops us. Returns those that can, or were closed by the other side.
     func wait(for descriptors: [Int32], atMost limit: Duration) -> [Int32] {
         var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        entries.append(pollfd(fd: wakeRead, events: Int16(POLLIN), revents: 0))
+        entries.append(pollfd(fd: wakePipe.descriptor, events: Int16(POLLIN), revents: 0))
         let milliseconds = max(0, min(limit.components.seconds * 1000 + limit.components.attoseconds / 1_000_000_000_000_000, 60_000))
         guard unsafe Glibc.poll(&entries, nfds_t(entries.count), Int32(milliseconds)) > 0 else { return [] }
         return entries.dropLast().filter { $0.revents != 0 }.map(\.fd)

@@ -168,16 +168,20 @@ struct TemplateEncoder {
         var numbered: [NumberedWord] = []
         var isVisited = false
         var told: [UInt64] = []
+        // Words come in the order in which they begin: the numbers before one are counted from the one before.
+        var (before, counted) = (0, 0)
+        func numbers(in range: Range<Int>) -> Int { bytes[range].count { $0 == TextPage.placeholder } }
         for part in parts {
             Words.forEachWord(in: bytes.span, part, isTemplate: true) { range, isWide in
-                let hasNumber = bytes[range].contains(TextPage.placeholder)
-                if isWide {
-                    if hasNumber { isVisited = true } else { Words.visitWide(bytes.span.extracting(range)) { told.append($0) } }
-                } else if hasNumber {
-                    let before = bytes[..<range.lowerBound].count { $0 == TextPage.placeholder }
-                    numbered.append(NumberedWord(range: range, before: before, through: before + bytes[range].count { $0 == TextPage.placeholder }))
-                } else {
-                    told.append(WordHash.folded(bytes.span, range))
+                let own = numbers(in: range)
+                switch (isWide, hasNumbers: own > 0) {
+                case (false, false): told.append(WordHash.folded(bytes.span, range))
+                case (true, false): Words.visitWide(bytes.span.extracting(range)) { told.append($0) }
+                case (true, true): isVisited = true
+                case (false, true):
+                    before += numbers(in: counted..<range.lowerBound)
+                    counted = range.lowerBound
+                    numbered.append(NumberedWord(range: range, before: before, through: before + own))
                 }
             }
         }

@@ -229,4 +229,16 @@ extension JSONWriter {
         key(name)
         self.value(value)
     }
+
+    /// An array of objects, one for each element.
+    package mutating func member<Element>(_ name: String, objects elements: [Element], _ members: (Element, inout JSONWriter) -> Void) {
+        key(name)
+        beginArray()
+        for element in elements {
+            beginObject()
+            members(element, &self)
+            endObject()
+        }
+        endArray()
+    }
 }

@@ -107,19 +107,19 @@ struct TopFigures {
             ("swap_used_bytes", swapUsedBytes),
         ] { writer.member(key, value) }
         writer.endObject()
-        list("disks", disks, to: &writer) { disk, writer in
+        writer.member("disks", objects: disks) { disk, writer in
             writer.member("device", disk.name)
             writer.member("read_bytes_per_second", disk.readBytes)
             writer.member("written_bytes_per_second", disk.writtenBytes)
             writer.member("busy", disk.busyShare)
         }
-        list("filesystems", filesystems, to: &writer) { filesystem, writer in
+        writer.member("filesystems", objects: filesystems) { filesystem, writer in
             writer.member("mountpoint", filesystem.mount)
             writer.member("size_bytes", filesystem.sizeBytes)
             writer.member("available_bytes", filesystem.availableBytes)
             writer.member("used", filesystem.usedShare)
         }
-        list("interfaces", interfaces, to: &writer) { interface, writer in
+        writer.member("interfaces", objects: interfaces) { interface, writer in
             writer.member("device", interface.name)
             writer.member("received_bytes_per_second", interface.receivedBytes)
             writer.member("sent_bytes_per_second", interface.sentBytes)
@@ -127,16 +127,5 @@ struct TopFigures {
         writer.key("agent")
         if let agent { writer.value(agent) } else { writer.null() }
         writer.endObject()
-    }
-
-    private func list<Element>(_ key: String, _ elements: [Element], to writer: inout JSONWriter, _ members: (Element, inout JSONWriter) -> Void) {
-        writer.key(key)
-        writer.beginArray()
-        for element in elements {
-            writer.beginObject()
-            members(element, &writer)
-            writer.endObject()
-        }
-        writer.endArray()
     }
 }
