@@ -171,6 +171,43 @@ import Testing
         #expect(house.gaps.map(\.reason) == (isFinished ? [] : [.fileLost]))
     }
 
+    @Test(arguments: [false, true])
+    func `after a file whose end was lost when it was compressed come those that took its place while the agent was away`(isReused: Bool) async throws
+    {
+        let house = try EngineHouse()
+        try house.write(lines(0..<100))
+        house.stamp("app.log", Self.second - 5)
+        house.start()
+        house.drain()
+        // It is compressed, and its writer goes on; the agent sees that, and not the new file.
+        try house.copy("app.log", "app.log.2")
+        house.stamp("app.log.2", Self.second - 5)
+        try await gzip(house, "app.log.2")
+        try house.write(lines(100..<110))
+        house.drain()
+        house.stop()
+        if isReused {
+            house.truncate()
+        } else {
+            house.remove()
+            // Takes the inode.
+            try house.write("", to: "other")
+        }
+        try house.write(lines(120..<130), to: "app.log.1")
+        house.stamp("app.log.1", Self.second + 5)
+        try await gzip(house, "app.log.1")
+        try house.write(lines(130..<140), to: "app.log")
+        house.stamp("app.log", Self.second + 7)
+        house.pass(.seconds(30))
+        house.restart()
+        house.drain()
+        #expect(house.lines.map { $0 + "\n" }.joined() == lines(0..<110) + lines(120..<140))
+        #expect(house.gaps.map(\.reason) == [isReused ? .truncated : .fileLost])
+        house.restart()
+        house.drain()
+        #expect(house.lines.count == 130)
+    }
+
     @Test func `an older rotation is not what an empty file gets`() throws {
         let house = try EngineHouse()
         try house.write(lines(0..<100))

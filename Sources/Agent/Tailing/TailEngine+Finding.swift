@@ -58,6 +58,20 @@ extension TailEngine {
         return last
     }
 
+    /// After a file of which more was read than its compressed copy holds (its writer had it open still) and that is gone: the files that took its
+    /// place one after the other, before anybody saw them there.
+    /// - Returns: the last of them; nil: there is none, or no such copy.
+    func followSuccessors(of position: ReadPosition, tail: Int, before file: FileIdentity? = nil, at now: Moment) -> FileIdentity? {
+        for sibling in RotatedFiles.siblings(of: position.path) where sibling.isCompressed {
+            guard let content = FileContent(path: sibling.path), let information = content.information(),
+                isBeginning(content, information, of: position)
+            else { continue }
+            let folder = PathGlob.folder(of: sibling.path)
+            return followUnknown(of: position.path, tail: tail, changedSince: information.modified, in: folder, after: file, at: now)
+        }
+        return nil
+    }
+
     /// A sibling that holds what was read of the file, and perhaps more: its copy from before it was emptied.
     func copy(of file: TailedFile) -> (content: FileContent, information: FileInformation, path: String)? {
         guard !file.marks.isEmpty else { return nil }

@@ -148,6 +148,9 @@ extension TailEngine {
                 + "behind byte \(file.offset) and removed again is not known: the file is read from its beginning"
             pending.gaps.append(Gap(source: file.path, reason: .truncated, from: now.wall, to: now.wall, detail: detail))
             logger.notice("file was truncated", metadata: ["path": "\(file.path)", "offset": "\(file.offset)"])
+            // Not the file that was read, when its inode was used again.
+            remember(finished: file.position())
+            file.predecessor = followSuccessors(of: file.position(), tail: file.tail, before: file.identity, at: now) ?? file.predecessor
         }
         file.rewind(at: now.wall)
         tellPlace(of: file)
@@ -183,7 +186,10 @@ extension TailEngine {
         forget(position)
         // What of it was compressed is not news.
         remember(finished: position)
-        if !position.state.isEmpty { tellCounted(position) }
+        if let tail = globs.firstIndex(where: { $0.contains { $0.matches(position.path) } }) {
+            if !position.state.isEmpty { tellCounted(position, tail: tail) }
+            _ = followSuccessors(of: position, tail: tail, at: now)
+        }
         let unread = size.map { $0 > position.offset ? $0 - position.offset : 0 } ?? 0
         let upTo = unread > 0 ? " up to byte \(position.offset + unread) at least" : ""
         let detail = "\(position.path) (inode \(position.inode)) is gone; what was written to it from byte \(position.offset)\(upTo) on is not known"
@@ -192,8 +198,8 @@ extension TailEngine {
     }
 
     /// Lines that were counted in a file that is gone.
-    private func tellCounted(_ position: ReadPosition) {
-        guard let tail = globs.firstIndex(where: { $0.contains { $0.matches(position.path) } }), let window = configs[tail].collapse else { return }
+    private func tellCounted(_ position: ReadPosition, tail: Int) {
+        guard let window = configs[tail].collapse else { return }
         var collapse = Collapse(window: window)
         collapse.restore(position.state)
         let file = TailedFile(
