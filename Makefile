@@ -75,7 +75,7 @@ test-agent-faults: build
 	@echo "| --- | --- | --- | --- | --- | --- | --- |"
 	TOCSIN_EVERY_STEP=1 swift test --skip-build --disable-xctest --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
 	TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel \
-		--filter "EndToEndTests.(AgentFault|LogrotateFault|Input|ExactlyOnce)Tests"
+		--filter "EndToEndTests.(AgentFault|LogrotateFault|Input|NoDisk|ExactlyOnce)Tests"
 
 deb: build
 	@scripts/install-dependencies packages

@@ -30,19 +30,28 @@ package struct Agent: Sendable {
         (self.config, self.systemd, self.time, self.logger) = (config, systemd, time, logger)
     }
 
-    /// Runs until SIGTERM or SIGINT. Throws when the spool cannot be opened.
+    /// Runs until SIGTERM or SIGINT. Throws when the spool cannot be opened. While its disk cannot be written the agent stands on memory, and begins
+    /// anew when it can.
     /// - Parameter reading: reads the configuration again.
     package func run(reading: @escaping @Sendable () async -> AgentConfig.Reading) async throws {
-        let metrics = MetricsRegistry()
-        let spool = try Spool(
-            config: config.spool,
-            host: config.host,
-            tags: config.tags,
-            machine: SpoolMachine.systemID(),
-            time: time,
-            metrics: metrics,
-            logger: logger
-        )
+        var config = config
+        while true {
+            let metrics = MetricsRegistry()
+            let ground = try SpoolGround.find(for: config, time: time, metrics: metrics, logger: logger)
+            let agent = Agent(config: ground.adapted(config), systemd: systemd, time: time, logger: logger)
+            try await agent.run(on: ground, metrics) {
+                let read = await reading()
+                if case .config(let fresh) = read { return .config(ground.adapted(fresh)) }
+                return read
+            }
+            guard ground.isLeft else { break }
+            if case .config(let fresh) = await reading() { config = fresh }
+        }
+        logger.notice("the agent has stopped; what was not acknowledged waits in the spool")
+    }
+
+    private func run(on ground: SpoolGround, _ metrics: MetricsRegistry, reading: @escaping @Sendable () async -> AgentConfig.Reading) async throws {
+        let spool = ground.spool
         let (identity, checkpoint) = (try await spool.identity(), try await spool.checkpoint())
         let shipping = try await Replaceable(config.shipping, logger: logger) { [time, logger] settings in
             settings.map { settings in
@@ -77,7 +86,9 @@ package struct Agent: Sendable {
                 host: config.host,
                 tags: config.tags,
                 checkpoint: try await spool.checkpoint(),
-                question: try await Self.question(of: spool, host: config.host, patience: config.spool.positionsWait, shipping),
+                // Standing on memory it reads no files, and has not lost its spool.
+                question: try await ground.problem == nil
+                    ? Self.question(of: spool, host: config.host, patience: config.spool.positionsWait, shipping) : nil,
                 into: judge,
                 time: time,
                 metrics: metrics,
@@ -130,16 +141,18 @@ package struct Agent: Sendable {
             startedAt: time.now(),
             time: time,
             spool: spool,
-            spoolDesk: SpoolDesk(spool, folder: config.spool.path),
+            spoolDesk: SpoolDesk(spool, folder: ground.config.path),
             rooms: rooms,
-            reloader: reloader
+            reloader: reloader,
+            groundProblem: ground.problem
         )
         let control = ControlServer(path: config.controlSocket, agent: desk, logger: logger)
         do throws(ControlError) { try control.open() } catch {
             logger.warning("agentctl cannot ask this agent; everything else goes on", metadata: ["problem": "\(error)"])
         }
         let exposing = expose(collecting, metrics)
-        let heartbeat = Heartbeat(systemd: systemd, desk: desk, time: time)
+        let heartbeat = Heartbeat(systemd: systemd, desk: desk, time: time, beginsAnew: { ground.isLeft })
+        let drains = ground.drains(config.shipping, time: time, logger: logger)
 
         announce(identity)
         let outcome: Result<Void, any Error>
@@ -147,12 +160,11 @@ package struct Agent: Sendable {
             // The heartbeat is last up and first to know.
             let upkeep = SpoolUpkeep(spool, time: time)
             let rooms: [any Service] = [upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting]
-            try await Daemon.run(rooms + exposing + [heartbeat], logger: logger)
+            try await Daemon.run(rooms + drains + exposing + [heartbeat], until: ground.watch, logger: logger)
             outcome = .success(())
         } catch { outcome = .failure(error) }
-        await spool.close()
+        await ground.close()
         try outcome.get()
-        logger.notice("the agent has stopped; what was not acknowledged waits in the spool")
     }
 
     /// Where files stood, of a spool that does not know it.

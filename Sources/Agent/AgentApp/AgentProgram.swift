@@ -76,6 +76,8 @@ package enum AgentProgram {
             existing = slash == existing.startIndex ? "/" : existing[..<slash]
         }
         if unsafe access(String(existing), W_OK | X_OK) == 0 { return nil }
+        // A disk that cannot be written now is no mistake of the installation; the agent starts without it.
+        if errno == EROFS { return nil }
         let reason = unsafe String(cString: strerror(errno))
         let user = getuid()
         return "the spool's folder \(folder) cannot be \(existing == folder[...] ? "written" : "made in \(existing)") by user \(user) (\(reason)): "

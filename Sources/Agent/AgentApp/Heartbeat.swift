@@ -8,13 +8,15 @@ struct Heartbeat: Service {
     let systemd: ServiceNotifier
     let desk: StatusDesk
     let time: any TimeSource
+    /// Whether the agent begins anew after this: then the service manager is not told that it stops.
+    let beginsAnew: @Sendable () -> Bool
 
     private static let interval = Duration.seconds(10)
 
     func run() async throws {
         systemd.ready()
         await cancelWhenGracefulShutdown { await beat() }
-        systemd.stopping()
+        if !beginsAnew() { systemd.stopping() }
         // The others stop after this one; to return early for another reason would stop them all.
         try? await gracefulShutdown()
     }

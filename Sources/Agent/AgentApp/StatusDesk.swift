@@ -17,6 +17,8 @@ struct StatusDesk: Controllable {
     let spoolDesk: SpoolDesk
     let rooms: ReplaceableRooms
     let reloader: Reloader<ReloadReport>
+    /// Why there is no spool on disk; nil: there is one.
+    let groundProblem: String?
 
     /// Losses of this time make the agent degraded; older ones are shown only.
     static let gapsMatterFor = Duration.seconds(3600)
@@ -33,7 +35,7 @@ struct StatusDesk: Controllable {
         let shipping =
             rooms.shipping.current?.status()
             ?? ShippingStatus(url: nil, isReachable: false, lastAcknowledgedAt: nil, lastError: nil, failuresInARow: 0)
-        var problems: [String] = []
+        var problems = groundProblem.map { [$0] } ?? []
         var spoolStatus = SpoolStatus(bytes: 0, maxBytes: 0, batches: [:], oldest: nil, secondsToFull: nil, gapCounts: [:], recentGaps: [])
         var identity = identity
         do throws(SinkError) {

@@ -9,11 +9,14 @@ package enum Daemon {
     private static let shutdownDuration = Duration.seconds(4)
 
     /// Runs services until SIGTERM or SIGINT, or until one fails. Consumers come first: they are there before data comes, and stop after the last of it.
-    package static func run(_ services: [any Service], logger: Logger) async throws {
+    /// - Parameter ending: returns when all is to stop as at the program's end.
+    package static func run(_ services: [any Service], until ending: (any Service)? = nil, logger: Logger) async throws {
         var quiet = logger
         // The life cycle package tells each step of each service; we tell what matters ourselves.
         quiet.logLevel = max(logger.logLevel, .warning)
-        var configuration = ServiceGroupConfiguration(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        var all = services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+        if let ending { all.append(.init(service: ending, successTerminationBehavior: .gracefullyShutdownGroup)) }
+        var configuration = ServiceGroupConfiguration(services: all, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = shutdownDuration
         try await ServiceGroup(configuration: configuration).run()
     }

@@ -1,0 +1,174 @@
+import Logging
+import Operating
+import ServiceLifecycle
+import Shipping
+import Spooling
+import Synchronization
+import Telemetry
+import Transferring
+
+/// What the agent stands on: its spool on disk, or a refuge in memory while the disk cannot be written. On disk again, what the refuge still holds is
+/// shipped beside the rest.
+struct SpoolGround: Sendable {
+    let spool: Spool
+    let config: SpoolConfig
+    /// Nil: on disk. Else why not, for status, and who sees that it can be written again.
+    let problem: String?
+    let watch: DiskWatch?
+    private let leftover: Spool?
+    private let refuge: SpoolRefuge
+
+    /// - Throws: what opening the spool threw, or that there is no memory either.
+    static func find(
+        for config: AgentConfig,
+        time: any TimeSource,
+        metrics: MetricsRegistry,
+        logger: Logger
+    ) throws(SpoolError) -> SpoolGround {
+        func open(_ spool: SpoolConfig, _ metrics: MetricsRegistry) throws(SpoolError) -> Spool {
+            try Spool(
+                config: spool,
+                host: config.host,
+                tags: config.tags,
+                machine: SpoolMachine.systemID(),
+                time: time,
+                metrics: metrics,
+                logger: logger
+            )
+        }
+        let refuge = SpoolRefuge(for: config.spool.path)
+        // Asked before: a spool that opens may still take nothing, and what opening it leaves behind on a full disk helps nobody.
+        guard let reason = SpoolDisk.problem(of: config.spool.path) else {
+            let spool = try open(config.spool, metrics)
+            var leftover: Spool?
+            if refuge.isThere {
+                do throws(SpoolError) { leftover = try open(refuge.config, MetricsRegistry()) } catch {
+                    logger.error("what was buffered in memory cannot be opened", metadata: ["error": "\(error)"])
+                }
+            }
+            return SpoolGround(spool: spool, config: config.spool, problem: nil, watch: nil, leftover: leftover, refuge: refuge)
+        }
+        let problem =
+            "the spool's disk (\(config.spool.path)) cannot be written: \(reason). Metrics, alerts and syslog are held in memory, at most "
+            + "\(SpoolRefuge.maxBytes >> 20) MiB; files and the journal are read on as soon as it can be written, which is tried every few seconds"
+        guard refuge.makeFolder() else { throw .failed("\(problem). There is no place in \(SpoolRefuge.memory) either") }
+        logger.critical("the agent starts without its spool", metadata: ["problem": "\(problem)"])
+        return SpoolGround(
+            spool: try open(refuge.config, metrics),
+            config: refuge.config,
+            problem: problem,
+            watch: DiskWatch(config.spool.path, time: time, logger: logger),
+            leftover: nil,
+            refuge: refuge
+        )
+    }
+
+    /// Whether the disk can be written again and the agent is to begin anew on it.
+    var isLeft: Bool { watch?.isWritable ?? false }
+
+    /// Without files and journal, where nothing could remember how far they were read.
+    func adapted(_ config: AgentConfig) -> AgentConfig {
+        guard problem != nil else { return config }
+        var resting = config
+        (resting.tails, resting.journal) = ([], nil)
+        return resting
+    }
+
+    /// What ships the leftover; none: there is nothing left over.
+    func drains(_ shipping: ShippingConfig?, time: any TimeSource, logger: Logger) -> [any Service] {
+        guard let leftover else { return [] }
+        let shipper = shipping.map {
+            Shipper(
+                from: leftover,
+                config: $0,
+                client: HTTPClient(concurrent: 1, userAgent: "tocsin-agent/\(Version.current)"),
+                time: time,
+                metrics: MetricsRegistry(),
+                logger: logger
+            )
+        }
+        return [RefugeDrain(leftover: leftover, refuge: refuge, shipper: shipper, into: spool, time: time, logger: logger)]
+    }
+
+    func close() async {
+        await spool.close()
+        await leftover?.close()
+    }
+}
+
+/// Ships what was buffered in memory, then gives the memory back. What is left when the agent stops is there at its next start.
+struct RefugeDrain: Service {
+    let leftover: Spool
+    let refuge: SpoolRefuge
+    /// Nil: there is no aggregator.
+    let shipper: Shipper?
+    let into: Spool
+    let time: any TimeSource
+    let logger: Logger
+
+    init(leftover: Spool, refuge: SpoolRefuge, shipper: Shipper?, into: Spool, time: any TimeSource, logger: Logger) {
+        (self.leftover, self.refuge, self.shipper, self.into, self.time, self.logger) = (leftover, refuge, shipper, into, time, logger)
+    }
+
+    func run() async throws {
+        if let shipper {
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await shipper.run() }
+                tasks.addTask { await emptied() }
+                await tasks.next()
+                tasks.cancelAll()
+            }
+        }
+        let batches = await waiting()
+        if batches == 0 || shipper == nil {
+            if let batches, batches > 0 { await giveUp(batches) }
+            await leftover.close()
+            refuge.remove()
+            logger.notice("the memory that stood in for the disk is given back")
+        }
+        try? await gracefulShutdown()
+    }
+
+    private func emptied() async {
+        while !Task.isCancelled, await waiting() != 0 { try? await time.sleep(for: .milliseconds(500)) }
+    }
+
+    /// Batches that are not delivered. Nil: that is not known.
+    private func waiting() async -> UInt64? { (try? await leftover.status())?.batches.values.reduce(0, +) }
+
+    private func giveUp(_ batches: UInt64) async {
+        let (now, oldest) = (time.now(), (try? await leftover.status())?.oldest)
+        let detail = "\(batches) batches were buffered in memory while the spool's disk could not be written; there is no aggregator that takes them"
+        let gap = Gap(source: "spool", reason: .notStored, from: oldest ?? now, to: now, count: batches, detail: detail)
+        try? await into.accept(Intake(gaps: [gap]))
+    }
+}
+
+/// Looks every few seconds whether the spool's disk can be written again; returns when it can.
+actor DiskWatch: Service {
+    private let executor = BlockingExecutor(label: "disk-watch")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private let folder: String
+    private let time: any TimeSource
+    private let logger: Logger
+    private let found = Atomic(false)
+
+    private static let interval = Duration.seconds(5)
+
+    init(_ folder: String, time: any TimeSource, logger: Logger) { (self.folder, self.time, self.logger) = (folder, time, logger) }
+
+    nonisolated var isWritable: Bool { found.load(ordering: .acquiring) }
+
+    func run() async throws { await cancelWhenGracefulShutdown { await self.look() } }
+
+    private func look() async {
+        while !Task.isCancelled {
+            do { try await time.sleep(for: Self.interval) } catch { return }
+            guard SpoolDisk.problem(of: folder) == nil else { continue }
+            logger.notice("the spool's disk can be written again: the agent goes on from its spool")
+            found.store(true, ordering: .releasing)
+            return
+        }
+    }
+}
