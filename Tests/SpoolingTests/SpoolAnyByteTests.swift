@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import SQLite
 import Spooling
 import Telemetry
 import TestSupport
@@ -48,6 +49,55 @@ import Testing
         print(
             "| spool damaged: \(damage) | \(times) (noticed \(setAside)) | \(written * times) | \(stored) | \(inGaps) | 0 | \(readAgain) (said \(flagged) times) |"
         )
+    }
+
+    @Test func `the write-ahead log damaged anywhere before its last commit: what is lost of it is told, and nothing comes twice`() async throws {
+        let times = unsafe getenv("TOCSIN_EVERY_STEP") != nil ? 400 : 12
+        let seed = UInt64.random(in: 1...(.max))
+        var generator = SeededGenerator(seed: seed)
+        var (stored, inGaps, noticed) = (0, UInt64(0), 0)
+        for _ in 0..<times {
+            let fixture = try SpoolFixture()
+            let aggregator = MemoryAggregator()
+            let spool = try fixture.open()
+            // The first agent of this host: there is nothing to ask for.
+            try await spool.accept(Intake(notes: [FileMemory.note: ""]))
+            var next = 0
+            // Delivered or not, in any order; the pages of the first commits are in the file already.
+            while next < Self.batches {
+                try await spool.accept(Self.intake(fixture, next))
+                next += 1
+                if Bool.random(using: &generator) { _ = try await aggregator.receive(from: spool) }
+            }
+            let path = try fixture.copyAsKilled(to: "killed")
+            await spool.close()
+            var log = try #require(TestFiles.bytes(path + "/spool.db-wal"))
+            let whole = WriteAheadLog(path: path + "/spool.db-wal", pageBytes: 4096)
+            #expect(!whole.hidesCommits)
+            let end = 32 + whole.committedFrames * (24 + 4096)
+            let offset = Int.random(in: 0..<end, using: &generator)
+            log[offset] ^= UInt8.random(in: 1...255, using: &generator)
+            try TestFiles.write(log, to: path + "/spool.db-wal")
+            let hides = WriteAheadLog(path: path + "/spool.db-wal", pageBytes: 4096).hidesCommits
+            let what = "byte \(offset) of \(end) (seed \(seed))"
+            let again = try fixture.open(at: path)
+            let isTold = try await again.fileMemory() == .salvaged
+            if hides { #expect(isTold, "\(what): not noticed") }
+            noticed += isTold ? 1 : 0
+            // As Tailing does: the aggregator may know more than the spool.
+            var from = Int(try await again.checkpoint().positions.first?.offset ?? 0)
+            if isTold { from = max(from, aggregator.messages.count / Self.linesPerBatch) }
+            for batch in from..<Self.batches { try await again.accept(Self.intake(fixture, batch)) }
+            while try await aggregator.receive(from: again) {}
+            await again.close()
+            let lost = Self.batches * Self.linesPerBatch - aggregator.messages.count
+            #expect(lost == Int(aggregator.inGaps["logs"] ?? 0), "\(what): \(lost) lost, gaps say \(aggregator.inGaps)")
+            // The last commit alone cannot be told from one that never was.
+            #expect(aggregator.duplicates == 0 || !hides, "\(what): \(aggregator.duplicates) twice")
+            stored += aggregator.messages.count
+            inGaps += aggregator.inGaps["logs"] ?? 0
+        }
+        print("| spool's log damaged | \(times) (noticed \(noticed)) | \(times * Self.batches * Self.linesPerBatch) | \(stored) | \(inGaps) | 0 | 0 |")
     }
 
     /// Lines of a file, of which some are delivered; the last of them goes into the spool after the damage.

@@ -1,4 +1,5 @@
 import Glibc
+import SQLite
 import Telemetry
 
 /// The spool's files: names, and how a damaged database is set aside.
@@ -34,6 +35,14 @@ struct SpoolFiles: Sendable {
                 throw .failed("cannot make the folder \(made): \(SpoolLock.errorText()); make it, or set spool.path")
             }
         }
+    }
+
+    /// Commits at the end of the write-ahead log that SQLite is about to throw away without a word; nil: none. Nobody has the database open.
+    var lostCommits: SQLiteError? {
+        let log = WriteAheadLog(path: database + "-wal", pageBytes: SpoolStore.options.pageBytes)
+        guard log.hidesCommits else { return nil }
+        let reason = "the end of its write-ahead log, \(log.bytesBehind) bytes, stands behind a damaged place"
+        return SQLiteError(code: .sqlite(SQLiteError.corruptCode), message: reason, sql: nil, path: database)
     }
 
     /// Where a damaged database goes.

@@ -40,12 +40,14 @@ package struct SpoolInspector: Sendable {
     package func repair(host: String, at now: Timestamp) throws(SpoolError) -> [String] {
         let lock = try SpoolLock(folder: files.folder)
         defer { withExtendedLifetime(lock) {} }
-        let problems = try check().problems
+        // Asked first: a reader sees nothing of them.
+        let lost = files.lostCommits
+        let problems = try (lost.map { [$0.message] } ?? []) + check().problems
         guard let first = problems.first else { return [] }
         let house = SpoolHouse(config: SpoolConfig(path: files.folder, maxBytes: 1 << 50), host: host, tags: [], machine: 0)
         let opening = SpoolOpening(house: house, files: files, logger: Logger(label: "spool") { _ in SwiftLogNoOpLogHandler() })
         let error = SQLiteError(code: .sqlite(SQLiteError.corruptCode), message: first, sql: nil, path: files.database)
-        _ = try opening.startAnew(because: error, known: nil, newAgent: Spool.randomUUID(now), at: now)
+        _ = try opening.startAnew(because: error, known: nil, isStale: lost != nil, newAgent: Spool.randomUUID(now), at: now)
         return problems
     }
 

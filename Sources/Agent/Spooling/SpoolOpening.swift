@@ -12,6 +12,8 @@ struct SpoolOpening {
     func open(newAgent: UUID, at now: Timestamp) throws(SpoolError) -> SpoolStore {
         files.finishSalvage()
         files.removeSalvage()
+        // What stands behind them is of an earlier moment: batches that were sent look unsent, and lines unread that were sent.
+        if let lost = files.lostCommits { return try startAnew(because: lost, known: nil, isStale: true, newAgent: newAgent, at: now) }
         do throws(SQLiteError) {
             let store = try SpoolStore(path: files.database, house: house, newAgent: newAgent, at: now)
             // A sync that failed may have left a hole in the log that the page cache hides, and the process before could not hear of it when it closed the
@@ -53,8 +55,16 @@ struct SpoolOpening {
     }
 
     /// Carries what can be read into a new file, sets the damaged one aside, and says what happened.
-    /// - Parameter known: what is known by heart; better than what stands in the damaged file.
-    func startAnew(because error: SQLiteError, known: SpoolSalvage.Known?, newAgent: UUID, at now: Timestamp) throws(SpoolError) -> SpoolStore {
+    /// - Parameters:
+    ///   - known: what is known by heart; better than what stands in the damaged file.
+    ///   - isStale: the damaged file's last commits are lost.
+    func startAnew(
+        because error: SQLiteError,
+        known: SpoolSalvage.Known?,
+        isStale: Bool = false,
+        newAgent: UUID,
+        at now: Timestamp
+    ) throws(SpoolError) -> SpoolStore {
         let aside = files.asidePath(at: now)
         logger.critical(
             "the spool is damaged: what can be read of it is carried into a new one",
@@ -68,11 +78,11 @@ struct SpoolOpening {
         do throws(SQLiteError) {
             var report: SpoolSalvage.Report
             do throws(SQLiteError) {
-                report = try salvage(known, newAgent: newAgent, at: now, story)
+                report = try salvage(known, isStale: isStale, newAgent: newAgent, at: now, story)
             } catch  where error.isFull {
                 // No room for a copy. The memory of where files stand is small; the batches stay in the file that is set aside.
                 logger.error("no room to carry batches over: they stay in the file set aside", metadata: ["error": "\(error)"])
-                report = try startEmpty(known, newAgent: newAgent, at: now, aside: aside)
+                report = try startEmpty(known, isStale: isStale, newAgent: newAgent, at: now, aside: aside)
             }
             files.setDatabaseAside(as: aside)
             files.finishSalvage()
@@ -87,6 +97,7 @@ struct SpoolOpening {
 
     private func salvage(
         _ known: SpoolSalvage.Known?,
+        isStale: Bool,
         newAgent: UUID,
         at now: Timestamp,
         _ story: (SpoolSalvage.Report) -> String
@@ -97,17 +108,24 @@ struct SpoolOpening {
             into: files.salvage,
             house: house,
             known: known,
+            isStale: isStale,
             newAgent: newAgent,
             at: now,
             story: story
         )
     }
 
-    private func startEmpty(_ known: SpoolSalvage.Known?, newAgent: UUID, at now: Timestamp, aside: String) throws(SQLiteError) -> SpoolSalvage.Report
-    {
+    private func startEmpty(
+        _ known: SpoolSalvage.Known?,
+        isStale: Bool,
+        newAgent: UUID,
+        at now: Timestamp,
+        aside: String
+    ) throws(SQLiteError) -> SpoolSalvage.Report {
         files.removeSalvage()
         let source = SalvageSource(path: files.database)
-        let (checkpoint, isWhole) = known.map { ($0.checkpoint, true) } ?? source.checkpoint()
+        let (checkpoint, isRead) = known.map { ($0.checkpoint, true) } ?? source.checkpoint()
+        let isWhole = isRead && !isStale
         let ledger = source.ledger()
         let store = try SpoolStore(path: files.salvage, house: house, newAgent: newAgent, at: now)
         try store.start(with: checkpoint, isWhole: isWhole)

@@ -31,12 +31,15 @@ struct SpoolSalvage {
     private var keptLogs: [BatchKey] = []
 
     /// Makes the file at `path`, whole and on disk, or throws; then what is there is of no use.
-    /// - Parameter story: the gap's sentence, from what became of the batches.
+    /// - Parameters:
+    ///   - isStale: the file's last commits are lost: positions may have been further on.
+    ///   - story: the gap's sentence, from what became of the batches.
     static func run(
         from damaged: String,
         into path: String,
         house: SpoolHouse,
         known: Known?,
+        isStale: Bool = false,
         newAgent: UUID,
         at now: Timestamp,
         story: (Report) -> String
@@ -45,7 +48,7 @@ struct SpoolSalvage {
         let state = known?.state ?? source.state() ?? SpoolState(agent: newAgent)
         let target = try SpoolStore(path: path, house: house, newAgent: state.agent, at: now)
         var salvage = SpoolSalvage(source: source, target: target)
-        try salvage.carry(state, known?.checkpoint, newAgent: newAgent, at: now, story: story)
+        try salvage.carry(state, known?.checkpoint, isStale: isStale, newAgent: newAgent, at: now, story: story)
         // The new file is renamed: what is in its log must be in it.
         try target.connection.checkpoint(.truncate)
         return salvage.report
@@ -56,6 +59,7 @@ struct SpoolSalvage {
     private mutating func carry(
         _ state: SpoolState,
         _ known: Checkpoint?,
+        isStale: Bool,
         newAgent: UUID,
         at now: Timestamp,
         story: (Report) -> String
@@ -67,6 +71,7 @@ struct SpoolSalvage {
         var checkpoint = known ?? Checkpoint()
         report.hasCheckpoint = true
         if known == nil { (checkpoint, report.hasCheckpoint) = source.checkpoint() }
+        if isStale { report.hasCheckpoint = false }
         if !report.hasCheckpoint { checkpoint.positions = told(byBatchesOver: checkpoint.positions) }
         let isWhole = report.hasCheckpoint
         let (positions, rest, gaps, counts) = (checkpoint, source.refused(), source.gaps(), source.gapCounts())

@@ -7,6 +7,10 @@ struct FileIdentity: Hashable, Sendable {
     let inode: UInt64
 }
 
+extension ReadPosition {
+    var identity: FileIdentity { FileIdentity(device: device, inode: inode) }
+}
+
 /// What fstat says about a file. Source: stat(2).
 struct FileInformation: Equatable {
     let identity: FileIdentity

@@ -34,7 +34,7 @@ extension TailEngine {
     func followRemembered(present: Set<FileIdentity>, at now: Moment) {
         var kept: [ReadPosition] = []
         for position in remembered {
-            let identity = FileIdentity(device: position.device, inode: position.inode)
+            let identity = position.identity
             let folder = FileInformation(path: PathGlob.folder(of: position.path))
             // Present: matched when it is adopted. Another device than before: not mounted yet, or numbered anew.
             if present.contains(identity) || folder?.identity.device != position.device {
@@ -203,7 +203,7 @@ extension TailEngine {
         var collapse = Collapse(window: window)
         collapse.restore(position.state)
         let file = TailedFile(
-            FileIdentity(device: position.device, inode: position.inode),
+            position.identity,
             path: position.path,
             tail: tail,
             source: configs[tail].source ?? TailedFile.source(of: position.path),

@@ -96,11 +96,10 @@ final class TailEngine {
 
     /// A position that is not needed any more; its number may be another file's by now.
     func forget(_ position: ReadPosition) {
-        let identity = FileIdentity(device: position.device, inode: position.inode)
-        guard files[identity] == nil else { return }
+        guard files[position.identity] == nil else { return }
         var done = position
         done.isFinished = true
-        pending.positions[identity] = done
+        pending.positions[position.identity] = done
         pending.reads.append(ReadRange(from: done.offset, to: done))
     }
 
