@@ -107,14 +107,15 @@ final class EngineHouse {
         reads += intake.reads
         notes.merge(intake.notes) { _, later in later }
         for position in intake.positions {
-            let identity = FileIdentity(device: position.device, inode: position.inode)
-            positions[identity] = position.isFinished ? nil : position
+            positions[position.identity] = position.isFinished ? nil : position
         }
     }
 
     /// As after `kill -9`: what was not stored is forgotten.
     func restart() {
         engine = EngineHouse.makeEngine(configs, Array(positions.values), metrics, openFilesMax)
+        // Nobody has answered yet.
+        if case .begun(let starts) = notes[FileMemory.note].flatMap({ FileMemory($0) }) { engine.begun = starts }
         start()
     }
 
@@ -137,6 +138,14 @@ final class EngineHouse {
         (events, gaps, reads, positions, notes) = ([], [], [], [:], [:])
         engine = EngineHouse.makeEngine(configs, [], metrics, openFilesMax)
         if let answer { engine.resume(at: answer, after: .new, at: now) } else { engine.beginWithoutAnswer() }
+        start()
+    }
+
+    /// The spool was damaged: it knows where files stood at an earlier moment.
+    func salvageSpool(_ stale: [FileIdentity: ReadPosition], answer: KnownFiles) {
+        (events, gaps, reads, positions, notes) = ([], [], [], stale, [:])
+        engine = EngineHouse.makeEngine(configs, Array(stale.values), metrics, openFilesMax)
+        engine.resume(at: answer, after: .salvaged, at: now)
         start()
     }
 

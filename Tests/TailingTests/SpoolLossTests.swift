@@ -159,6 +159,29 @@ import Testing
         #expect(house.notes[FileMemory.note] == "")
     }
 
+    @Test func `a spool that has lost its last commits goes on where the aggregator is further, and where it is further itself`() throws {
+        let house = try EngineHouse(["a.log", "b.log"])
+        try house.write(lines(0..<10), to: "a.log")
+        try house.write(lines(100..<110), to: "b.log")
+        house.start()
+        house.drain()
+        house.deliver()
+        try house.write(lines(110..<120), to: "b.log")
+        house.drain()
+        let stale = house.positions
+        try house.write(lines(10..<20), to: "a.log")
+        house.drain()
+        var known = house.known
+        // Of the one the aggregator has more than the spool, of the other one less.
+        known.positions = known.positions.map { $0.path.hasSuffix("/a.log") ? house.positions[$0.identity] ?? $0 : $0 }
+        try house.write(lines(20..<30), to: "a.log")
+        try house.write(lines(120..<130), to: "b.log")
+        house.salvageSpool(stale, answer: known)
+        house.drain()
+        #expect(Set(house.lines) == Set(expected(20..<30) + expected(120..<130)))
+        #expect(house.lines.count == 20)
+    }
+
     // MARK: A late answer
 
     @Test func `read from the beginning because nobody answered: the late answer says which bytes came twice`() throws {
@@ -201,6 +224,19 @@ import Testing
         house.answerLate(known)
         house.drain()
         #expect(house.lines == expected(30..<32) + expected(20..<32))
+        #expect(flags(house) == ["spool", house.path()])
+    }
+
+    @Test func `an answer after a restart that knows nothing of a file does not have it read again`() throws {
+        let house = try EngineHouse()
+        try house.write(lines(0..<20))
+        house.loseSpool(answer: nil)
+        house.drain()
+        house.restart()
+        house.answerLate(KnownFiles(hasEarlierAgent: true))
+        house.drain()
+        #expect(house.lines == expected(0..<20))
+        // It was begun at its beginning, and whether somebody had read it before nobody knows.
         #expect(flags(house) == ["spool", house.path()])
     }
 

@@ -3,18 +3,22 @@ import Telemetry
 
 /// Where files stood, when the spool does not know it: the aggregator does, of what it has stored.
 extension TailEngine {
-    /// Before the first scan: goes on where the aggregator has the files. What the spool knows itself is further on and holds.
+    /// Before the first scan: goes on where the aggregator has the files. What the spool knows itself is further on and holds, unless it was damaged
+    /// and its last commits are lost.
     func resume(at known: KnownFiles, after memory: FileMemory, at now: Moment) {
         pending.notes[FileMemory.note] = ""
         guard known.hasEarlierAgent else { return }
         isResuming = true
-        let own = Set(remembered.map { FileIdentity(device: $0.device, inode: $0.inode) })
+        let own = Dictionary(remembered.indices.map { (remembered[$0].identity, $0) }, uniquingKeysWith: { first, _ in first })
         for position in known.positions where isConfigured(position.path) {
-            let identity = FileIdentity(device: position.device, inode: position.inode)
             resumedPaths.insert(position.path)
-            guard !own.contains(identity) else { continue }
-            remembered.append(position)
-            pending.positions[identity] = position
+            if let index = own[position.identity] {
+                guard remembered[index].offset < position.offset else { continue }
+                remembered[index] = position
+            } else {
+                remembered.append(position)
+            }
+            pending.positions[position.identity] = position
         }
         if memory == .new { tellSpoolLost(since: known.notedAt, at: now) }
     }
@@ -24,6 +28,13 @@ extension TailEngine {
 
     /// Nobody can be asked.
     func forgetMemory() { pending.notes[FileMemory.note] = "" }
+
+    /// Where a file is begun without an answer. One that an earlier run has begun so, before which nobody answered either, keeps its place.
+    func noteBegun(_ file: TailedFile) {
+        let start = FileMemory.Start(device: file.identity.device, inode: file.identity.inode, offset: file.offset)
+        guard begun?.contains(where: { $0.device == start.device && $0.inode == start.inode }) == false else { return }
+        begun?.append(start)
+    }
 
     /// At the end of the first scan.
     func rememberBegun() {
@@ -40,7 +51,7 @@ extension TailEngine {
         tellSpoolLost(since: known.notedAt, at: now)
         var positions: [FileIdentity: ReadPosition] = [:]
         for position in known.positions where isConfigured(position.path) {
-            positions[FileIdentity(device: position.device, inode: position.inode)] = position
+            positions[position.identity] = position
         }
         for start in starts {
             let identity = FileIdentity(device: start.device, inode: start.inode)
@@ -48,7 +59,7 @@ extension TailEngine {
             if let file = files[identity] { settle(file, begunAt: start.offset, position, at: now) }
         }
         // Files that were moved away or deleted before anybody knew of them.
-        remembered = positions.values.filter { files[FileIdentity(device: $0.device, inode: $0.inode)] == nil }.sorted { $0.path < $1.path }
+        remembered = positions.values.filter { files[$0.identity] == nil }.sorted { $0.path < $1.path }
         followRemembered(present: Set(files.keys), at: now)
         remembered = []
     }

@@ -123,7 +123,7 @@ extension TailEngine {
             file.markHead()
             tellPlace(of: file)
         }
-        if isFirst { begun?.append(FileMemory.Start(device: file.identity.device, inode: file.identity.inode, offset: file.offset)) }
+        if isFirst { noteBegun(file) }
         if file.offset == 0 { file.predecessor = order.last { $0.rotatedAt != nil && $0.path == place.path && $0 !== file }?.identity }
         if files.count > openFilesMax { file.closeContent() }
     }
