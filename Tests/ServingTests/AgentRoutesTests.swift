@@ -18,8 +18,8 @@ struct AgentRoutesTests {
 
         init(_ answer: Result<KnownFiles, LogError>) { self.answer = answer }
 
-        func knownFiles(of host: String, askedBy agent: UUID) async throws(LogError) -> KnownFiles {
-            asked.withLock { $0.append("\(host) \(agent)") }
+        func knownFiles(of host: String, askedBy agents: [UUID]) async throws(LogError) -> KnownFiles {
+            asked.withLock { $0.append(([host] + agents.map(\.description)).joined(separator: " ")) }
             return try answer.get()
         }
     }
@@ -60,6 +60,14 @@ struct AgentRoutesTests {
         #expect(status == 200)
         #expect(KnownFilesJSON.decode(body) == Self.known)
         #expect(files.asked.withLock { $0 } == ["web-1 \(Self.agent)"])
+    }
+
+    @Test func `an agent may have delivered under more than one id`() async throws {
+        let files = Files(.success(Self.known))
+        let other = UUID(high: 2, low: 2)
+        #expect(try await ask("?agent=\(Self.agent)&agent=\(other)", files, as: bound).status == 200)
+        #expect(files.asked.withLock { $0 } == ["web-1 \(Self.agent) \(other)"])
+        #expect(try await ask("?agent=\(Self.agent)&agent=nobody", files, as: bound).status == 400)
     }
 
     @Test func `a token that is bound to a host learns nothing of others`() async throws {

@@ -26,7 +26,7 @@ struct PositionsTests {
 
     private func ask(_ answering: Answering, tokenFile: String? = nil, url: String = "http://127.0.0.1:8640/") async throws -> KnownFiles {
         let shipper = Shipper(from: FakeSource(), config: ShippingConfig(url: url, tokenFile: tokenFile), client: answering, time: ManualTime())
-        return try await shipper.knownFiles(of: "wüste 1", askedBy: Self.agent, within: .seconds(3))
+        return try await shipper.knownFiles(of: "wüste 1", askedBy: [Self.agent], within: .seconds(3))
     }
 
     @Test func `the question names host and agent, carries the token, and has its time`() async throws {

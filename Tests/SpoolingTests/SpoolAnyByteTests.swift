@@ -97,7 +97,8 @@ import Testing
             stored += aggregator.messages.count
             inGaps += aggregator.inGaps["logs"] ?? 0
         }
-        print("| spool's log damaged | \(times) (noticed \(noticed)) | \(times * Self.batches * Self.linesPerBatch) | \(stored) | \(inGaps) | 0 | 0 |")
+        let written = times * Self.batches * Self.linesPerBatch
+        print("| spool's log damaged | \(times) (noticed \(noticed)) | \(written) | \(stored) | \(inGaps) | 0 | 0 |")
     }
 
     /// Lines of a file, of which some are delivered; the last of them goes into the spool after the damage.

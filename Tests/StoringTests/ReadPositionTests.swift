@@ -27,14 +27,14 @@ struct ReadPositionTests {
     }
 
     private func offsets(_ log: Log) async throws -> [String: UInt64] {
-        let known = try await log.knownFiles(of: "web-1", askedBy: Self.other)
+        let known = try await log.knownFiles(of: "web-1", askedBy: [Self.other])
         return Dictionary(known.positions.map { ("\($0.path) \($0.inode)", $0.offset) }, uniquingKeysWith: max)
     }
 
     @Test func `the newest position of each file comes back as it was told`() async throws {
         let log = try await fixture.open()
         _ = try await log.append([batch(1, [read(to: 100)]), batch(2, [read(to: 250, from: 100), read("/b", inode: .max, to: 9)])])
-        let known = try await log.knownFiles(of: "web-1", askedBy: Self.other)
+        let known = try await log.knownFiles(of: "web-1", askedBy: [Self.other])
         #expect(known.hasEarlierAgent)
         #expect(known.notedAt == F.noon)
         #expect(
@@ -43,19 +43,21 @@ struct ReadPositionTests {
                 ReadPosition(path: "/var/log/app.log", device: 66, inode: 7, offset: 250, headHash: 11, headLength: 5, tailHash: 13, tailLength: 6),
             ]
         )
-        #expect(try await log.knownFiles(of: "web-2", askedBy: Self.other) == KnownFiles(hasEarlierAgent: false))
+        #expect(try await log.knownFiles(of: "web-2", askedBy: [Self.other]) == KnownFiles(hasEarlierAgent: false))
         await log.close()
     }
 
     @Test func `what an agent delivered itself does not make it a second one`() async throws {
         let log = try await fixture.open()
         _ = try await log.append(batch(1, [read(to: 100)]))
-        #expect(try await log.knownFiles(of: "web-1", askedBy: F.agent) == KnownFiles(hasEarlierAgent: false))
+        #expect(try await log.knownFiles(of: "web-1", askedBy: [F.agent]) == KnownFiles(hasEarlierAgent: false))
         // A second agent has read on meanwhile, and asks late: it hears where the first one stood.
         _ = try await log.append(batch(1, [read(to: 500)], agent: Self.other, at: F.noon.advanced(by: .seconds(1))))
         #expect(try await offsets(log) == ["/var/log/app.log 7": 100])
+        // Both ids are one agent's.
+        #expect(try await log.knownFiles(of: "web-1", askedBy: [F.agent, Self.other]) == KnownFiles(hasEarlierAgent: false))
         let third = UUID(high: 7, low: 7)
-        #expect(try await log.knownFiles(of: "web-1", askedBy: third).positions.map(\.offset) == [500])
+        #expect(try await log.knownFiles(of: "web-1", askedBy: [third]).positions.map(\.offset) == [500])
         await log.close()
     }
 
@@ -102,7 +104,7 @@ struct ReadPositionTests {
         try connection.checkpoint(.truncate)
         let again = try await fixture.open()
         #expect(try await offsets(again) == ["/var/log/app.log 7": 2000])
-        #expect(try await again.knownFiles(of: "web-1", askedBy: Self.other).hasEarlierAgent)
+        #expect(try await again.knownFiles(of: "web-1", askedBy: [Self.other]).hasEarlierAgent)
         await again.close()
     }
 

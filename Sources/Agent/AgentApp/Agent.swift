@@ -88,7 +88,7 @@ package struct Agent: Sendable {
                 checkpoint: try await spool.checkpoint(),
                 // Standing on memory it reads no files, and has not lost its spool.
                 question: try await ground.problem == nil
-                    ? Self.question(of: spool, host: config.host, patience: config.spool.positionsWait, shipping) : nil,
+                    ? Self.question(of: ground, host: config.host, patience: config.spool.positionsWait, shipping) : nil,
                 into: judge,
                 time: time,
                 metrics: metrics,
@@ -169,16 +169,18 @@ package struct Agent: Sendable {
 
     /// Where files stood, of a spool that does not know it.
     private static func question(
-        of spool: Spool,
+        of ground: SpoolGround,
         host: String,
         patience: Duration,
         _ shipping: Replaceable<ShippingConfig?, Shipper>
     ) async throws -> PositionQuestion? {
-        guard let memory = try await spool.fileMemory() else { return nil }
+        guard let memory = try await ground.spool.fileMemory() else { return nil }
         guard shipping.current != nil else { return PositionQuestion(memory: memory, patience: patience, ask: nil) }
+        // It is the same agent: it has not lost a spool.
+        let others = await [ground.leftoverAgent()].compactMap { $0 }
         return PositionQuestion(memory: memory, patience: patience) { limit in
             guard let shipper = shipping.current else { throw PositionsUnknown(reason: "there is no aggregator now") }
-            return try await shipper.knownFiles(of: host, askedBy: try await spool.identity().agent, within: limit)
+            return try await shipper.knownFiles(of: host, askedBy: [try await ground.spool.identity().agent] + others, within: limit)
         }
     }
 

@@ -74,6 +74,9 @@ struct SpoolGround: Sendable {
         return resting
     }
 
+    /// Under which id the agent delivered while it stood on memory; nil: it did not, or that is delivered and forgotten.
+    func leftoverAgent() async -> UUID? { try? await leftover?.identity().agent }
+
     /// What ships the leftover; none: there is nothing left over.
     func drains(_ shipping: ShippingConfig?, time: any TimeSource, logger: Logger) -> [any Service] {
         guard let leftover else { return [] }

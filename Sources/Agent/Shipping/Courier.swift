@@ -38,12 +38,12 @@ struct Courier: Sendable {
     }
 
     /// Asks how far the host's files are stored. Throws a sentence when there is no answer yet.
-    func knownFiles(of host: String, askedBy agent: UUID, within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
+    func knownFiles(of host: String, askedBy agents: [UUID], within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
         let headers: [HTTPHeader]
         do throws(TokenFile.Failure) { headers = try authorization() } catch { throw PositionsUnknown(reason: error.description) }
         let request = HTTPRequest(
             method: "GET",
-            url: config.positionsURL(host: host, agent: agent.description),
+            url: config.positionsURL(host: host, agents: agents),
             headers: headers,
             timeout: limit,
             connectTimeout: min(limit, ShippingLimits.connectTimeout),

@@ -88,8 +88,9 @@ package final class Shipper: Service {
     }
 
     /// How far the host's files are stored at the aggregator.
-    package func knownFiles(of host: String, askedBy agent: UUID, within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
-        try await courier.knownFiles(of: host, askedBy: agent, within: limit)
+    /// - Parameter agents: the ids under which this agent has delivered.
+    package func knownFiles(of host: String, askedBy agents: [UUID], within limit: Duration) async throws(PositionsUnknown) -> KnownFiles {
+        try await courier.knownFiles(of: host, askedBy: agents, within: limit)
     }
 
     /// Ships until graceful shutdown; then tries once more for two seconds at most, and stops.

@@ -1,3 +1,4 @@
+import Telemetry
 package import Transferring
 
 /// Where the agent sends to, and how.
@@ -42,14 +43,14 @@ package struct ShippingConfig: Sendable, Hashable {
 
     var ingestURL: String { base + "/api/v1/ingest" }
 
-    func positionsURL(host: String, agent: String) -> String {
+    func positionsURL(host: String, agents: [UUID]) -> String {
         let name = host.utf8.map { byte in
             // RFC 3986 §2.3: what is not unreserved is escaped.
             let isPlain = byte < 0x80 && (Character(UnicodeScalar(byte)).isLetter || Character(UnicodeScalar(byte)).isNumber)
             if isPlain || "-._~".utf8.contains(byte) { return String(UnicodeScalar(byte)) }
             return (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
         }
-        return base + "/api/v1/agents/positions?host=\(name.joined())&agent=\(agent)"
+        return base + "/api/v1/agents/positions?host=\(name.joined())" + agents.map { "&agent=\($0)" }.joined()
     }
 
     private var base: String {

@@ -14,7 +14,8 @@ package struct AgentRoutes: Sendable {
         [Route(.get, "/api/v1/agents/positions", .send) { try await positions($0, $1) }]
     }
 
-    /// `host`: whose files; a token that is bound to a host speaks for that one. `agent`: who asks.
+    /// `host`: whose files; a token that is bound to a host speaks for that one. `agent`: who asks; more than once when it has delivered under other
+    /// ids too.
     private func positions(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let parameters = try request.parameters()
         try parameters.refuseOthers(than: ["host", "agent"])
@@ -23,11 +24,12 @@ package struct AgentRoutes: Sendable {
             throw .forbidden("the token \"\(principal.name)\" speaks for the host \(own), not for \(named)")
         }
         guard let host = named ?? principal.host else { throw .malformed("host is missing: name the host whose files are meant") }
-        guard let agent = try parameters.value("agent").flatMap({ UUID($0) }) else {
+        let agents = parameters.values("agent").map { UUID($0) }
+        guard !agents.isEmpty, !agents.contains(nil) else {
             throw .malformed("agent is missing or no UUID: name the agent that asks, so that it is told from those before it")
         }
         let known: KnownFiles
-        do { known = try await files.knownFiles(of: host, askedBy: agent) } catch {
+        do { known = try await files.knownFiles(of: host, askedBy: agents.compactMap { $0 }) } catch {
             throw .unavailable("the log cannot say where the files of \(host) stand: \(error)", retryAfter: .seconds(1))
         }
         return Response(

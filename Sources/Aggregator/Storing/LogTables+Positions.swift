@@ -71,14 +71,16 @@ extension LogTables {
     }
 
     /// The newest position of each file that an agent other than the asking one has told: what that one has delivered since is its own.
-    func knownFiles(of host: String, askedBy agent: UUID) throws(SQLiteError) -> KnownFiles {
+    func knownFiles(of host: String, askedBy agents: [UUID]) throws(SQLiteError) -> KnownFiles {
         var known = KnownFiles(hasEarlierAgent: false)
+        let others = "host = ? AND agent NOT IN (\(agents.map { _ in "?" }.joined(separator: ", ")))"
+        let values = [Value.text(host)] + agents.map { .blob($0.bytes) }
         known.positions = try connection.query(
             """
             SELECT path, device, inode, offset, head_hash, head_length, tail_hash, tail_length, max(noted_ns) FROM read_positions
-            WHERE host = ? AND agent <> ? GROUP BY device, inode ORDER BY path, 9
+            WHERE \(others) GROUP BY device, inode ORDER BY path, 9
             """,
-            [.text(host), .blob(agent.bytes)]
+            values
         ) { (row) throws(SQLiteError) in
             known.notedAt = max(known.notedAt ?? Timestamp(nanoseconds: .min), Timestamp(nanoseconds: row.integer(8)))
             return ReadPosition(
@@ -92,8 +94,7 @@ extension LogTables {
                 tailLength: UInt32(truncatingIfNeeded: row.integer(7))
             )
         }
-        let sql = "SELECT 1 FROM origins WHERE host = ? AND agent <> ? LIMIT 1"
-        let earlier = try connection.first(sql, [.text(host), .blob(agent.bytes)]) { (_) throws(SQLiteError) in true }
+        let earlier = try connection.first("SELECT 1 FROM origins WHERE \(others) LIMIT 1", values) { (_) throws(SQLiteError) in true }
         known.hasEarlierAgent = earlier ?? !known.positions.isEmpty
         return known
     }
@@ -101,14 +102,14 @@ extension LogTables {
 
 extension Committer {
     /// What is acknowledged by now is in it.
-    func knownFiles(of host: String, askedBy agent: UUID) throws(LogError) -> KnownFiles {
+    func knownFiles(of host: String, askedBy agents: [UUID]) throws(LogError) -> KnownFiles {
         let tables = try openTables()
-        do throws(SQLiteError) { return try tables.knownFiles(of: host, askedBy: agent) } catch { throw failure(error) }
+        do throws(SQLiteError) { return try tables.knownFiles(of: host, askedBy: agents) } catch { throw failure(error) }
     }
 }
 
 extension Log: FileDirectory {
-    package func knownFiles(of host: String, askedBy agent: UUID) async throws(LogError) -> KnownFiles {
-        try await committer.knownFiles(of: host, askedBy: agent)
+    package func knownFiles(of host: String, askedBy agents: [UUID]) async throws(LogError) -> KnownFiles {
+        try await committer.knownFiles(of: host, askedBy: agents)
     }
 }

@@ -14,8 +14,8 @@ package struct KnownFiles: Sendable, Hashable {
 
 /// Who knows it: the log, which notes where files stand in the transaction that stores their lines.
 package protocol FileDirectory: Sendable {
-    /// - Parameter agent: who asks; what it delivered itself does not make it an earlier one.
-    func knownFiles(of host: String, askedBy agent: UUID) async throws(LogError) -> KnownFiles
+    /// - Parameter agents: who asks, by all of its ids; what it delivered itself does not make it an earlier one.
+    func knownFiles(of host: String, askedBy agents: [UUID]) async throws(LogError) -> KnownFiles
 }
 
 /// What a spool says of itself in a note as long as it does not know where files stand; nil where it knows. Tailing settles it.
