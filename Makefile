@@ -1,5 +1,5 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-agent-faults test-packages fuzz build deb bench compare-metrics format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-agent-faults test-packages fuzz build deb bench soak compare-metrics format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
@@ -91,6 +91,11 @@ compare-metrics: build
 bench: build
 	@scripts/install-dependencies test
 	@Benchmarks/run
+
+# An hour and a backlog of 1 GB: whether the agent grows. SOAK_SECONDS and SOAK_BACKLOG_BYTES make it shorter.
+soak: build
+	@scripts/install-dependencies test
+	/usr/bin/python3 Benchmarks/bench.py soak
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

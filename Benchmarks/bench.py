@@ -104,6 +104,11 @@ class House:
     def disk_bytes(self, part):
         return sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(f"{self.folder}/{part}") for name in names)
 
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        self.processes.remove(process)
+
     def close(self):
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
@@ -225,11 +230,14 @@ def judging():
 
 
 if __name__ == "__main__":
+    import soak
     import store
 
     parts = {"idle": idle, "tail": tail, "latency": latency, "judging": judging}
     parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (store.ingest, store.single, store.native, store.samples, store.streams, store.queries)}
+    # An hour, and no figure for docs/performance.md: only when it is asked for.
     wanted = sys.argv[1:] or list(parts)
+    parts["soak"] = lambda: soak.soak(sys.modules["__main__"])
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
     print(f"{os.cpu_count()} cores, {model}, Linux {os.uname().release}")

@@ -1,10 +1,12 @@
 """The mixes that figures are quoted for: log lines (half nginx combined, half syslog, about 115 bytes) and events (about 270 bytes of JSON)."""
 import datetime
+import itertools
 import json
 import random
 
 
-def write_log(path, count, seed=11):
+def log_lines(seed=11):
+    """Without an end."""
     r = random.Random(seed)
     agents = ["Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "curl/8.5.0", "Go-http-client/1.1", "kube-probe/1.29"]
     paths = ["/api/v1/orders/%d", "/api/v1/users/%d/profile", "/static/app.%d.js", "/api/v2/search?q=item-%d&page=2", "/healthz?%d"]
@@ -12,16 +14,34 @@ def write_log(path, count, seed=11):
         "sshd[%d]: Accepted publickey for deploy from 10.0.%d.%d port %d ssh2", "kernel: [%d.%d] eth0: link up, %d Mbps, lpa 0x%04x",
         "systemd[%d]: session-%d.scope: Consumed %d.%ds CPU time.", "postgres[%d]: checkpoint complete: wrote %d buffers; write=%d.%d s",
     ]
+    for i in itertools.count():
+        clock = "%02d:%02d:%02d" % (i // 360000 % 24, i // 6000 % 60, i // 100 % 60)
+        if r.random() < 0.5:
+            yield '10.%d.%d.%d - - [20/Nov/2026:%s +0000] "%s %s HTTP/1.1" %d %d "-" "%s" %.3f\n' % (
+                r.randrange(256), r.randrange(256), r.randrange(256), clock, r.choice(["GET", "GET", "GET", "POST", "PUT"]),
+                r.choice(paths) % r.randrange(10**6), r.choice([200, 200, 200, 200, 304, 404, 500]), r.randrange(90000), r.choice(agents), r.random() * 2)
+        else:
+            numbers = tuple(r.randrange(30000) for _ in range(4))
+            yield "Nov 20 %s web-%03d %s\n" % (clock, r.randrange(200), r.choice(daemons) % numbers)
+
+
+def write_log(path, count):
     with open(path, "w", encoding="ascii") as file:
-        for i in range(count):
-            clock = "%02d:%02d:%02d" % (i // 360000 % 24, i // 6000 % 60, i // 100 % 60)
-            if r.random() < 0.5:
-                file.write('10.%d.%d.%d - - [20/Nov/2026:%s +0000] "%s %s HTTP/1.1" %d %d "-" "%s" %.3f\n' % (
-                    r.randrange(256), r.randrange(256), r.randrange(256), clock, r.choice(["GET", "GET", "GET", "POST", "PUT"]),
-                    r.choice(paths) % r.randrange(10**6), r.choice([200, 200, 200, 200, 304, 404, 500]), r.randrange(90000), r.choice(agents), r.random() * 2))
-            else:
-                numbers = tuple(r.randrange(30000) for _ in range(4))
-                file.write("Nov 20 %s web-%03d %s\n" % (clock, r.randrange(200), r.choice(daemons) % numbers))
+        file.writelines(itertools.islice(log_lines(), count))
+
+
+def write_log_bytes(paths, least):
+    """Lines of the mix, one file after the other, until there are so many bytes. Returns how many lines."""
+    lines = written = 0
+    for number, path in enumerate(paths):
+        with open(path, "w", encoding="ascii") as file:
+            for line in log_lines(seed=11 + number):
+                file.write(line)
+                written += len(line)
+                lines += 1
+                if written >= least * (number + 1) // len(paths):
+                    break
+    return lines
 
 
 def event_bodies(count, per_body=1000, seed=7):

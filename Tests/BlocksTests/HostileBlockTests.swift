@@ -7,6 +7,14 @@ import Testing
 struct HostileBlockTests {
     static let blocks: [[UInt8]] = [
         EventBlock.encode(BlockSamples.events), SampleBlock.encode(BlockSamples.samples), AlertBlock.encode(BlockSamples.alerts),
+        EventBlock.encode(
+            (0..<4).map { row in
+                var event = BlockSamples.events[0]
+                event.data = #"{"path":"/a\#(row % 2)","offset":\#(row * 300)}"#
+                return event
+            },
+            numbersData: true
+        ),
     ]
 
     /// Decodes as each kind; touches each row, so that an access that traps is seen.

@@ -43,7 +43,7 @@ final class Parcel: Sendable {
             pieces.append(Piece(lane: .metrics, SampleBlock.encode(part), times: part.map(\.timestamp)))
         }
         for part in Self.split(intake.events, bytesOf: { ($0.message?.utf8.count ?? 0) + $0.data.utf8.count }) {
-            pieces.append(Piece(lane: .logs, EventBlock.encode(part), times: part.map(\.timestamp)))
+            pieces.append(Piece(lane: .logs, EventBlock.encode(part, numbersData: true), times: part.map(\.timestamp)))
         }
         (self.pieces, gaps, positions, reads, judgement) = (pieces, intake.gaps, intake.positions, intake.reads, intake.judgement)
         notes = intake.notes

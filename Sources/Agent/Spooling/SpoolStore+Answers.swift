@@ -195,7 +195,7 @@ struct BatchHalves {
         switch headers[0].kind {
         case .events:
             guard let block = try? EventBlock(decoding: bytes) else { return nil }
-            (first, second) = halves(block.events(), EventBlock.encode)
+            (first, second) = halves(block.events(), { EventBlock.encode($0, numbersData: true) })
         case .samples:
             guard let block = try? SampleBlock(decoding: bytes) else { return nil }
             (first, second) = halves(block.samples(), SampleBlock.encode)

@@ -29,6 +29,10 @@
 //    8 messages      texts. Left out when no row has one
 //    9 data          texts, absent = `{}`. Left out when no row has data
 //   10 ids           one bit a row (least significant first) that says whether it has an id, then 16 bytes for each that has. Left out when none has
+//   11 numbered      instead of 9, data that differ in a number: varint n ≤ 64, n × template (varint bytes before the number ≤ 1024, varint length, the
+//                    bytes before the number and those behind it ≤ 16), rows × 1 byte (0 = `{}`, else template + 1), then for each row that has one
+//                    zigzag: its number, in decimal without leading zeros, against the one expected: 0 at first, then the number before of the same
+//                    template + bytes of that row's message + 1. All texts together: at most 16 MiB
 //
 // Samples:
 //    1 strings       dictionary of label names and values
@@ -55,7 +59,7 @@ package enum BlockFormat {
 
     static let magic: [UInt8] = [0x54, 0x63, 0x42, 0x6B]
 
-    enum EventColumn: UInt8 { case timestamps = 1, source, type, severity, host, correlation, tags, messages, data, ids }
+    enum EventColumn: UInt8 { case timestamps = 1, source, type, severity, host, correlation, tags, messages, data, ids, numbered }
     enum SampleColumn: UInt8 { case strings = 1, series, rows, timestamps, values }
     enum AlertColumn: UInt8 { case rows = 1 }
 

@@ -97,9 +97,9 @@ package struct TagColumn: Sendable {
 /// A column of texts, each of its own. Rows give ranges of the block's bytes, so that a search makes no String.
 package struct TextColumn: Sendable {
     /// Nil: no row has one.
-    private let offsets: [UInt32]?
-    /// Bit `row` tells an empty text from none.
-    private let absent: [Bool]
+    let offsets: [UInt32]?
+    /// By row; tells an empty text from none.
+    let absent: [Bool]
 
     package var isEmpty: Bool { offsets == nil }
 

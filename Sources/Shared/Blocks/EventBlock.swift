@@ -4,7 +4,7 @@ package import Telemetry
 /// of the rows it wants. Memory: the bytes, which are shared, and about 20 bytes a row.
 package struct EventBlock: Sendable {
     package let header: BlockHeader
-    /// The whole block; ``messages`` and ``data`` give ranges of it.
+    /// The whole block, and behind it what ``data`` had only numbers of; ``messages`` and ``data`` give ranges of it.
     package let bytes: [UInt8]
     /// Nanoseconds, by row.
     package let timestamps: [Int64]
@@ -23,8 +23,9 @@ package struct EventBlock: Sendable {
     package var count: Int { header.count }
 
     /// Encodes at most ``BlockFormat/rowsMax`` events, in their order.
-    package static func encode(_ events: [Event]) -> [UInt8] {
-        var encoder = EventBlockEncoder()
+    /// - Parameter numbersData: whether data that differ in a number only are stored as numbers: smaller, and a little slower to read.
+    package static func encode(_ events: [Event], numbersData: Bool = false) -> [UInt8] {
+        var encoder = EventBlockEncoder(numbersData: numbersData)
         for event in events { encoder.append(event) }
         return encoder.finish()
     }
@@ -34,7 +35,7 @@ package struct EventBlock: Sendable {
     package init(decoding bytes: [UInt8]) throws(BlockError) {
         typealias Column = BlockFormat.EventColumn
         let header = try BlockHeader(decoding: bytes)
-        try header.require(.events, columnsThrough: Column.ids.rawValue)
+        try header.require(.events, columnsThrough: Column.numbered.rawValue)
         let rows = header.count
         timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
         sources = try StringColumn(header.cursor(Column.source.rawValue), rows: rows, in: bytes)
@@ -48,9 +49,15 @@ package struct EventBlock: Sendable {
         correlations = try OptionalStringColumn(header.columns[Column.correlation.rawValue], rows: rows, in: bytes)
         tags = try TagColumn(header.columns[Column.tags.rawValue], rows: rows, in: bytes)
         messages = try TextColumn(header.columns[Column.messages.rawValue], rows: rows, in: bytes)
-        data = try TextColumn(header.columns[Column.data.rawValue], rows: rows, in: bytes)
         ids = try EventBlock.ids(header.columns[Column.ids.rawValue], rows: rows, in: bytes)
-        (self.header, self.bytes) = (header, bytes)
+        var whole = bytes
+        if let numbered = header.columns[Column.numbered.rawValue] {
+            guard header.columns[Column.data.rawValue] == nil else { throw .malformed("data stand there twice") }
+            data = try TextColumn(numbered: numbered, messages: messages, rows: rows, in: &whole)
+        } else {
+            data = try TextColumn(header.columns[Column.data.rawValue], rows: rows, in: bytes)
+        }
+        (self.header, self.bytes) = (header, whole)
     }
 
     package func severity(at row: Int) -> Severity {

@@ -21,14 +21,18 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
     private var numbersOfSpelled: [UInt32] = []
     private var emptyList: UInt32?
     private var messages = TextList()
-    private var data = TextList()
+    private var data: DataColumn
     private var ids: [(row: Int, id: UUID)] = []
     private var emptyHost: UInt32?
 
-    package init(hostOfNone: String = "") { self.hostOfNone = hostOfNone }
+    /// - Parameter numbersData: see ``EventBlock/encode(_:numbersData:)``.
+    package init(hostOfNone: String = "", numbersData: Bool = false) {
+        self.hostOfNone = hostOfNone
+        data = DataColumn(isNumbered: numbersData)
+    }
 
     /// Bytes of text so far: about the size of the block, for callers that split by size.
-    package var textBytes: Int { messages.bytes.count + data.bytes.count }
+    package var textBytes: Int { messages.bytes.count + data.textBytes }
 
     // MARK: Rows
 
@@ -41,7 +45,7 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
         correlations.append(optional: event.correlationID)
         tagLists.codes.append(number(of: event.tags))
         if let message = event.message { messages.append(message) } else { messages.appendNone() }
-        if event.data == "{}" { data.appendNone() } else { data.append(event.data) }
+        if event.data == "{}" { data.appendNone() } else { data.append(event.data, stride: event.message?.utf8.count ?? 0) }
         if let id = event.id { ids.append((count - 1, id)) }
     }
 
@@ -72,7 +76,7 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
                     messages.appendNone()
                 }
                 if fields.data.count > 2 {
-                    unsafe data.append(piece(fields.data, of: fields.dataInScratch ? other : body))
+                    unsafe data.append(piece(fields.data, of: fields.dataInScratch ? other : body), stride: max(0, fields.message.count))
                 } else {
                     data.appendNone()
                 }
@@ -138,7 +142,7 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
                     messages.appendNone()
                 }
                 if let range = block.data.range(at: row) {
-                    unsafe data.append(UnsafeBufferPointer(rebasing: bytes[range]))
+                    unsafe data.append(UnsafeBufferPointer(rebasing: bytes[range]), stride: block.messages.range(at: row)?.count ?? 0)
                 } else {
                     data.appendNone()
                 }
@@ -215,14 +219,12 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
             messages.encode(into: &writer.bytes)
             writer.close(Column.messages.rawValue)
         }
-        if data.hasAny {
-            data.encode(into: &writer.bytes)
-            writer.close(Column.data.rawValue)
-        }
+        if data.encode(asTextsInto: &writer.bytes) { writer.close(Column.data.rawValue) }
         if !ids.isEmpty {
             encodeIDs(into: &writer.bytes)
             writer.close(Column.ids.rawValue)
         }
+        if data.encode(asNumbersInto: &writer.bytes) { writer.close(Column.numbered.rawValue) }
         return writer.finish(.events, rows: count, from: from.nanoseconds, to: to.nanoseconds)
     }
 
