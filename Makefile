@@ -12,6 +12,7 @@ help:
 	@echo "make build          release binaries into .build/release/"
 	@echo "make deb            tocsin-agent_*.deb and tocsin-aggregator_*.deb into .build/packages/"
 	@echo "make bench          the figures of docs/performance.md, measured here"
+	@echo "make soak           whether the agent grows: an hour of logs, rotations and outages, then a backlog of 1 GB (SOAK_SECONDS, SOAK_BACKLOG_BYTES)"
 	@echo "make compare-metrics  tocsin-agent beside node_exporter 1.5 on this machine: names, types, labels, values"
 	@echo "make format | lint  the source format: put it right, or check it"
 
