@@ -159,7 +159,7 @@ package struct Agent: Sendable {
         do {
             // The heartbeat is last up and first to know.
             let upkeep = SpoolUpkeep(spool, time: time)
-            let rooms: [any Service] = [upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting]
+            let rooms: [any Service] = [MemoryUpkeep(time: time), upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting]
             try await Daemon.run(rooms + drains + exposing + [heartbeat], until: ground.watch, logger: logger)
             outcome = .success(())
         } catch { outcome = .failure(error) }

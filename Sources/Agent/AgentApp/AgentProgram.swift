@@ -54,6 +54,7 @@ package enum AgentProgram {
     }
 
     private static func serve(_ config: AgentConfig, _ path: String?) async -> Int32 {
+        MemoryUpkeep.shareOnePool()
         let logger = Daemon.prepare(label: "agent", level: config.logLevel, noConfigurationAt: path == nil ? AgentConfig.pathDefault : nil)
         if let sentence = spoolProblem(config.spool.path) {
             logger.critical("the agent cannot run", metadata: ["error": "\(sentence)"])

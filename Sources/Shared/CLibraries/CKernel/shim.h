@@ -6,6 +6,7 @@
 #include <sys/timex.h>
 
 #include "child.h"
+#include "memory.h"
 
 static const int ckernel_time_error = TIME_ERROR;
 static const int ckernel_sta_nano = STA_NANO;
