@@ -84,7 +84,7 @@ func tests(of room: String, _ dependencies: [Target.Dependency]) -> Target {
 let shared: [Target] = [
     library("Telemetry", in: "Shared", []),
     library("JSON", in: "Shared", []),
-    library("Blocks", in: "Shared", ["Telemetry", "CZlib"]),
+    library("Blocks", in: "Shared", ["Telemetry", "CZlib", "CZstd"]),
     library("Wire", in: "Shared", ["Telemetry", "Blocks", "CDeflate", "CZlib", "JSON"]),
     library("Matching", in: "Shared", ["CPCRE2"]),
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
@@ -134,7 +134,7 @@ let agent: [Target] = [
 
 let aggregator: [Target] = [
     library("Answering", in: "Aggregator", ["Telemetry", "Operating", "JSON", crypto, logging] + hummingbird + webSocket),
-    library("Sealing", in: "Aggregator", ["Telemetry", "Blocks", "JSON", "CZstd"]),
+    library("Sealing", in: "Aggregator", ["Telemetry", "Blocks", "JSON"]),
     library(
         "Receiving",
         in: "Aggregator",

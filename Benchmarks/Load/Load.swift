@@ -102,7 +102,7 @@ func batches(_ lane: Lane, _ blocks: [[UInt8]], agents: Int, seed: UInt64, gzip:
             createdAt: Timestamp(nanoseconds: EventMix.start),
             blocks: [block]
         )
-        let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: gzip\r\n"
+        let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: \(Wire.contentEncoding)\r\n"
         perAgent[agent].append(request("POST", "/api/v1/ingest", Wire.seal(batch, level: gzip).bytes, headers))
     }
     return perAgent
@@ -206,7 +206,7 @@ struct Fill: ParsableCommand {
                     ),
                     level: 1
                 )
-                let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: gzip\r\n"
+                let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: \(Wire.contentEncoding)\r\n"
                 var answer = connection.send(request("POST", "/api/v1/ingest", sealed.bytes, headers))
                 while answer.status == 503 {
                     usleep(100_000)

@@ -45,7 +45,7 @@ struct ShipperTests {
         #expect(await source.isEmpty)
         let request = try #require(aggregator.requests.first)
         #expect(request.url == "http://127.0.0.1:8640/api/v1/ingest")
-        #expect(request.headers.contains(HTTPHeader("Content-Encoding", "gzip")))
+        #expect(request.headers.contains(HTTPHeader("Content-Encoding", "zstd")))
         #expect(request.headers.contains(HTTPHeader("Content-Type", "application/vnd.tocsin.batches")))
         let status = shipper.status()
         #expect(status.isReachable && status.lastError == nil && status.lastAcknowledgedAt == time.now())

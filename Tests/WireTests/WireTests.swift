@@ -123,14 +123,38 @@ struct WireTests {
         }
     }
 
+    @Test func `what an older version packed by gzip is read, and packed anew`() throws {
+        let batch = Self.batch(17)
+        let old = Gzip.compress(Wire.frame(batch))
+        #expect(try Wire.open(old, inflatedBytesMax: 10_000).map(\.batch) == [batch])
+        #expect(Wire.repacked(old, inflatedBytesMax: 10_000) == Wire.seal(batch).bytes)
+        #expect(Wire.repacked(Array(old.dropLast()), inflatedBytesMax: 10_000) == nil)
+        #expect(Wire.repacked(old, inflatedBytesMax: 10) == nil)
+    }
+
+    @Test func `frames that are cut, damaged, or say other sizes are refused`() throws {
+        let sealed = Wire.seal(Self.batch(3)).bytes
+        for length in sealed.indices { #expect(throws: WireError.self) { try Wire.open(Array(sealed[..<length]), inflatedBytesMax: 10_000) } }
+        for offset in sealed.indices {
+            for bit in 0..<8 {
+                var bad = sealed
+                bad[offset] ^= 1 << UInt8(bit)
+                // Bits of zstd that stand for nothing leave the batch as it was; its checksum sees all others.
+                let opened = try? Wire.open(bad, inflatedBytesMax: 10_000).map(\.batch)
+                #expect(opened == nil || opened == [Self.batch(3)], "bit \(bit) of byte \(offset)")
+            }
+        }
+        #expect(throws: WireError.self) { try Wire.open(sealed + [1, 2, 3], inflatedBytesMax: 10_000) }
+    }
+
     @Test func `a newer version and other bodies are refused by name`() {
         var frame = Wire.frame(Self.batch(17))
         frame[4] = 2
         #expect(throws: WireError.newer(version: 2)) { try Wire.open(Gzip.compress(frame), inflatedBytesMax: 10_000) }
         #expect(throws: WireError.notABatch(offset: 0)) { try Wire.open(Gzip.compress(Array("{}".utf8)), inflatedBytesMax: 10_000) }
-        #expect(throws: WireError.gzip(.truncated)) { try Wire.open([], inflatedBytesMax: 10_000) }
+        #expect(throws: WireError.packing(.truncated)) { try Wire.open([], inflatedBytesMax: 10_000) }
         #expect(throws: WireError.self) { try Wire.open(Gzip.compress([]), inflatedBytesMax: 10_000) }
-        #expect(throws: WireError.gzip(.tooLarge(limit: 10))) { try Wire.open(Wire.seal(Self.batch(1)).bytes, inflatedBytesMax: 10) }
+        #expect(throws: WireError.packing(.tooLarge(limit: 10))) { try Wire.open(Wire.seal(Self.batch(1)).bytes, inflatedBytesMax: 10) }
     }
 
     @Test func `an acknowledgement survives JSON`() {

@@ -17,11 +17,11 @@ struct Courier: Sendable {
     }
 
     func carry(_ batches: [SealedBatch]) async -> (reply: Reply, took: Duration) {
-        var headers = [HTTPHeader("Content-Type", Wire.contentType), HTTPHeader("Content-Encoding", "gzip")]
+        var headers = [HTTPHeader("Content-Type", Wire.contentType), HTTPHeader("Content-Encoding", Wire.contentEncoding)]
         do throws(TokenFile.Failure) { headers += try authorization() } catch { return (.none(error.description), .zero) }
         var body: [UInt8] = []
         body.reserveCapacity(batches.reduce(0) { $0 + $1.bytes.count })
-        for batch in batches { body += batch.bytes }
+        for batch in batches { body += Self.packed(batch) }
         let request = HTTPRequest(
             method: "POST",
             url: config.ingestURL,
@@ -35,6 +35,12 @@ struct Courier: Sendable {
         let reply: Reply
         do throws(TransferError) { reply = Self.read(try await client.perform(request)) } catch { reply = .none(error.description) }
         return (reply, time.monotonic() - start)
+    }
+
+    /// A body has one encoding. What cannot be unpacked goes as it is, and the aggregator says what is wrong with it.
+    private static func packed(_ batch: SealedBatch) -> [UInt8] {
+        guard Gzip.isGzip(batch.bytes) else { return batch.bytes }
+        return Wire.repacked(batch.bytes, inflatedBytesMax: ShippingLimits.inflatedBytesMax) ?? batch.bytes
     }
 
     /// Asks how far the host's files are stored. Throws a sentence when there is no answer yet.

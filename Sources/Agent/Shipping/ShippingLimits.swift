@@ -35,6 +35,8 @@ package enum ShippingLimits {
     static let detailMax = 300
     /// An answer that says where files stand: 16 384 of them with paths of usual length, four times.
     static let positionsBytesMax = 16 << 20
+    /// Of a batch that an older version packed, when it is packed anew.
+    static let inflatedBytesMax = 256 << 20
     /// A token's file; a token has some 50 bytes.
     static let tokenBytesMax = 4096
 }

@@ -8,7 +8,7 @@ package enum SpoolLimits {
     static let batchBytesMax = 1 << 20
     /// Encoded bytes of one transaction. More waits for the next one: the WAL stays small.
     static let groupBytesMax = 8 << 20
-    /// Batches of one lease: each is a gzip member, and the aggregator checks each.
+    /// Batches of one lease: each is a frame of zstd, and the aggregator checks each.
     static let leaseBatchesMax = 512
     /// Bytes of refused batches that are kept for a person to look at; the oldest go first.
     static let refusedBytesMax = 16 << 20

@@ -1,7 +1,6 @@
 import Answering
 import CDeflate
 import CZlib
-import CZstd
 import Wire
 
 /// A body's `Content-Encoding`, undone within the limit on inflated bytes.
@@ -122,7 +121,7 @@ enum Inflation {
         guard size <= bytesMax else { throw tooLarge(bytesMax) }
     }
 
-    private static func problem(of error: GzipError) -> Problem { .malformed(error.description) }
+    private static func problem(of error: PackingError) -> Problem { .malformed(error.description) }
 
     static let crowded = Problem.unavailable(
         "all requests together hold as many bytes as this aggregator allows: try again; nothing was stored",

@@ -46,11 +46,13 @@ package struct Receiver: Sendable {
     private func ingest(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
         let (body, share) = try await reader.read(request, context)
         bytesReceived.increment(by: body.count)
-        if let inflated = Inflation.short(body, encoding: "gzip", bytesMax: limits.inflatedBytesMax, share: share) {
+        // Batches are packed either way; who does not say how is recognised.
+        let encoding = request.headers[.contentEncoding] ?? (Gzip.isGzip(body) ? "gzip" : Wire.contentEncoding)
+        if let inflated = Inflation.short(body, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share) {
             return try await take(inflated, body.count, share, context)
         }
         return try await withTaskExecutorPreference(globalConcurrentExecutor) { () throws(Problem) -> Response in
-            let inflated = try Inflation.gunzip(body, bytesMax: limits.inflatedBytesMax, share: share)
+            let inflated = try Inflation.inflate(body, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share)
             return try await take(inflated, body.count, share, context)
         }
     }
@@ -63,7 +65,7 @@ package struct Receiver: Sendable {
             switch error {
             // Nothing is wrong with the data: it waits until this program is upgraded.
             case .newer: throw .unavailable(error.description, retryAfter: .seconds(60))
-            case .gzip, .notABatch, .checksum, .malformed: throw .malformed(error.description)
+            case .packing, .notABatch, .checksum, .malformed: throw .malformed(error.description)
             }
         }
         batchesReceived.increment(by: batches.count)

@@ -1,7 +1,8 @@
 import Answering
+import Blocks
 import CZstd
 
-/// A body of zstd frames (RFC 8878), inflated piece by piece within the limits.
+/// A body of zstd frames (RFC 8878), inflated within the limits: whole where the frames say their sizes and these are reasonable, else piece by piece.
 enum ZstdBody {
     /// Frames that need a larger window are refused: it is memory that one request would hold (RFC 8878 §3.1.1.1.2 asks for 8 MiB at least).
     private static let windowLogMax: Int32 = 23
@@ -9,6 +10,7 @@ enum ZstdBody {
 
     static func inflate(_ body: [UInt8], bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> BodyText {
         guard !body.isEmpty else { throw truncated }
+        if let text = try whole(body, bytesMax: bytesMax, share: share) { return text }
         guard let stream = unsafe ZSTD_createDCtx() else { throw .failed("zstd cannot start: there may be no memory left") }
         defer { unsafe ZSTD_freeDCtx(stream) }
         unsafe ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, windowLogMax)
@@ -47,6 +49,16 @@ enum ZstdBody {
         isWhole = true
         padded.append(contentsOf: repeatElement(0, count: BodyText.padding))
         return BodyText(padded: padded)
+    }
+
+    /// Nil when another way must look at the body: sizes that are not said or are beyond reason, damaged bytes. Nothing of the share is taken then.
+    private static func whole(_ body: [UInt8], bytesMax: Int, share: BodyBudget.Share) throws(Problem) -> BodyText? {
+        guard let announced = Zstd.announcedBytes(body) else { return nil }
+        guard announced <= bytesMax else { throw Inflation.tooLarge(bytesMax) }
+        guard announced <= Inflation.ratioFreeBytes || announced / body.count <= Inflation.ratioReasonable, share.take(announced) else { return nil }
+        if let padded = Zstd.inflate(body, announced: announced, padding: BodyText.padding) { return BodyText(padded: padded) }
+        share.give(back: announced)
+        return nil
     }
 
     private static var truncated: Problem { .malformed("the zstd body ends too early: send it whole") }

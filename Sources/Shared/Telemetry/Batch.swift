@@ -47,12 +47,12 @@ package struct Batch: Sendable, Hashable {
     }
 }
 
-/// A batch as it lies in the spool and travels: one gzip member, made once.
+/// A batch as it lies in the spool and travels: one zstd frame, made once.
 package struct SealedBatch: Sendable, Hashable {
     package var lane: Lane
     package var sequence: UInt64
     package var createdAt: Timestamp
-    /// One whole gzip member; several, one after the other, are a body to POST.
+    /// One whole zstd frame (of an older version: a gzip member); several, one after the other, are a body to POST.
     package var bytes: [UInt8]
     /// Events, samples or alerts in it.
     package var rows: Int

@@ -27,7 +27,7 @@ package enum Gzip {
 
     /// All members, one after the other, as one text.
     /// - Parameter outputMax: most bytes that may come out; more are never made.
-    package static func inflate(_ bytes: [UInt8], outputMax: Int) throws(GzipError) -> [UInt8] {
+    package static func inflate(_ bytes: [UInt8], outputMax: Int) throws(PackingError) -> [UInt8] {
         guard !bytes.isEmpty else { throw .truncated }
         guard bytes.count <= Int(UInt32.max) else { throw .damaged("4 GiB and more are not taken at once") }
         var stream = unsafe z_stream()
@@ -37,7 +37,7 @@ package enum Gzip {
         var output = [UInt8]()
         output.reserveCapacity(min(outputMax, bytes.count * 4))
         var chunk = [UInt8](repeating: 0, count: min(64 * 1024, max(512, outputMax + 1)))
-        return try unsafe bytes.withUnsafeBufferPointer { (input) throws(GzipError) in
+        return try unsafe bytes.withUnsafeBufferPointer { (input) throws(PackingError) in
             unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
             unsafe stream.avail_in = UInt32(input.count)
             while true {
@@ -68,8 +68,8 @@ package enum Gzip {
     package static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
 }
 
-/// Why gzip'd bytes were refused.
-package enum GzipError: Error, Sendable, Hashable, CustomStringConvertible {
+/// Why packed bytes, by gzip or zstd, were refused.
+package enum PackingError: Error, Sendable, Hashable, CustomStringConvertible {
     /// More than the limit would come out; nothing of it is used.
     case tooLarge(limit: Int)
     /// The last member is not complete.
@@ -80,8 +80,8 @@ package enum GzipError: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooLarge(let limit): "the body inflates to more than \(limit) bytes: send smaller batches, or raise the limit"
-        case .truncated: "the gzip'd body ends too early: send it whole"
-        case .damaged(let detail): "the body is not good gzip (\(detail)): compress it again"
+        case .truncated: "the packed body ends too early: send it whole"
+        case .damaged(let detail): "the body is not well packed (\(detail)): compress it again"
         }
     }
 
