@@ -87,7 +87,7 @@ struct Singles: ParsableCommand {
 }
 
 /// Batches of some agents, each with its own sequence.
-func batches(_ lane: Lane, _ blocks: [[UInt8]], agents: Int, seed: UInt64, gzip: Int32) -> [[[UInt8]]] {
+func batches(_ lane: Lane, _ blocks: [[UInt8]], agents: Int, seed: UInt64) -> [[[UInt8]]] {
     var perAgent = [[[UInt8]]](repeating: [], count: agents)
     for (index, block) in blocks.enumerated() {
         let agent = index % agents
@@ -103,7 +103,7 @@ func batches(_ lane: Lane, _ blocks: [[UInt8]], agents: Int, seed: UInt64, gzip:
             blocks: [block]
         )
         let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: \(Wire.contentEncoding)\r\n"
-        perAgent[agent].append(request("POST", "/api/v1/ingest", Wire.seal(batch, level: gzip).bytes, headers))
+        perAgent[agent].append(request("POST", "/api/v1/ingest", Wire.seal(batch).bytes, headers))
     }
     return perAgent
 }
@@ -131,12 +131,11 @@ struct Native: ParsableCommand {
     @Option var count = 2_000_000
     @Option var batch = 4000
     @Option var agents = 8
-    @Option var gzip: Int32 = 4
 
     func run() {
         var mix = EventMix(seed: target.seed)
         let blocks = (0..<count / batch).map { _ in EventBlock.encode((0..<batch).map { _ in mix.event() }) }
-        let perAgent = batches(.logs, blocks, agents: agents, seed: target.seed, gzip: gzip)
+        let perAgent = batches(.logs, blocks, agents: agents, seed: target.seed)
         let (seconds, cpu) = post(perAgent, port: target.port)
         report("native", rows: blocks.count * batch, requests: blocks.count, seconds: seconds, cpu: cpu)
     }
@@ -149,7 +148,6 @@ struct Samples: ParsableCommand {
     @Option(help: "Series a host.") var series = 1000
     @Option(help: "Collections a host, 10 s apart.") var collections = 720
     @Option(help: "Collections a batch.") var batch = 6
-    @Option var gzip: Int32 = 4
 
     func run() {
         var blocks = [[UInt8]]()
@@ -157,7 +155,7 @@ struct Samples: ParsableCommand {
         for _ in 0..<collections / batch {
             for agent in 0..<agents { blocks.append(SampleBlock.encode((0..<batch).flatMap { _ in mixes[agent].collection() })) }
         }
-        let perAgent = batches(.metrics, blocks, agents: agents, seed: target.seed, gzip: gzip)
+        let perAgent = batches(.metrics, blocks, agents: agents, seed: target.seed)
         let (seconds, cpu) = post(perAgent, port: target.port)
         report("samples", rows: blocks.count * batch * series, requests: blocks.count, seconds: seconds, cpu: cpu)
     }
@@ -203,8 +201,7 @@ struct Fill: ParsableCommand {
                         sequence: sequence,
                         createdAt: Timestamp(nanoseconds: first),
                         blocks: [EventBlock.encode(events)]
-                    ),
-                    level: 1
+                    )
                 )
                 let headers = "Content-Type: \(Wire.contentType)\r\nContent-Encoding: \(Wire.contentEncoding)\r\n"
                 var answer = connection.send(request("POST", "/api/v1/ingest", sealed.bytes, headers))
