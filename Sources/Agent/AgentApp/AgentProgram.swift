@@ -15,6 +15,9 @@ package enum AgentProgram {
     /// How `--once` prints.
     package enum OutputFormat: String, Sendable, CaseIterable { case text, json, prometheus }
 
+    /// Before anything else, on the program's first thread.
+    package static func prepareMemory() { MemoryUpkeep.shareOnePool() }
+
     /// - Parameter path: `--config`; nil: `/etc/tocsin/agent.yaml` if it is there, else the built-in defaults.
     /// - Returns: the exit code.
     package static func run(path: String?, _ errand: Errand) async -> Int32 {
@@ -54,7 +57,6 @@ package enum AgentProgram {
     }
 
     private static func serve(_ config: AgentConfig, _ path: String?) async -> Int32 {
-        MemoryUpkeep.shareOnePool()
         let logger = Daemon.prepare(label: "agent", level: config.logLevel, noConfigurationAt: path == nil ? AgentConfig.pathDefault : nil)
         if let sentence = spoolProblem(config.spool.path) {
             logger.critical("the agent cannot run", metadata: ["error": "\(sentence)"])

@@ -2,7 +2,6 @@ import AgentApp
 import ArgumentParser
 
 /// The agent: measures the host, follows its logs, judges alert rules, buffers everything and ships it.
-@main
 struct TocsinAgent: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tocsin-agent",

@@ -24,7 +24,7 @@ package struct MemoryUpkeep: Service {
         }
     }
 
-    /// Early, before there are many threads. By default each thread frees into a pool of its own, and what one holds the others do not see: a third
+    /// Before there is a second thread. By default each thread frees into a pool of its own, and what one holds the others do not see: a third
     /// of a small program's peak, for a lock that few threads here wait for.
     package static func shareOnePool() { _ = mallopt(M_ARENA_MAX, 1) }
 
