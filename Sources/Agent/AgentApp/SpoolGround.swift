@@ -3,7 +3,6 @@ import Operating
 import ServiceLifecycle
 import Shipping
 import Spooling
-import Synchronization
 import Telemetry
 import Transferring
 
@@ -96,82 +95,5 @@ struct SpoolGround: Sendable {
     func close() async {
         await spool.close()
         await leftover?.close()
-    }
-}
-
-/// Ships what was buffered in memory, then gives the memory back. What is left when the agent stops is there at its next start.
-struct RefugeDrain: Service {
-    let leftover: Spool
-    let refuge: SpoolRefuge
-    /// Nil: there is no aggregator.
-    let shipper: Shipper?
-    let into: Spool
-    let time: any TimeSource
-    let logger: Logger
-
-    init(leftover: Spool, refuge: SpoolRefuge, shipper: Shipper?, into: Spool, time: any TimeSource, logger: Logger) {
-        (self.leftover, self.refuge, self.shipper, self.into, self.time, self.logger) = (leftover, refuge, shipper, into, time, logger)
-    }
-
-    func run() async throws {
-        if let shipper {
-            await withTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await shipper.run() }
-                tasks.addTask { await emptied() }
-                await tasks.next()
-                tasks.cancelAll()
-            }
-        }
-        let batches = await waiting()
-        if batches == 0 || shipper == nil {
-            if let batches, batches > 0 { await giveUp(batches) }
-            await leftover.close()
-            refuge.remove()
-            logger.notice("the memory that stood in for the disk is given back")
-        }
-        try? await gracefulShutdown()
-    }
-
-    private func emptied() async {
-        while !Task.isCancelled, await waiting() != 0 { try? await time.sleep(for: .milliseconds(500)) }
-    }
-
-    /// Batches that are not delivered. Nil: that is not known.
-    private func waiting() async -> UInt64? { (try? await leftover.status())?.batches.values.reduce(0, +) }
-
-    private func giveUp(_ batches: UInt64) async {
-        let (now, oldest) = (time.now(), (try? await leftover.status())?.oldest)
-        let detail = "\(batches) batches were buffered in memory while the spool's disk could not be written; there is no aggregator that takes them"
-        let gap = Gap(source: "spool", reason: .notStored, from: oldest ?? now, to: now, count: batches, detail: detail)
-        try? await into.accept(Intake(gaps: [gap]))
-    }
-}
-
-/// Looks every few seconds whether the spool's disk can be written again; returns when it can.
-actor DiskWatch: Service {
-    private let executor = BlockingExecutor(label: "disk-watch")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
-
-    private let folder: String
-    private let time: any TimeSource
-    private let logger: Logger
-    private let found = Atomic(false)
-
-    private static let interval = Duration.seconds(5)
-
-    init(_ folder: String, time: any TimeSource, logger: Logger) { (self.folder, self.time, self.logger) = (folder, time, logger) }
-
-    nonisolated var isWritable: Bool { found.load(ordering: .acquiring) }
-
-    func run() async throws { await cancelWhenGracefulShutdown { await self.look() } }
-
-    private func look() async {
-        while !Task.isCancelled {
-            do { try await time.sleep(for: Self.interval) } catch { return }
-            guard SpoolDisk.problem(of: folder) == nil else { continue }
-            logger.notice("the spool's disk can be written again: the agent goes on from its spool")
-            found.store(true, ordering: .releasing)
-            return
-        }
     }
 }
