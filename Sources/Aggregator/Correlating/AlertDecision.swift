@@ -1,0 +1,34 @@
+import Telemetry
+
+/// Why a transition is told; the words are metric labels and never change.
+enum TransitionReason: String, Sendable, CaseIterable {
+    case fired
+    /// It fired while the host could not reach us, and still does.
+    case firedLate = "fired_late"
+    case resolved
+    /// It fired and was resolved before it arrived.
+    case history
+    /// Its agent no longer repeats it.
+    case expired
+    case hostDown = "host_down"
+    case hostBack = "host_back"
+    /// The host was down for so long that it is taken as retired.
+    case hostForgotten = "host_forgotten"
+}
+
+/// The book's word on one alert: to be numbered, stored and told.
+struct AlertDecision: Sendable, Hashable {
+    var key: AlertKey
+    var alert: Alert
+    var previous: AlertState?
+    var reason: TransitionReason
+    var isHistoryOnly = false
+}
+
+/// What the book must know of a host before it lets an alert expire.
+struct HostCondition: Sendable, Hashable {
+    var isUp: Bool
+    /// The latest sample of the latest sample block, by the host's clock.
+    var dataAt: Timestamp
+    var collections: UInt64
+}
