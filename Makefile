@@ -39,26 +39,26 @@ test-unit:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	@# In three turns: what holds deadlines (sockets, mounts that hang, files that are followed) alone, the many, and what takes all processors for minutes.
-	swift test --skip-build --disable-xctest --no-parallel --filter '$(DEADLINES)' --skip '$(HEAVY)'
-	swift test --skip-build --disable-xctest --skip 'EndToEndTests|$(DEADLINES)|$(HEAVY)'
-	swift test --skip-build --disable-xctest --filter '$(HEAVY)'
+	scripts/test --no-parallel --filter '$(DEADLINES)' --skip '$(HEAVY)'
+	scripts/test --skip 'EndToEndTests|$(DEADLINES)|$(HEAVY)'
+	scripts/test --filter '$(HEAVY)'
 
 # The real binaries, one scenario after the other: they measure each other's time.
 test-end-to-end: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests
+	TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests
 
 test-faults:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_EVERY_STEP=1 TOCSIN_MODEL_SEEDS=300 TOCSIN_DAMAGE_SEEDS=1500 swift test --skip-build --disable-xctest \
+	TOCSIN_EVERY_STEP=1 TOCSIN_MODEL_SEEDS=300 TOCSIN_DAMAGE_SEEDS=1500 scripts/test \
 		--filter 'StoringTests.(PowerLossTests|LogModelTests|DamageTests|FullDiskTests)'
 
 test-kill: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel --filter EndToEndTests.KillTests
+	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.KillTests
 
 FUZZ_ROUNDS ?= 50000
 FUZZ_SEED ?= 1
@@ -66,7 +66,7 @@ FUZZ_SEED ?= 1
 fuzz:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) swift test --skip-build --disable-xctest --filter '(Fuzz|fuzz)'
+	TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) scripts/test --filter '(Fuzz|fuzz)'
 
 # Everything that can happen to an agent and its spool, with the table of what became of the lines.
 test-agent-faults: build
@@ -74,8 +74,8 @@ test-agent-faults: build
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	@echo "| fault | times | written | stored | in gaps | lost | duplicated |"
 	@echo "| --- | --- | --- | --- | --- | --- | --- |"
-	TOCSIN_EVERY_STEP=1 swift test --skip-build --disable-xctest --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
-	TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release swift test --skip-build --disable-xctest --no-parallel \
+	TOCSIN_EVERY_STEP=1 scripts/test --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
+	TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel \
 		--filter "EndToEndTests.(AgentFault|LogrotateFault|Input|NoDisk|ExactlyOnce)Tests"
 
 deb: build
