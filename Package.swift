@@ -91,6 +91,7 @@ let shared: [Target] = [
     library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     library("Rehearsing", in: "Shared", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
+    library("Explaining", in: "Shared", ["Telemetry", "SQLite", "JSON"]),
     library("Transferring", in: "Shared", ["Telemetry", "CCurl"]),
     library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
     library("Operating", in: "Shared", ["Telemetry", "JSON", "CKernel", logging, lifecycle, signals]),
@@ -150,14 +151,21 @@ let aggregator: [Target] = [
     library(
         "Correlating",
         in: "Aggregator",
-        ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "JSON", logging, lifecycle]
+        ["Telemetry", "Operating", "Explaining", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "JSON", logging, lifecycle]
     ),
     library(
         "Notifying",
         in: "Aggregator",
-        ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, heap, logging, lifecycle]
+        [
+            "Telemetry", "Operating", "Explaining", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, heap, logging,
+            lifecycle,
+        ]
     ),
-    library("Serving", in: "Aggregator", ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", "Wire", logging] + hummingbird),
+    library(
+        "Serving",
+        in: "Aggregator",
+        ["Answering", "Telemetry", "Operating", "Explaining", "Expressions", "JSON", "Blocks", "Wire", logging] + hummingbird
+    ),
     library(
         "AggregatorApp",
         in: "Aggregator",
@@ -211,6 +219,7 @@ let testTargets: [Target] = [
     tests(of: "Rules", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     tests(of: "Rehearsing", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     tests(of: "SQLite", []),
+    tests(of: "Explaining", ["Telemetry", "SQLite"]),
     tests(of: "Transferring", ["Telemetry", "JSON"]),
     tests(of: "Configuring", ["Telemetry"]),
     tests(of: "Operating", ["Telemetry", "JSON", logging, lifecycle]),

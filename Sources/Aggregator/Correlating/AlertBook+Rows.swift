@@ -75,6 +75,7 @@ extension AlertBook {
     /// An alert that nobody was told of, or no longer: the row begins an episode.
     mutating func begin(_ entry: AlertEntry, _ alert: Alert, previous: AlertState?, now: Timestamp) -> AlertDecision? {
         var entry = entry
+        let wasPending = entry.phase == .pending
         entry.alert = alert
         entry.incident = nil
         entry.heldUntil = nil
@@ -82,6 +83,7 @@ extension AlertBook {
         switch alert.state {
         case .pending:
             entry.phase = .pending
+            if !wasPending { note(.pending, of: alert, details: ["value": "\(alert.value)", "expression": alert.expression], at: now) }
             return nil
         case .resolved:
             entry.phase = .resolved
@@ -91,7 +93,9 @@ extension AlertBook {
             return AlertDecision(key: entry.key, alert: alert, previous: previous, reason: .fired)
         case .firing:
             entry.phase = .held
-            entry.heldUntil = now.advanced(by: AlertBook.settle(for: alert, now: now))
+            let until = now.advanced(by: AlertBook.settle(for: alert, now: now))
+            entry.heldUntil = until
+            note(.late, of: alert, details: ["until": until.rfc3339, "updated_at": alert.updatedAt.rfc3339], at: now)
             return nil
         }
     }

@@ -52,7 +52,10 @@ extension AlertBook {
         switch before {
         case .firing: return [AlertDecision(key: entry.key, alert: entry.alert, previous: .firing, reason: reason)]
         case .held: return [AlertDecision(key: entry.key, alert: entry.alert, previous: nil, reason: .history, isHistoryOnly: true)]
-        case .pending, .resolved: return []
+        case .pending:
+            note(.withdrawn, of: entry.alert, reason: reason.rawValue, at: now)
+            return []
+        case .resolved: return []
         }
     }
 

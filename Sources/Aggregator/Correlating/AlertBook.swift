@@ -18,6 +18,8 @@ struct AlertBook: Sendable {
     var drains: [String: Drain] = [:]
     /// Since the last `takeChanges()`.
     var changed: Set<AlertKey> = []
+    /// What was decided since the last `takeDecisions()`, for the explanation.
+    private var noted: [Decision] = []
     var refusedOverLimit = 0
     var ignoredLate = 0
 
@@ -58,6 +60,16 @@ struct AlertBook: Sendable {
         let count = countByHost[key.host, default: 1] - 1
         countByHost[key.host] = count > 0 ? count : nil
         changed.insert(key)
+    }
+
+    /// What is told when somebody asks why: goes into the transaction that holds the entries.
+    mutating func note(_ kind: Decision.Kind, of alert: Alert, reason: String = "", details: Labels = .empty, at now: Timestamp) {
+        noted.append(Decision(kind, of: alert, reason: reason, details: details, at: now))
+    }
+
+    mutating func takeDecisions() -> [Decision] {
+        defer { noted = [] }
+        return noted
     }
 
     /// What must be written: the entry, or nil where it was removed.

@@ -35,7 +35,7 @@ struct Correlation: Sendable {
             place.row &+= UInt32(truncatingIfNeeded: row)
             if let decision = alerts.take(alert, at: place, of: host, now: now) { decisions.append(decision) }
         }
-        return decisions.map { number($0) }
+        return decisions.map { number($0, now: now) }
     }
 
     /// The aggregator begins to listen, now or again.
@@ -48,7 +48,7 @@ struct Correlation: Sendable {
         var decisions = leases.judge(now: now).flatMap { decide($0, now: now) }
         let leases = leases
         decisions += alerts.judge(now: now) { leases.condition(of: $0) }
-        return decisions.map { number($0) }
+        return decisions.map { number($0, now: now) }
     }
 
     func nextDeadline(now: Timestamp) -> Timestamp {
@@ -82,7 +82,7 @@ struct Correlation: Sendable {
 
     // MARK: Numbers and incidents
 
-    private mutating func number(_ decision: AlertDecision) -> AlertTransition {
+    private mutating func number(_ decision: AlertDecision, now: Timestamp) -> AlertTransition {
         let host = decision.key.host
         let incident: UUID
         if decision.isHistoryOnly {
@@ -94,7 +94,7 @@ struct Correlation: Sendable {
         }
         alerts.setIncident(incident, of: decision.key)
         defer { nextSequence += 1 }
-        return AlertTransition(
+        let transition = AlertTransition(
             sequence: nextSequence,
             alert: decision.alert,
             previous: decision.previous,
@@ -103,6 +103,19 @@ struct Correlation: Sendable {
             // Its host could not reach us and told somebody itself: shown here, and paged there.
             isHistoryOnly: decision.isHistoryOnly || decision.alert.state == .firing && decision.alert.isToldLocally
         )
+        note(transition, isToldLocally: !decision.isHistoryOnly, now: now)
+        return transition
+    }
+
+    private mutating func note(_ transition: AlertTransition, isToldLocally: Bool, now: Timestamp) {
+        let alert = transition.alert
+        let details: Labels = [
+            "value": "\(alert.value)", "expression": alert.expression, "starts_at": alert.startsAt.rfc3339, "ends_at": alert.endsAt?.rfc3339 ?? "",
+            "updated_at": alert.updatedAt.rfc3339, "incident": "\(transition.incident)",
+        ]
+        let kind: Decision.Kind = transition.isHistoryOnly ? .history : alert.state == .resolved ? .resolved : .firing
+        let reason = kind == .history && isToldLocally ? "told_locally" : transition.reason
+        alerts.note(kind, of: alert, reason: reason, details: details, at: now)
     }
 
     // MARK: Evidence
@@ -119,6 +132,7 @@ struct Correlation: Sendable {
             alerts: alerts.takeChanges(),
             leases: leases.takeChanges(),
             incidents: incidents.takeChanges(),
+            decisions: alerts.takeDecisions(),
             nextSequence: nextSequence
         )
     }
@@ -141,5 +155,6 @@ struct CorrelationChanges: Sendable {
     var alerts: [AlertKey: AlertEntry?]
     var leases: [String: HostLease?]
     var incidents: [IncidentEntry]
+    var decisions: [Decision] = []
     var nextSequence: UInt64
 }

@@ -1,4 +1,5 @@
 import Blocks
+import Explaining
 import JSON
 import SQLite
 import Telemetry
@@ -37,7 +38,8 @@ final class CorrelationStore {
                 sequence INTEGER PRIMARY KEY, host TEXT NOT NULL, alert BLOB NOT NULL, previous TEXT, reason TEXT NOT NULL,
                 incident BLOB NOT NULL, history_only INTEGER NOT NULL, decided_at INTEGER NOT NULL
             ) STRICT;
-            """
+            """,
+            DecisionTable.schema,
         ]
     )
 
@@ -121,6 +123,7 @@ final class CorrelationStore {
             for (host, lease) in changes.leases { try write(lease, host: host) }
             for incident in changes.incidents { try write(incident) }
             for transition in transitions { try write(transition, now: now) }
+            for decision in changes.decisions { try DecisionTable.insert(decision, into: connection) }
             try connection.execute(
                 "UPDATE progress SET cursor = ?, next_sequence = ?",
                 [.unsigned(cursor), .unsigned(changes.nextSequence)]

@@ -52,6 +52,9 @@ struct AlertGroup: Sendable {
     var isHeld = false
     /// By channel key.
     var told: [String: Told] = [:]
+    /// Why each alert was not told when the group was looked at last, and channels that had no room: what changes is explained, once. Not stored.
+    var muted: [UInt64: Dispatcher.Muting] = [:]
+    var fullChannels: Set<String> = []
 
     init(key: String, route: Route, labels: Labels, nextFlush: Timestamp) {
         (self.key, self.route, self.labels, self.nextFlush) = (key, route, labels, nextFlush)

@@ -20,10 +20,13 @@ struct Delivery: Sendable {
     var alertCount: Int
     var createdAt: Timestamp
     var payload: Payload
+    /// The alerts that it is about; empty when it was read from the store, which knows them.
+    var episodes: [EpisodeKey] = []
 
     /// Writes a notification out for its channel.
     init(_ notification: Notification, config: NotifyingConfig, externalURL: String, id: UUID, at now: Timestamp) {
         (self.id, channel, groupKey) = (id, notification.channel, notification.groupKey)
+        episodes = notification.alerts.map(\.episode)
         (status, reason, alertCount, createdAt) = (notification.status, notification.reason, notification.alerts.count, now)
         let receiver = config.receiver(channel.receiver)
         switch channel.kind {
@@ -49,6 +52,22 @@ struct Delivery: Sendable {
     {
         (self.id, self.channel, self.groupKey, self.status) = (id, channel, groupKey, status)
         (self.reason, self.alertCount, self.createdAt, self.payload) = (reason, alertCount, createdAt, payload)
+    }
+}
+
+extension Delivery {
+    func decision(_ kind: Decision.Kind, reason: String = "", details: Labels, at now: Timestamp) -> Decision {
+        Decision(kind, of: .delivery(id), reason: reason, details: details, at: now)
+    }
+
+    /// It lies in the outbox.
+    func queued(at now: Timestamp) -> Decision {
+        decision(
+            .queued,
+            reason: reason.rawValue,
+            details: ["channel": channel.key, "status": status, "alerts": "\(alertCount)", "group": groupKey],
+            at: now
+        )
     }
 }
 

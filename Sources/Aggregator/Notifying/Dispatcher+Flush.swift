@@ -29,6 +29,7 @@ extension Dispatcher {
         groups[key]?.nextFlush = now.advanced(by: group.route.groupInterval)
         setTimer(key)
         let standing = standing(of: group, at: now)
+        noteMuting(in: key, at: now)
         let decisions = decisions(for: group, standing: standing, at: now)
         if !decisions.isEmpty, let limit = group.route.limit {
             // Whoever waits for a token already goes first.
@@ -36,6 +37,7 @@ extension Dispatcher {
             changes.limits.insert(limit.key)
             guard isFree else {
                 limits[limit.key]?.held.insert(key)
+                if !group.isHeld { noteLimit(standing.firing, limit, at: now) }
                 groups[key]?.isHeld = true
                 changes.groups.insert(key)
                 return
@@ -115,8 +117,10 @@ extension Dispatcher {
             if let decision {
                 guard pending[channel.key, default: 0] < NotifyingLimits.pendingPerChannelMax else {
                     isComplete = false
+                    noteFull(channel, group: key, decision.alerts, at: now)
                     continue
                 }
+                groups[key]?.fullChannels.remove(channel.key)
                 if countsPending { pending[channel.key, default: 0] += 1 }
                 tell(decision)
             }

@@ -9,8 +9,10 @@ struct Dispatcher: Sendable {
         var alerts: Set<UInt64> = []
         var groups: Set<String> = []
         var limits: Set<String> = []
+        /// In the order in which they were made.
+        var decisions: [Decision] = []
 
-        var isEmpty: Bool { alerts.isEmpty && groups.isEmpty && limits.isEmpty }
+        var isEmpty: Bool { alerts.isEmpty && groups.isEmpty && limits.isEmpty && decisions.isEmpty }
     }
 
     /// What the store gives back after a restart.
@@ -121,6 +123,7 @@ struct Dispatcher: Sendable {
         case .firing:
             guard alerts[transition.alert.fingerprint] != nil || alerts.count < NotifyingLimits.alertsMax else {
                 refused += 1
+                note(.refused, of: transition.alert, reason: "alerts_max", details: ["limit": "\(NotifyingLimits.alertsMax)"], at: now)
                 return
             }
             fire(transition.alert, at: now)
@@ -148,6 +151,7 @@ struct Dispatcher: Sendable {
                 setTimer(key)
                 changes.groups.insert(key)
             }
+            if groups[key]?.alerts[fingerprint]?.state != .firing { noteJoining(alert, group: key, of: route, at: now) }
             hold(alert, in: key)
         }
     }

@@ -26,10 +26,21 @@ extension NotificationStore {
                 isPending ? .integer(now.nanoseconds) : .null, isPending ? .null : .integer(now.nanoseconds), .text(reply), from, to, payload,
             ]
         )
-        guard isPending else { return nil }
+        let ordinal = connection.lastInsertRowID
+        for key in Set(delivery.episodes) {
+            try connection.execute(
+                "INSERT INTO delivery_alert (fingerprint, active_at, ordinal) VALUES (?, ?, ?)",
+                [.unsigned(key.fingerprint), .integer(key.activeAt.nanoseconds), .integer(ordinal)]
+            )
+        }
+        try record(delivery.queued(at: now))
+        guard isPending else {
+            try record(delivery.decision(.failed, reason: "unsendable", details: ["reply": reply], at: now))
+            return nil
+        }
         return Outbox.Item(
             id: delivery.id,
-            ordinal: connection.lastInsertRowID,
+            ordinal: ordinal,
             channel: delivery.channel.key,
             group: delivery.groupKey,
             createdAt: delivery.createdAt,
@@ -79,8 +90,9 @@ extension NotificationStore {
     }
 
     /// The end of a delivery; its payload goes, its record stays for a while.
-    func finish(_ id: UUID, state: NotificationRecord.State, reply: String, at now: Timestamp) throws(SQLiteError) {
+    func finish(_ id: UUID, state: NotificationRecord.State, reply: String, decision: Decision, at now: Timestamp) throws(SQLiteError) {
         try connection.transaction { () throws(SQLiteError) in
+            try record(decision)
             try connection.execute(
                 """
                 UPDATE delivery SET state = ?, attempts = attempts + 1, next_attempt_at = NULL, finished_at = ?, last_reply = ?, payload = NULL
@@ -97,14 +109,18 @@ extension NotificationStore {
                 """,
                 [.integer(Int64(NotifyingLimits.finishedKept))]
             )
+            try connection.execute("DELETE FROM delivery_alert WHERE ordinal NOT IN (SELECT ordinal FROM delivery)")
         }
     }
 
-    func postpone(_ id: UUID, until moment: Timestamp, reply: String) throws(SQLiteError) {
-        try connection.execute(
-            "UPDATE delivery SET attempts = attempts + 1, next_attempt_at = ?, last_reply = ? WHERE id = ?",
-            [.integer(moment.nanoseconds), .text(reply), .blob(id.bytes)]
-        )
+    func postpone(_ id: UUID, until moment: Timestamp, reply: String, decision: Decision) throws(SQLiteError) {
+        try connection.transaction { () throws(SQLiteError) in
+            try record(decision)
+            try connection.execute(
+                "UPDATE delivery SET attempts = attempts + 1, next_attempt_at = ?, last_reply = ? WHERE id = ?",
+                [.integer(moment.nanoseconds), .text(reply), .blob(id.bytes)]
+            )
+        }
     }
 
     /// Newest first.

@@ -1,3 +1,4 @@
+import Explaining
 import JSON
 import SQLite
 import Telemetry
@@ -8,7 +9,7 @@ import Transferring
 ///
 /// Tables: `meta` (watermark), `recent` (digests of the last transitions, to tell a repeat from a new count), `alert`, `alert_group`,
 /// `rate_limit`, `silence`, and `delivery`, one row a notification and channel; its `payload` is deleted when it has been delivered or has
-/// failed. Times are nanoseconds since the epoch.
+/// failed; `delivery_alert` says which alerts it is about. `decision` holds why things are as they are. Times are nanoseconds since the epoch.
 final class NotificationStore {
     static let migrations = Migrations(
         applicationID: 0x546F_636E,
@@ -32,7 +33,15 @@ final class NotificationStore {
                 mail_from TEXT, mail_to TEXT, payload BLOB
             ) STRICT;
             CREATE INDEX delivery_by_state ON delivery (state, ordinal);
-            """
+            """,
+            DecisionTable.schema + """
+
+                CREATE TABLE delivery_alert (
+                    fingerprint INTEGER NOT NULL, active_at INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+                    PRIMARY KEY (fingerprint, active_at, ordinal)
+                ) STRICT, WITHOUT ROWID;
+                CREATE INDEX delivery_alert_by_delivery ON delivery_alert (ordinal);
+                """,
         ]
     )
 
@@ -81,11 +90,15 @@ final class NotificationStore {
             for fingerprint in changes.alerts { try write(dispatcher.alerts[fingerprint], fingerprint: fingerprint) }
             for key in changes.groups { try write(dispatcher.groups[key], key: key) }
             for key in changes.limits { try write(dispatcher.limits[key], key: key) }
+            for decision in changes.decisions { try record(decision) }
             var items: [Outbox.Item] = []
             for delivery in deliveries { if let item = try insert(delivery, at: now) { items.append(item) } }
             return items
         }
     }
+
+    /// To be called inside the transaction that holds what was decided.
+    func record(_ decision: Decision) throws(SQLiteError) { try DecisionTable.insert(decision, into: connection) }
 
     private func write(_ taken: Taken) throws(SQLiteError) {
         if taken.beginsAnew { try connection.execute("DELETE FROM recent") }

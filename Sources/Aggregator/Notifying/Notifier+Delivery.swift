@@ -84,7 +84,9 @@ extension Notifier {
         var metadata: Logger.Metadata = ["channel": "\(item.channel)", "id": "\(item.id)", "group": "\(item.group)"]
         switch outcome {
         case .delivered(let reply):
-            try store.finish(item.id, state: .delivered, reply: Notifier.cut(reply), at: now)
+            let details: Labels = ["attempt": "\(item.attempts + 1)", "reply": Notifier.cut(reply), "channel": item.channel]
+            let decision = delivery.decision(.delivered, details: details, at: now)
+            try store.finish(item.id, state: .delivered, reply: Notifier.cut(reply), decision: decision, at: now)
             outbox.finish(item, failure: nil, at: now)
             metrics.countDelivered(delivery.channel.kind)
             metadata["seconds"] = "\(now.duration(since: item.createdAt).inSeconds)"
@@ -102,7 +104,11 @@ extension Notifier {
                 )
             }
             let next = now.advanced(by: max(retryDelay(afterFailures: item.attempts + 1), after ?? .zero))
-            try store.postpone(item.id, until: next, reply: Notifier.cut(reply))
+            let details: Labels = [
+                "attempt": "\(item.attempts + 1)", "reply": Notifier.cut(reply), "until": next.rfc3339, "channel": item.channel,
+            ]
+            let decision = delivery.decision(.attempted, reason: isUnreachable ? "unreachable" : "refused", details: details, at: now)
+            try store.postpone(item.id, until: next, reply: Notifier.cut(reply), decision: decision)
             outbox.postpone(item, until: next, failure: Notifier.cut(reply), isUnreachable: isUnreachable)
             metrics.countRetried(delivery.channel.kind)
             metadata["error"] = "\(Notifier.cut(reply))"
@@ -114,7 +120,9 @@ extension Notifier {
     }
 
     private func giveUp(_ item: Outbox.Item, _ delivery: Delivery, _ reply: String, store: NotificationStore, at now: Timestamp) throws(SQLiteError) {
-        try store.finish(item.id, state: .failed, reply: Notifier.cut(reply), at: now)
+        let details: Labels = ["attempt": "\(item.attempts + 1)", "reply": Notifier.cut(reply), "channel": item.channel]
+        let decision = delivery.decision(.failed, details: details, at: now)
+        try store.finish(item.id, state: .failed, reply: Notifier.cut(reply), decision: decision, at: now)
         outbox.finish(item, failure: Notifier.cut(reply), at: now)
         metrics.countFailed(delivery.channel.kind)
         logger.error(
