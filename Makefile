@@ -32,7 +32,7 @@ run:
 
 test: build test-unit test-end-to-end
 
-DEADLINES = CollectingTests|ExposingTests|TailingTests|EventStreamTests|BodyTests
+DEADLINES = CollectingTests|ControllingTests|ExposingTests|TailingTests|EventStreamTests|BodyTests
 HEAVY = StoringTests|SpoolingTests|TailingTests.ModelTests
 
 test-unit:

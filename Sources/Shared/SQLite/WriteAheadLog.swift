@@ -22,49 +22,48 @@ package struct WriteAheadLog: Sendable, Hashable {
         let file = File(descriptor: descriptor)
         let header = file.read(Self.headerBytes, at: 0)
         guard header.count == Self.headerBytes else { return }
-        var layout = Layout(header)
-        var sums: Sums?
-        if let layout {
-            let found = Sums().adding(header[0..<24], bigEndian: layout.isBigEndian)
-            sums = found == Sums(header[24..<32]) ? found : nil
+        if let layout = Layout(header) {
+            let sums = Sums().adding(header[0..<24], bigEndian: layout.isBigEndian)
+            guard sums != Sums(header[24..<32]) else {
+                read(file, layout, from: sums)
+                return
+            }
         }
-        if sums == nil {
-            // The salts of the first frame are those of the header, as long as it is whole.
-            let first = file.read(Self.frameHeaderBytes, at: Self.headerBytes)
-            guard first.count == Self.frameHeaderBytes else { return }
-            layout = Layout(pageSize: layout?.pageSize ?? pageBytes, isBigEndian: layout?.isBigEndian ?? false, salts: Array(first[8..<16]))
+        // A damaged header: the salts of the first frame are those that it had. Which way round the sums were made is one of its bits.
+        let first = file.read(Self.frameHeaderBytes, at: Self.headerBytes)
+        guard first.count == Self.frameHeaderBytes else { return }
+        for isBigEndian in [false, true] where !hidesCommits {
+            let pageSize = Layout(header)?.pageSize ?? pageBytes
+            read(file, Layout(pageSize: pageSize, isBigEndian: isBigEndian, salts: Array(first[8..<16])), from: nil)
         }
-        guard let layout else { return }
-        read(file, layout, from: sums)
     }
 
     /// - Parameter sums: of the header; nil: it is damaged, and SQLite takes back nothing.
     private mutating func read(_ file: File, _ layout: Layout, from sums: Sums?) {
         var expected = sums
-        var previous: (sums: Sums, isCommit: Bool)?
+        var previous: Link?
         var offset = Self.headerBytes
         var index = 0
         while true {
-            let frame = file.read(Self.frameHeaderBytes + layout.pageSize, at: offset)
-            guard frame.count == Self.frameHeaderBytes + layout.pageSize else { break }
-            let isOfThisLog = frame[8..<16].elementsEqual(layout.salts)
-            let isCommit = frame[4..<8].contains { $0 != 0 }
-            let stored = Sums(frame[16..<24])
-            func follows(_ sums: Sums) -> Bool {
-                isOfThisLog
-                    && sums.adding(frame[0..<8], bigEndian: layout.isBigEndian).adding(frame[24...], bigEndian: layout.isBigEndian) == stored
-            }
-            if let before = expected, follows(before) {
-                expected = stored
-                if isCommit { committedFrames = index + 1 }
+            let bytes = file.read(Self.frameHeaderBytes + layout.pageSize, at: offset)
+            guard bytes.count == Self.frameHeaderBytes + layout.pageSize else { break }
+            let frame = Frame(bytes: bytes, layout: layout)
+            if let before = expected, frame.follows(before) {
+                expected = frame.stored
+                if frame.isCommit { committedFrames = index + 1 }
+                previous = Link(stored: frame.stored, computed: nil, isCommit: frame.isCommit)
             } else {
                 expected = nil
                 // A frame is only written behind a commit that is on disk: had the power gone before, it would not be here. Frames of transactions that
                 // failed lie behind the end too, and each of those begins where the others began.
-                if let previous, previous.isCommit, follows(previous.sums) { hidesCommits = true }
+                if let previous, previous.isCommit, previous.leads(to: frame) { hidesCommits = true }
+                previous = Link(
+                    stored: frame.stored,
+                    computed: previous.map { frame.sums(after: $0.stored) },
+                    isCommit: previous.map { frame.wasCommit(after: $0.stored) } ?? frame.isCommit
+                )
             }
-            previous = isOfThisLog ? (stored, isCommit) : nil
-            offset += frame.count
+            offset += bytes.count
             index += 1
         }
         bytesBehind = max(0, file.count - Self.headerBytes - committedFrames * (Self.frameHeaderBytes + layout.pageSize))
@@ -72,6 +71,42 @@ package struct WriteAheadLog: Sendable, Hashable {
 }
 
 extension WriteAheadLog {
+    /// What the next frame continues. The bit that turned may be one of the stored sums: the frame then says by itself what they were.
+    private struct Link {
+        var stored: Sums
+        var computed: Sums?
+        var isCommit: Bool
+
+        func leads(to frame: Frame) -> Bool { frame.follows(stored) || computed.map(frame.follows) == true }
+    }
+
+    private struct Frame {
+        let bytes: [UInt8]
+        let layout: Layout
+
+        var stored: Sums { Sums(bytes[16..<24]) }
+        var isCommit: Bool { bytes[4..<8].contains { $0 != 0 } }
+        private var isOfThisLog: Bool { bytes[8..<16].elementsEqual(layout.salts) }
+
+        func follows(_ sums: Sums) -> Bool { isOfThisLog && self.sums(after: sums) == stored }
+
+        func sums(after sums: Sums) -> Sums {
+            sums.adding(bytes[0..<8], bigEndian: layout.isBigEndian).adding(bytes[24...], bigEndian: layout.isBigEndian)
+        }
+
+        /// For a frame that does not follow: whether it was a commit before a bit of that word turned.
+        func wasCommit(after sums: Sums) -> Bool {
+            guard isOfThisLog else { return isCommit }
+            for bit in 0..<32 {
+                var copy = bytes
+                copy[4 + bit / 8] ^= 1 << UInt8(bit % 8)
+                let whole = Frame(bytes: copy, layout: layout)
+                if whole.follows(sums) { return whole.isCommit }
+            }
+            return isCommit
+        }
+    }
+
     private struct Layout {
         var pageSize: Int
         var isBigEndian: Bool

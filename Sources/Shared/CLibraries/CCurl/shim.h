@@ -2,12 +2,22 @@
 #define TOCSIN_CCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <stdint.h>
 
 // curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call: one typed function for each kind of argument.
 // The parentheses keep curl's type-checking macro away, which wants to see the option as a constant.
 
-static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_ALL); }
+/// OpenSSL, where libcurl brings it, takes its tables down when the process exits; the thread of a transfer may be ending in that moment, and
+/// would then free its part a second time, or read what is gone. It is told to leave them to the kernel (OPENSSL_init_crypto(3)). It has no
+/// header here because nothing else of it is used, and another libcurl may come with another TLS library.
+static inline CURLcode ccurl_global_init(void) {
+    const uint64_t no_atexit = 0x00080000;
+    // No handle: in whatever is loaded.
+    int (*initialize)(uint64_t, const void *) = (int (*)(uint64_t, const void *))dlsym(NULL, "OPENSSL_init_crypto");
+    if (initialize != NULL) initialize(no_atexit, NULL);
+    return curl_global_init(CURL_GLOBAL_ALL);
+}
 
 static inline CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
     return (curl_easy_setopt)(handle, option, value);
