@@ -235,7 +235,7 @@ let testTargets: [Target] = [
         of: "AgentApp",
         [
             "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Exposing", "Telemetry", "Operating", "Configuring",
-            "Rules", "Matching", "Transferring", "JSON", logging,
+            "Rules", "Matching", "Transferring", "JSON", logging, lifecycle,
         ]
     ),
     tests(of: "Receiving", ["Answering", "Telemetry", "Operating", "Blocks", "Wire", "JSON", hummingbirdTesting] + hummingbird),

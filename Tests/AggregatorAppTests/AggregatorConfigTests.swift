@@ -81,7 +81,7 @@ struct AggregatorConfigTests {
         #expect(config.receiving.body.bytesMax == 1 << 20 && config.receiving.inflatedBytesMax == 2 << 20 && config.receiving.jsonDepthMax == 10)
         #expect(config.bodyMemory == 64 << 20)
         #expect(config.tokens == [])
-        #expect(config.correlating.hostDownAfter == .seconds(15))
+        #expect(config.correlating.hostDown.after == .seconds(15))
         #expect(config.correlating.path == "/srv/tocsin/correlation.db")
         #expect(config.logLevel == .debug)
     }
@@ -111,6 +111,26 @@ struct AggregatorConfigTests {
             ],
             "\(problems.joined(separator: "\n"))"
         )
+    }
+
+    @Test func `when a host is down, planned, or part of a site, is configured`() throws {
+        let (config, problems) = try read(
+            "host_down: {after: 2m, planned_for: 30m, forget_after: 9d, site_tags: [rack-a, \"dc:*\"], site_share: 0.75, site_hosts_min: 5}"
+        )
+        #expect(problems == [])
+        let hostDown = HostDownConfig(
+            after: .seconds(120),
+            plannedFor: .seconds(1800),
+            forgetAfter: .seconds(9 * 86_400),
+            siteTags: ["rack-a", "dc:*"],
+            siteShare: 0.75,
+            siteHostsMin: 5
+        )
+        #expect(config.correlating.hostDown == hostDown)
+        #expect(try read("host_down: {site_tags: []}").problems == [])
+        #expect(try read("host_down: {site_tags: [\"*\"]}").problems.count == 1)
+        #expect(try read("host_down: {site_share: 2, site_hosts_min: 1}").problems.count == 2)
+        #expect(try read("host_down: {after: 2h, forget_after: 1h}").problems.count == 1)
     }
 
     @Test func `a coarser tier of metrics is not kept shorter than a finer one`() throws {

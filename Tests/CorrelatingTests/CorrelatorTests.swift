@@ -18,7 +18,7 @@ import Testing
 
     func makeCorrelator(after: Duration = .seconds(90), isTakingData: Bool = true) -> Correlator {
         Correlator(
-            config: CorrelatingConfig(path: folder("correlation.db"), hostDownAfter: after),
+            config: CorrelatingConfig(path: folder("correlation.db"), hostDown: HostDownConfig(after: after)),
             reader: log,
             evidence: log,
             writer: log,

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct HostLeasesTests {
     /// `after` is 90 s; judged every 10 s, as a running aggregator does at least.
-    var leases = HostLeases(after: .seconds(90), forgetAfter: .seconds(86_400))
+    var leases = HostLeases(HostDownConfig(after: .seconds(90), forgetAfter: .seconds(86_400)))
 
     mutating func renew(_ host: String = "web-1", at seconds: Int, now: Int? = nil) -> HostVerdict? {
         leases.renew(Scene.contact(host, at: seconds), now: Scene.at(now ?? seconds))
@@ -75,7 +75,7 @@ import Testing
 
     @Test(arguments: [(away: 10, grace: 25), (away: 3600, grace: 75)])
     func `agents that wait before they try again are not down, however short the lease`(_ scene: (away: Int, grace: Int)) {
-        var leases = HostLeases(after: .seconds(5), forgetAfter: .seconds(86_400))
+        var leases = HostLeases(HostDownConfig(after: .seconds(5), forgetAfter: .seconds(86_400)))
         _ = leases.renew(Scene.contact(at: 0), now: Scene.at(0))
         leases.resume(at: Scene.at(scene.away))
         for second in 1..<scene.grace { #expect(leases.judge(now: Scene.at(scene.away + second)).isEmpty) }
@@ -86,7 +86,7 @@ import Testing
         _ = judge(from: -200, to: 0)
         _ = renew(at: 0)
         #expect(judge(from: 10, to: 200).count == 1)
-        var restored = HostLeases(after: .seconds(90), forgetAfter: .seconds(86_400), restoring: Array(leases.leases.values))
+        var restored = HostLeases(HostDownConfig(after: .seconds(90), forgetAfter: .seconds(86_400)), restoring: Array(leases.leases.values))
         restored.resume(at: Scene.at(300))
         for second in stride(from: 300, through: 900, by: 10) { #expect(restored.judge(now: Scene.at(second)).isEmpty) }
         #expect(restored.leases["web-1"]?.record.state == .down)
@@ -98,7 +98,7 @@ import Testing
 
     @Test(arguments: [3600, -3600])
     func `a stall, or a jump of our clock, blames no host`(_ jump: Int) {
-        var leases = HostLeases(after: .seconds(90), forgetAfter: .seconds(86_400))
+        var leases = HostLeases(HostDownConfig(after: .seconds(90), forgetAfter: .seconds(86_400)))
         for second in stride(from: -200, through: 0, by: 10) { _ = leases.judge(now: Scene.at(second)) }
         _ = leases.renew(Scene.contact(at: 0), now: Scene.at(0))
         var verdicts: [HostVerdict] = []
@@ -142,5 +142,87 @@ import Testing
         }
         #expect(now == Scene.at(90))
         #expect(looks < 20)
+    }
+
+    // MARK: Goodbyes
+
+    mutating func goodbye(_ kind: AgentNotice.Absence = .reboot, at seconds: Int) {
+        _ = leases.renew(Scene.contact(at: seconds, kind: .events), now: Scene.at(seconds))
+        leases.take(.stopped(kind, at: Scene.at(seconds)), of: "web-1", receivedAt: Scene.at(seconds), now: Scene.at(seconds))
+    }
+
+    @Test mutating func `a host that said goodbye is planned, and down when it does not come back in time`() {
+        _ = judge(from: -200, to: 0)
+        _ = renew(at: 0)
+        goodbye(at: 10)
+        #expect(state() == .planned)
+        #expect(judge(from: 10, to: 900).isEmpty)
+        #expect(state() == .planned)
+        let told = judge(from: 910, to: 1000)
+        #expect(told.map(\.second) == [910])
+        guard case .down(let lease, let startsAt)? = told.first?.verdict else {
+            Issue.record("not told as down")
+            return
+        }
+        #expect(startsAt == Scene.at(910))
+        #expect(lease.goodbye?.kind == .reboot)
+        #expect(leases.reason(of: lease, now: Scene.at(910)).contains("rebooting"))
+    }
+
+    @Test mutating func `what was collected before the goodbye and arrives behind it takes nothing back`() {
+        _ = renew(at: 0)
+        goodbye(at: 10)
+        var contact = Scene.contact(at: 11)
+        contact.dataAt = Scene.at(9)
+        #expect(leases.renew(contact, now: Scene.at(11)) == nil)
+        #expect(state() == .planned)
+        #expect(renew(at: 40) == nil)
+        #expect(state() == .up)
+        #expect(leases.leases["web-1"]?.goodbye == nil)
+    }
+
+    @Test mutating func `an agent that begins again ends its absence, whatever its clock says`() {
+        _ = renew(at: 0)
+        goodbye(at: 10)
+        var contact = Scene.contact(at: 60, kind: .events)
+        contact.dataAt = Scene.at(-86_400)
+        _ = leases.renew(contact, now: Scene.at(60))
+        leases.take(.started(at: contact.dataAt), of: "web-1", receivedAt: Scene.at(60), now: Scene.at(60))
+        #expect(state() == .up)
+    }
+
+    @Test mutating func `a planned absence goes on through a restart of the aggregator`() {
+        _ = renew(at: 0)
+        goodbye(.upgrade, at: 10)
+        var restored = HostLeases(leases.config, restoring: Array(leases.leases.values))
+        restored.resume(at: Scene.at(300))
+        #expect(restored.leases["web-1"]?.record.state == .planned)
+        for second in stride(from: 300, through: 900, by: 10) { #expect(restored.judge(now: Scene.at(second)).isEmpty) }
+        #expect(restored.judge(now: Scene.at(910)).count == 1)
+    }
+
+    @Test mutating func `a host that is gone for good is forgotten at an operator's word, and comes back when it sends`() {
+        _ = renew(at: 0)
+        guard case .forgotten(_, by: "eva")? = leases.forget("web-1", by: "eva") else {
+            Issue.record("not forgotten")
+            return
+        }
+        #expect(leases.forget("web-1", by: "eva") == nil)
+        #expect(leases.leases.isEmpty)
+        #expect(renew(at: 100) == nil)
+        #expect(state() == .up)
+    }
+
+    @Test(arguments: [
+        ("agent.stopped", #"{"kind":"reboot"}"#, HostNotice.stopped(.reboot, at: Scene.noon)),
+        ("agent.stopped", #"{"kind":"moved"}"#, .stopped(.stop, at: Scene.noon)), ("agent.started", "{}", .started(at: Scene.noon)),
+        ("gap.recorded", "{}", nil),
+    ])
+    func `an agent's words about itself are known, also those of a newer one`(type: String, data: String, notice: HostNotice?) {
+        let event = Event(timestamp: Scene.noon, source: "tocsin", type: type, severity: .info, host: "web-1", data: data)
+        #expect(HostNotice(event) == notice)
+        var foreign = event
+        foreign.source = "app"
+        #expect(HostNotice(foreign) == nil)
     }
 }

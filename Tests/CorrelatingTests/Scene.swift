@@ -39,8 +39,10 @@ enum Scene {
         RowOrigin(agent: agent, lane: .alerts, sequence: sequence, block: 0, row: row)
     }
 
-    static func contact(_ host: String = "web-1", at seconds: Int, kind: BlockKind = .samples, agent: UUID = agent) -> Contact {
-        Contact(host: host, agent: agent, tags: ["test"], kind: kind, dataAt: at(seconds), receivedAt: at(seconds))
+    static func contact(_ host: String = "web-1", at seconds: Int, kind: BlockKind = .samples, agent: UUID = agent, tags: [String] = ["test"])
+        -> Contact
+    {
+        Contact(host: host, agent: agent, tags: tags, kind: kind, dataAt: at(seconds), receivedAt: at(seconds))
     }
 
     static func counter() -> @Sendable (Timestamp) -> UUID {

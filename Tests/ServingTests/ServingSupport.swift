@@ -129,6 +129,15 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
     func alerts() async -> [Alert] { state.withLock { $0.alerts } }
     func incidents(limit: Int) async -> [Incident] { state.withLock { Array($0.incidents.prefix(limit)) } }
     func hosts() async -> [HostRecord] { state.withLock { $0.hosts } }
+
+    func forget(host: String, by author: String) async throws(QueryError) -> Bool {
+        state.withLock { state in
+            guard let index = state.hosts.firstIndex(where: { $0.host == host }) else { return false }
+            state.hosts.remove(at: index)
+            return true
+        }
+    }
+
     func notifications(limit: Int) async -> [NotificationRecord] { state.withLock { Array($0.notifications.prefix(limit)) } }
     func silences() async -> [Silence] { state.withLock { $0.silences } }
 

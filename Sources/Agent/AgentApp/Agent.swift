@@ -152,6 +152,17 @@ package struct Agent: Sendable {
         }
         let exposing = expose(collecting, metrics)
         let heartbeat = Heartbeat(systemd: systemd, desk: desk, time: time, beginsAnew: { ground.isLeft })
+        let farewell = Farewell(
+            spool: spool,
+            host: config.host,
+            tags: config.tags,
+            lastBootID: checkpoint.notes[Farewell.bootNote],
+            bootID: Farewell.currentBootID(),
+            absence: { [asker = AbsenceAsker()] in await asker.kind() },
+            beginsAnew: { ground.isLeft },
+            time: time,
+            logger: logger
+        )
         let drains = ground.drains(config.shipping, time: time, logger: logger)
 
         announce(identity)
@@ -159,7 +170,9 @@ package struct Agent: Sendable {
         do {
             // The heartbeat is last up and first to know.
             let upkeep = SpoolUpkeep(spool, time: time)
-            let rooms: [any Service] = [MemoryUpkeep(time: time), upkeep, shipping, alarm, control, reloader, tailing, syslog, journal, collecting]
+            let rooms: [any Service] = [
+                MemoryUpkeep(time: time), upkeep, shipping, alarm, farewell, control, reloader, tailing, syslog, journal, collecting,
+            ]
             try await Daemon.run(rooms + drains + exposing + [heartbeat], until: ground.watch, logger: logger)
             outcome = .success(())
         } catch { outcome = .failure(error) }

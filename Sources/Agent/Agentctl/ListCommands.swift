@@ -1,32 +1,6 @@
 import ArgumentParser
 import JSON
 
-struct HostsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "hosts",
-        abstract: "Every host that the aggregator knows, and where its lease stands."
-    )
-
-    @Option(name: .long, help: "Only those that are up, late, down or unknown.")
-    var state: String?
-    @Flag(name: .long, help: "For programs.")
-    var json = false
-    @OptionGroup var aggregator: AggregatorOptions
-
-    func run() async throws {
-        let answer = try await aggregator.get("/api/v1/hosts", [("state", state)])
-        let rows = (answer["hosts"]?.array ?? []).map { host in
-            [
-                Terminal.text(host["host"]), Terminal.text(host["state"]), Terminal.text(host["since"]), Terminal.text(host["last_contact"]),
-                (host["tags"]?.array ?? []).compactMap(\.string).joined(separator: ", "),
-            ]
-        }
-        print(
-            json ? answer.text : Terminal.table(["HOST", "STATE", "SINCE", "LAST CONTACT", "TAGS"], rows, nothing: "no host has sent anything yet")
-        )
-    }
-}
-
 struct AlertsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alerts",

@@ -39,6 +39,9 @@ final class Parcel: Sendable {
             let events = intake.gaps.map { $0.event(at: now, host: host) }
             pieces.append(Piece(lane: .alerts, EventBlock.encode(events), times: events.map(\.timestamp)))
         }
+        if !intake.notices.isEmpty {
+            pieces.append(Piece(lane: .alerts, EventBlock.encode(intake.notices), times: intake.notices.map(\.timestamp)))
+        }
         for part in Self.split(intake.samples, bytesOf: { _ in 0 }) {
             pieces.append(Piece(lane: .metrics, SampleBlock.encode(part), times: part.map(\.timestamp)))
         }

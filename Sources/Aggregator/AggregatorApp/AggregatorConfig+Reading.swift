@@ -108,16 +108,6 @@ extension AggregatorConfig {
         reader.finish()
     }
 
-    private mutating func readHostDown(_ reader: ConfigReader) {
-        let time: ClosedRange<Duration> = .seconds(1) ... .seconds(365 * 86_400)
-        correlating.hostDownAfter = reader.duration("after", default: correlating.hostDownAfter, in: time)
-        correlating.forgetHostsAfter = reader.duration("forget_after", default: correlating.forgetHostsAfter, in: time)
-        if correlating.forgetHostsAfter <= correlating.hostDownAfter {
-            reader.report("forget_after", "hosts would be forgotten before they are called down", "write more than host_down.after")
-        }
-        reader.finish()
-    }
-
     private mutating func readTokens(_ reader: ConfigReader, _ problems: ConfigProblems) {
         if let file = reader.string("file") { tokens = TokensFile.read(file, problems: problems) }
         reader.finish()

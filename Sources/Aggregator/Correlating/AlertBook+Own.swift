@@ -21,4 +21,19 @@ extension AlertBook {
         )
         return AlertDecision(key: key, alert: alert, previous: known?.alert.state, reason: reason)
     }
+
+    /// An own alert that goes on firing, in other words. Nobody is told.
+    mutating func rewordOwn(_ alert: Alert, of host: String, now: Timestamp) {
+        guard var entry = entries[AlertKey(host: host, fingerprint: alert.fingerprint)], entry.place == nil, entry.phase == .firing else { return }
+        (entry.alert, entry.heardAt) = (alert, now)
+        keep(entry)
+    }
+
+    /// An own alert that fires and that nobody was paged for is told now.
+    mutating func tellOwn(_ alert: Alert, of host: String, reason: TransitionReason, now: Timestamp) -> AlertDecision? {
+        rewordOwn(alert, of: host, now: now)
+        let key = AlertKey(host: host, fingerprint: alert.fingerprint)
+        guard entries[key]?.alert == alert else { return setOwn(alert, of: host, reason: reason, now: now) }
+        return AlertDecision(key: key, alert: alert, previous: .firing, reason: reason)
+    }
 }

@@ -11,8 +11,12 @@ enum TransitionReason: String, Sendable, CaseIterable {
     /// Its agent no longer repeats it.
     case expired
     case hostDown = "host_down"
+    /// A host is down, and an alert of its site stands for it: shown, and nobody is paged.
+    case hostDownFolded = "host_down_folded"
     case hostBack = "host_back"
-    /// The host was down for so long that it is taken as retired.
+    case siteUnreachable = "site_unreachable"
+    case siteReachable = "site_reachable"
+    /// The host was down for so long that it is taken as retired, or an operator said that it is gone for good.
     case hostForgotten = "host_forgotten"
 }
 

@@ -28,6 +28,10 @@ enum CorrelatingLimits {
     /// Agents' back-off ends at 60 seconds: so long, and a little more, may a host that is well be silent after we were away. Their waits
     /// double, so after a short absence it is twice that.
     static let agentsReturnWithin = Duration.seconds(75)
+    /// What an agent had collected when it said goodbye may reach us behind the goodbye, and be this much younger.
+    static let goodbyeOutrunBy = Duration.seconds(5)
+    /// Hosts that an alert names.
+    static let hostsNamedMax = 50
     /// Tags kept of a host.
     static let tagsMax = 32
     /// Events kept as an incident's evidence.

@@ -6,22 +6,22 @@ struct BlockFacts: Sendable {
     var origin: RowOrigin
     /// By row; empty for other kinds.
     var alerts: [Alert]
+    /// What the host's agent says about itself.
+    var notices: [HostNotice] = []
 }
 
 /// The decisions of this room, all of them, without a clock, a disk or an await: blocks and moments in, numbered transitions out.
 struct Correlation: Sendable {
-    private(set) var alerts: AlertBook
-    private(set) var leases: HostLeases
+    var alerts: AlertBook
+    var leases: HostLeases
     private(set) var incidents: IncidentBook
     private(set) var nextSequence: UInt64
-    private let hostDownAfter: Duration
 
     init(config: CorrelatingConfig, restoring state: StoredCorrelation, makeID: @escaping @Sendable (Timestamp) -> UUID) {
         alerts = AlertBook(expireAfter: config.expireAlertsAfter, restoring: state.alerts)
-        leases = HostLeases(after: config.hostDownAfter, forgetAfter: config.forgetHostsAfter, restoring: state.leases)
+        leases = HostLeases(config.hostDown, restoring: state.leases, outages: state.outages)
         incidents = IncidentBook(makeID: makeID, restoring: state.incidents)
         nextSequence = state.nextSequence
-        hostDownAfter = config.hostDownAfter
     }
 
     /// Takes in one block. Blocks of clients (no host) renew no lease.
@@ -30,6 +30,7 @@ struct Correlation: Sendable {
         guard !host.isEmpty else { return [] }
         var decisions: [AlertDecision] = []
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
+        for notice in block.notices { leases.take(notice, of: host, receivedAt: block.contact.receivedAt, now: now) }
         for (row, alert) in block.alerts.enumerated() {
             var place = block.origin
             place.row &+= UInt32(truncatingIfNeeded: row)
@@ -58,39 +59,26 @@ struct Correlation: Sendable {
     /// When the next held alert is to be told; nil when none is held.
     var nextRelease: Timestamp? { alerts.nextRelease }
 
-    // MARK: Hosts
-
-    private mutating func decide(_ verdict: HostVerdict, now: Timestamp) -> [AlertDecision] {
-        switch verdict {
-        case .down(let lease, let startsAt):
-            let firing = alerts.live.filter { $0.host == lease.record.host }.compactMap { alerts.entries[$0]?.alert }.filter { $0.state == .firing }
-            let alert = HostDown.alert(for: lease, firing: firing, after: hostDownAfter, startsAt: startsAt, now: now)
-            return alerts.setOwn(alert, of: lease.record.host, reason: .hostDown, now: now).map { [$0] } ?? []
-        case .back(let lease):
-            return endHostDown(lease, reason: .hostBack, now: now)
-        case .forgotten(let lease):
-            return endHostDown(lease, reason: .hostForgotten, now: now) + alerts.forget(host: lease.record.host, now: now)
-        }
-    }
-
-    private mutating func endHostDown(_ lease: HostLease, reason: TransitionReason, now: Timestamp) -> [AlertDecision] {
-        let key = AlertKey(host: lease.record.host, fingerprint: HostDown.labels(of: lease.record.host).fingerprint)
-        guard let known = alerts.entries[key] else { return [] }
-        let alert = HostDown.ended(known.alert, lease: lease, reason: reason, now: now)
-        return alerts.setOwn(alert, of: lease.record.host, reason: reason, now: now).map { [$0] } ?? []
+    /// An operator's word that a host is gone for good; nil when there is none of this name.
+    mutating func forget(host: String, by author: String, now: Timestamp) -> [AlertTransition]? {
+        guard let verdict = leases.forget(host, by: author) else { return nil }
+        return decide(verdict, now: now).map { number($0, now: now) }
     }
 
     // MARK: Numbers and incidents
 
     private mutating func number(_ decision: AlertDecision, now: Timestamp) -> AlertTransition {
-        let host = decision.key.host
+        // What stands behind a site's alert belongs to the site's incident.
+        let host = decision.alert.foldedInto ?? decision.alert.labels["site"].flatMap { decision.key.host.isEmpty ? $0 : nil } ?? decision.key.host
+        let known = alerts.entries[decision.key]?.incident
         let incident: UUID
         if decision.isHistoryOnly {
             incident = incidents.past(decision.alert, of: host)
         } else if decision.alert.state == .firing {
+            if let known { incidents.leave(known, decision.alert, now: decision.alert.updatedAt) }
             incident = incidents.fired(decision.alert, of: host)
         } else {
-            incident = incidents.resolved(decision.alert, of: host, incident: alerts.entries[decision.key]?.incident)
+            incident = incidents.resolved(decision.alert, of: host, incident: known)
         }
         alerts.setIncident(incident, of: decision.key)
         defer { nextSequence += 1 }
@@ -101,9 +89,11 @@ struct Correlation: Sendable {
             reason: decision.reason.rawValue,
             incident: incident,
             // Its host could not reach us and told somebody itself: shown here, and paged there.
-            isHistoryOnly: decision.isHistoryOnly || decision.alert.state == .firing && decision.alert.isToldLocally
+            // Another alert stands for it: shown, and paged there.
+            isHistoryOnly: decision.isHistoryOnly || decision.alert.foldedInto != nil
+                || decision.alert.state == .firing && decision.alert.isToldLocally
         )
-        note(transition, isToldLocally: !decision.isHistoryOnly, now: now)
+        note(transition, isToldLocally: !decision.isHistoryOnly && decision.alert.foldedInto == nil, now: now)
         return transition
     }
 
@@ -131,6 +121,7 @@ struct Correlation: Sendable {
         CorrelationChanges(
             alerts: alerts.takeChanges(),
             leases: leases.takeChanges(),
+            outages: leases.takeSiteChanges(),
             incidents: incidents.takeChanges(),
             decisions: alerts.takeDecisions(),
             nextSequence: nextSequence
@@ -147,6 +138,7 @@ struct StoredCorrelation: Sendable {
     var nextSequence: UInt64
     var alerts: [AlertEntry] = []
     var leases: [HostLease] = []
+    var outages: [SiteOutage] = []
     /// Open ones and the latest closed ones.
     var incidents: [IncidentEntry] = []
 }
@@ -154,6 +146,7 @@ struct StoredCorrelation: Sendable {
 struct CorrelationChanges: Sendable {
     var alerts: [AlertKey: AlertEntry?]
     var leases: [String: HostLease?]
+    var outages: [String: SiteOutage?]
     var incidents: [IncidentEntry]
     var decisions: [Decision] = []
     var nextSequence: UInt64

@@ -1,6 +1,5 @@
 import Blocks
 import Explaining
-import JSON
 import SQLite
 import Telemetry
 
@@ -40,13 +39,14 @@ final class CorrelationStore {
             ) STRICT;
             """,
             DecisionTable.schema,
+            hostsStep,
         ]
     )
 
     /// How far each of the two that transitions are handed to has come.
     enum Consumer: String, Sendable { case told, recorded }
 
-    private let connection: Connection
+    let connection: Connection
 
     /// Opens or makes the file. A new one counts from the clock's milliseconds: a sequence is never used twice, also when the file was
     /// lost, so that the receiver does not take news for repeats.
@@ -70,7 +70,7 @@ final class CorrelationStore {
         guard let progress else { throw connection.corruption("the row of table progress is missing") }
         (state.cursor, state.nextSequence) = progress
         state.alerts = try connection.query("SELECT * FROM alert") { (row) throws(SQLiteError) in try self.alertEntry(row) }
-        state.leases = try connection.query("SELECT * FROM host") { (row) throws(SQLiteError) in try self.lease(row) }
+        (state.leases, state.outages) = (try leases(), try outages())
         state.incidents = try connection.query("SELECT * FROM incident WHERE closed_at IS NULL") { (row) throws(SQLiteError) in
             try self.incident(row)
         }
@@ -121,6 +121,7 @@ final class CorrelationStore {
         try connection.transaction { () throws(SQLiteError) in
             for (key, entry) in changes.alerts { try write(entry, key: key) }
             for (host, lease) in changes.leases { try write(lease, host: host) }
+            for (site, outage) in changes.outages { try write(outage, site: site) }
             for incident in changes.incidents { try write(incident) }
             for transition in transitions { try write(transition, now: now) }
             for decision in changes.decisions { try DecisionTable.insert(decision, into: connection) }
@@ -177,27 +178,6 @@ final class CorrelationStore {
         )
     }
 
-    private func write(_ lease: HostLease?, host: String) throws(SQLiteError) {
-        guard let lease else {
-            try connection.execute("DELETE FROM host WHERE host = ?", [.text(host)])
-            return
-        }
-        let record = lease.record
-        var tags = JSONWriter()
-        tags.beginArray()
-        for tag in record.tags { tags.string(tag) }
-        tags.endArray()
-        try connection.execute(
-            "INSERT OR REPLACE INTO host VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                .text(host), .blob(record.agent.bytes), .text(tags.text), .text(record.state.rawValue),
-                .integer(record.firstContact.nanoseconds), .integer(record.lastContact.nanoseconds), .integer(record.since.nanoseconds),
-                .integer(Int64(lease.lastKind.rawValue)), .integer(lease.lastDataAt.nanoseconds), .integer(lease.samplesAt.nanoseconds),
-                .unsigned(lease.collections),
-            ]
-        )
-    }
-
     private func write(_ entry: IncidentEntry) throws(SQLiteError) {
         let firing = entry.firing.map { String($0, radix: 16) }.joined(separator: " ")
         try connection.execute(
@@ -246,29 +226,6 @@ final class CorrelationStore {
             heardAt: Timestamp(nanoseconds: row.integer(9)),
             heldUntil: row.optionalInteger(10).map { Timestamp(nanoseconds: $0) },
             incident: row.isNull(11) ? nil : UUID(bytes: row.blob(11))
-        )
-    }
-
-    private func lease(_ row: Row) throws(SQLiteError) -> HostLease {
-        guard let agent = UUID(bytes: row.blob(1)), let state = HostRecord.State(rawValue: row.text(3)),
-            let kind = BlockKind(rawValue: UInt8(truncatingIfNeeded: row.integer(7)))
-        else { throw connection.corruption("the row of host \(row.text(0)) cannot be read") }
-        let tags = (try? JSON.parse(Array(row.text(2).utf8)))?.array?.compactMap(\.string) ?? []
-        let record = HostRecord(
-            host: row.text(0),
-            agent: agent,
-            tags: tags,
-            state: state,
-            firstContact: Timestamp(nanoseconds: row.integer(4)),
-            lastContact: Timestamp(nanoseconds: row.integer(5)),
-            since: Timestamp(nanoseconds: row.integer(6))
-        )
-        return HostLease(
-            record: record,
-            lastKind: kind,
-            lastDataAt: Timestamp(nanoseconds: row.integer(8)),
-            samplesAt: Timestamp(nanoseconds: row.integer(9)),
-            collections: row.unsigned(10)
         )
     }
 

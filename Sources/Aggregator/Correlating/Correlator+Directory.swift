@@ -1,3 +1,5 @@
+import Operating
+import SQLite
 package import Telemetry
 
 extension Correlator {
@@ -29,7 +31,15 @@ extension Correlator {
     }
 
     package func hosts() -> [HostRecord] {
-        (correlation?.leases.leases.values.map(\.record) ?? []).sorted { $0.host < $1.host }
+        guard let leases = correlation?.leases else { return [] }
+        let now = time.now()
+        return leases.leases.values.map { leases.record(of: $0, now: now) }.sorted { $0.host < $1.host }
+    }
+
+    package func forget(host: String, by author: String) throws(QueryError) -> Bool {
+        do throws(SQLiteError) { return try takeOff(host: host, by: author) } catch {
+            throw .failed("\(host) could not be taken off the list: \(error)")
+        }
     }
 
     private static func rank(_ state: AlertState) -> Int {

@@ -208,26 +208,6 @@ package actor Correlator: Service, AlertDirectory {
         }
     }
 
-    private func facts(of block: StoredBlock) -> BlockFacts {
-        let contact = Contact(
-            host: block.host,
-            agent: block.origin.agent,
-            tags: block.tags,
-            kind: block.kind,
-            dataAt: block.to,
-            receivedAt: block.receivedAt
-        )
-        guard block.kind == .alerts else { return BlockFacts(contact: contact, origin: block.origin, alerts: []) }
-        do { return BlockFacts(contact: contact, origin: block.origin, alerts: try AlertBlock(decoding: block.bytes).alerts) } catch {
-            metrics.unreadable.increment()
-            logger.warning(
-                "a block of alerts cannot be read and is passed over; agents repeat what fires",
-                metadata: ["log.position": "\(block.position)", "host": "\(block.host)", "error": "\(error)"]
-            )
-            return BlockFacts(contact: contact, origin: block.origin, alerts: [])
-        }
-    }
-
     // MARK: Evidence
 
     private func addEvidence(from block: StoredBlock, to state: inout Correlation) {
@@ -246,6 +226,24 @@ package actor Correlator: Service, AlertDirectory {
             correlation?.evidenceWasSearched(entry.id)
         }
         if correlation?.hasEffects == true { try write([], now: time.now()) }
+    }
+
+    // MARK: Operators
+
+    /// The decision and its effects at once, in a transaction of their own.
+    func takeOff(host: String, by author: String) throws(SQLiteError) -> Bool {
+        if store == nil { try openStore() }
+        let now = time.now()
+        guard let transitions = correlation?.forget(host: host, by: author, now: now) else { return false }
+        do throws(SQLiteError) { try write(transitions, now: now) } catch {
+            // What was decided was not written: begin from the file.
+            (store, correlation) = (nil, nil)
+            throw error
+        }
+        metrics.count(transitions)
+        told.continuation.yield()
+        recorded.continuation.yield()
+        return true
     }
 
     // MARK: The file

@@ -1,66 +1,44 @@
 import Telemetry
 
-/// What is known of one host, and how long its last word holds.
-struct HostLease: Sendable, Hashable {
-    var record: HostRecord
-    /// What the last block held.
-    var lastKind: BlockKind
-    /// The latest timestamp in it, by the host's clock.
-    var lastDataAt: Timestamp
-    /// The latest sample of the last sample block, by the host's clock.
-    var samplesAt: Timestamp
-    /// Sample blocks so far.
-    var collections: UInt64
-}
-
-/// One block of an agent, as far as a lease is concerned.
-struct Contact: Sendable, Hashable {
-    var host: String
-    var agent: UUID
-    var tags: [String]
-    var kind: BlockKind
-    var dataAt: Timestamp
-    var receivedAt: Timestamp
-}
-
-/// What became of a host, when people must know it.
-enum HostVerdict: Sendable, Hashable {
-    /// Silent since `lease.record.lastContact`; the alert starts at `startsAt`.
-    case down(HostLease, startsAt: Timestamp)
-    case back(HostLease)
-    case forgotten(HostLease)
-}
-
 /// A lease per host: renewed by the moment at which any of its blocks was received, never by the times in the data, so that nine days of old
 /// data delivered now say "up", and a wrong clock changes nothing. Pure.
 ///
 /// ```
 /// up ──after/2──▶ late ──after──▶ down ──a block──▶ up
-///   ╲ the aggregator was away ╱▶ unknown ──grace──▶ down
+///  │╲ the aggregator was away ╱▶ unknown ──grace──▶ down
+///  ╰─ its agent said goodbye ─▶ planned ──planned_for──▶ down
 /// ```
 /// The aggregator must not blame hosts for its own absence: after a start, a stall or a jump of its clock, nobody is called down until
 /// `after` has passed again, and agents that wait longer and longer between attempts have had time for one.
+///
+/// Hosts of one site that vanish together are one outage (HostLeases+Sites).
 struct HostLeases: Sendable {
-    private let after: Duration
-    private let forgetAfter: Duration
-    private(set) var leases: [String: HostLease] = [:]
+    let config: HostDownConfig
+    var leases: [String: HostLease] = [:]
+    /// By site; see HostLeases+Sites.
+    var outages: [String: SiteOutage] = [:]
     private(set) var graceUntil: Timestamp = .distantPast
     private var lastJudged: Timestamp?
-    private var changed: Set<String> = []
+    var changed: Set<String> = []
+    var changedSites: Set<String> = []
     private(set) var refusedOverLimit = 0
 
-    init(after: Duration, forgetAfter: Duration, restoring stored: [HostLease] = []) {
-        (self.after, self.forgetAfter) = (after, forgetAfter)
+    var after: Duration { config.after }
+
+    init(_ config: HostDownConfig, restoring stored: [HostLease] = [], outages: [SiteOutage] = []) {
+        self.config = config
         for lease in stored { leases[lease.record.host] = lease }
+        for outage in outages { self.outages[outage.site] = outage }
     }
 
     /// Between two judgements of an aggregator that is well: more than this and it was away.
     private var awayAfter: Duration { min(.seconds(30), max(after / 2, .seconds(1))) }
 
+    // MARK: Blocks
+
     /// Renews a lease. A host that was down is back when the contact is recent; a block that was received long ago and is only read now
-    /// says nothing about the present.
+    /// says nothing about the present. What an agent had collected before its goodbye does not take the goodbye back.
     mutating func renew(_ contact: Contact, now: Timestamp) -> HostVerdict? {
-        var verdict: HostVerdict?
         let isCurrent = contact.receivedAt.advanced(by: after) > now
         guard var lease = leases[contact.host] else {
             guard leases.count < CorrelatingLimits.hostsMax else {
@@ -88,12 +66,31 @@ struct HostLeases: Sendable {
             return nil
         }
         note(contact, in: &lease)
-        if isCurrent, lease.record.state != .up {
+        var verdict: HostVerdict?
+        let wasSaidBefore = lease.goodbye.map { contact.dataAt <= $0.saidAt.advanced(by: CorrelatingLimits.goodbyeOutrunBy) } ?? false
+        if isCurrent, lease.record.state != .up, lease.record.state != .planned || !wasSaidBefore {
             if lease.record.state == .down { verdict = .back(lease) }
             (lease.record.state, lease.record.since) = (.up, now)
+            (lease.goodbye, lease.foldedInto) = (nil, nil)
         }
         keep(lease)
         return verdict
+    }
+
+    /// What the agent says about itself, behind the contact that brought it.
+    mutating func take(_ notice: HostNotice, of host: String, receivedAt: Timestamp, now: Timestamp) {
+        guard var lease = leases[host] else { return }
+        switch notice {
+        case .stopped(let kind, let saidAt):
+            guard lease.record.state != .down else { return }
+            lease.goodbye = HostLease.Goodbye(kind: kind, saidAt: saidAt, until: receivedAt.advanced(by: config.plannedFor))
+            if lease.record.state != .planned { (lease.record.state, lease.record.since) = (.planned, now) }
+        case .started:
+            guard lease.record.state == .planned else { return }
+            lease.goodbye = nil
+            (lease.record.state, lease.record.since) = (.up, now)
+        }
+        keep(lease)
     }
 
     private func note(_ contact: Contact, in lease: inout HostLease) {
@@ -108,6 +105,8 @@ struct HostLeases: Sendable {
         if lease.record.tags != tags { lease.record.tags = tags }
     }
 
+    // MARK: Time
+
     /// The aggregator begins to listen, now or again: hosts get a whole period to show themselves.
     mutating func resume(at now: Timestamp) {
         let lastHeard = leases.values.map(\.record.lastContact).max() ?? now
@@ -118,7 +117,8 @@ struct HostLeases: Sendable {
             guard lease.record.state != .down else { continue }
             // Our clock was set back: a contact in the future would hold the lease for ever.
             if lease.record.lastContact > now { lease.record.lastContact = now }
-            if lease.record.lastContact.advanced(by: after) <= now, lease.record.state != .unknown {
+            if let until = lease.goodbye?.until { lease.goodbye?.until = min(until, now.advanced(by: config.plannedFor)) }
+            if lease.record.lastContact.advanced(by: after) <= now, lease.record.state != .unknown, lease.record.state != .planned {
                 (lease.record.state, lease.record.since) = (.unknown, now)
             }
             leases[host] = lease
@@ -136,28 +136,49 @@ struct HostLeases: Sendable {
         }
         lastJudged = now
         var verdicts: [HostVerdict] = []
+        var ended: [HostLease] = []
         for (host, var lease) in leases {
             let silent = now.duration(since: lease.record.lastContact)
             let state = lease.record.state
             if state == .down {
-                guard silent >= forgetAfter else { continue }
-                leases[host] = nil
-                changed.insert(host)
-                verdicts.append(.forgotten(lease))
+                guard silent >= config.forgetAfter else { continue }
+                remove(host)
+                verdicts.append(.forgotten(lease, by: nil))
                 continue
             }
-            let next: HostRecord.State =
-                if silent >= after { now < graceUntil ? .unknown : .down } else if silent >= after / 2 { .late } else {
-                    state == .unknown ? .unknown : .up
-                }
-            guard next != state else { continue }
-            (lease.record.state, lease.record.since) = (next, now)
-            keep(lease)
+            let next = self.state(after: silent, of: lease, now: now)
             if next == .down {
-                verdicts.append(.down(lease, startsAt: max(lease.record.lastContact.advanced(by: after), graceUntil)))
+                ended.append(lease)
+            } else if next != state {
+                (lease.record.state, lease.record.since) = (next, now)
+                keep(lease)
             }
         }
-        return verdicts.sorted { $0.host < $1.host }
+        verdicts += judgeSites(ended, now: now)
+        return verdicts.sorted { $0.order < $1.order }
+    }
+
+    private func state(after silent: Duration, of lease: HostLease, now: Timestamp) -> HostRecord.State {
+        if lease.record.state == .planned {
+            guard let goodbye = lease.goodbye else { return .unknown }
+            return now < max(goodbye.until, graceUntil) ? .planned : .down
+        }
+        if silent >= after { return now < graceUntil ? .unknown : .down }
+        if silent >= after / 2 { return .late }
+        return lease.record.state == .unknown ? .unknown : .up
+    }
+
+    /// When a host that is down now began to be: the end of its lease, or of what was planned.
+    func startOfDown(_ lease: HostLease) -> Timestamp {
+        max(lease.record.lastContact.advanced(by: after), lease.goodbye?.until ?? .distantPast, graceUntil)
+    }
+
+    mutating func call(_ state: HostRecord.State, _ lease: HostLease, foldedInto site: String? = nil, now: Timestamp) -> HostLease {
+        var lease = lease
+        if lease.record.state != state { (lease.record.state, lease.record.since) = (state, now) }
+        lease.foldedInto = site
+        keep(lease)
+        return lease
     }
 
     /// When `judge` should be called next: at the end of the next lease, and often enough to notice that we were away.
@@ -166,8 +187,10 @@ struct HostLeases: Sendable {
         for lease in leases.values where lease.record.state != .down {
             let half = lease.record.lastContact.advanced(by: after / 2)
             let end = max(lease.record.lastContact.advanced(by: after), graceUntil)
-            for moment in [half, end] where moment > now && moment < next { next = moment }
+            let moments = lease.record.state == .planned ? [max(lease.goodbye?.until ?? now, graceUntil)] : [half, end]
+            for moment in moments where moment > now && moment < next { next = moment }
         }
+        for release in outages.values.compactMap(\.releaseAt) where release > now && release < next { next = release }
         return next
     }
 
@@ -177,9 +200,25 @@ struct HostLeases: Sendable {
         return HostCondition(isUp: isUp, dataAt: lease.samplesAt, collections: lease.collections)
     }
 
+    // MARK: Operators
+
+    /// A host that is gone for good; nil when there is none of this name.
+    mutating func forget(_ host: String, by author: String) -> HostVerdict? {
+        guard let lease = leases[host] else { return nil }
+        remove(host)
+        return .forgotten(lease, by: author)
+    }
+
+    // MARK: Writing
+
     private mutating func keep(_ lease: HostLease) {
         leases[lease.record.host] = lease
         changed.insert(lease.record.host)
+    }
+
+    private mutating func remove(_ host: String) {
+        leases[host] = nil
+        changed.insert(host)
     }
 
     /// What must be written: the lease, or nil where it was forgotten.
@@ -189,12 +228,23 @@ struct HostLeases: Sendable {
         for host in changed { changes[host] = .some(leases[host]) }
         return changes
     }
+
+    /// The outage, or nil where it is over.
+    mutating func takeSiteChanges() -> [String: SiteOutage?] {
+        defer { changedSites = [] }
+        var changes: [String: SiteOutage?] = [:]
+        for site in changedSites { changes[site] = .some(outages[site]) }
+        return changes
+    }
 }
 
 extension HostVerdict {
-    var host: String {
+    /// Sites before their hosts, hosts by name.
+    fileprivate var order: (Int, String) {
         switch self {
-        case .down(let lease, _), .back(let lease), .forgotten(let lease): lease.record.host
+        case .siteUnreachable(let outage), .siteChanged(let outage): (0, outage.site)
+        case .siteReachable(let outage): (1, outage.site)
+        case .down, .folded, .unfolded, .back, .forgotten: (2, host ?? "")
         }
     }
 }

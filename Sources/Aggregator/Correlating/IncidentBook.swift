@@ -78,6 +78,19 @@ struct IncidentBook: Sendable {
         return open(alert, of: host, isFiring: false)
     }
 
+    /// The alert goes on firing, as part of another incident: this one does not wait for its end.
+    mutating func leave(_ id: UUID, _ alert: Alert, now: Timestamp) {
+        guard var entry = entries[id], entry.isOpen, entry.firing.remove(alert.fingerprint) != nil else { return }
+        if entry.firing.isEmpty {
+            entry.closedAt = max(entry.alerts.compactMap(\.endsAt).max() ?? now, entry.openedAt)
+            openByHost[entry.host] = nil
+            closed.append(id)
+        }
+        entries[id] = entry
+        changed.insert(id)
+        trim()
+    }
+
     private mutating func open(_ alert: Alert, of host: String, isFiring: Bool) -> UUID {
         let id = makeID(alert.startsAt)
         let entry = IncidentEntry(

@@ -44,13 +44,13 @@ enum OwnEvents {
     }
 
     static func type(of transition: AlertTransition) -> String {
-        if transition.alert.name == HostDown.alertName {
-            switch TransitionReason(rawValue: transition.reason) {
-            case .hostDown: return "host.down"
-            case .hostBack: return "host.back"
-            case .hostForgotten: return "host.forgotten"
-            default: break
-            }
+        switch TransitionReason(rawValue: transition.reason) {
+        case .hostDown, .hostDownFolded: return "host.down"
+        case .hostBack: return "host.back"
+        case .hostForgotten where transition.alert.name == HostDown.alertName: return "host.forgotten"
+        case .siteUnreachable: return "site.unreachable"
+        case .siteReachable: return "site.reachable"
+        default: break
         }
         return transition.alert.state == .firing ? "alert.fired" : "alert.resolved"
     }

@@ -25,6 +25,7 @@ package struct ServingRoutes: Sendable {
             EventRoutes(events).routes
             + EventStreamRoutes(stream).routes
             + MetricRoutes(queries, budget: budget, time: time).routes
+            + HostRoutes(alerts).routes
             + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
             + HealthRoutes(metrics: metrics) { await status().health }.routes

@@ -4,7 +4,7 @@ package import JSON
 import Operating
 package import Telemetry
 
-/// What is so now: hosts, alerts, incidents, notifications, and the aggregator itself.
+/// What is so now: alerts, incidents, notifications, and the aggregator itself.
 struct StateRoutes: Sendable {
     private let alerts: any AlertDirectory
     private let notifications: any NotificationDirectory
@@ -19,7 +19,6 @@ struct StateRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/api/v1/hosts", .read) { request, _ in try await hosts(request) },
             Route(.get, "/api/v1/alerts", .read) { request, _ in try await alerts(request) },
             Route(.get, "/api/v1/incidents", .read) { request, _ in try await incidents(request) },
             Route(.get, "/api/v1/notifications", .read) { request, _ in try await notifications(request) },
@@ -27,30 +26,10 @@ struct StateRoutes: Sendable {
         ]
     }
 
-    private func hosts(_ request: Request) async throws(Problem) -> Response {
-        let parameters = try request.parameters()
-        try parameters.refuseOthers(than: ["state"])
-        let state = try word(parameters, "state", HostRecord.State.self)
-        let hosts = await alerts.hosts().filter { state == nil || $0.state == state }
-        return .json { json in
-            json.list("hosts", hosts) { json, host in
-                json.beginObject()
-                json.member("host", host.host)
-                json.member("agent_id", host.agent.description)
-                json.member("tags", host.tags)
-                json.member("state", host.state.rawValue)
-                json.member("since", host.since)
-                json.member("first_contact", host.firstContact)
-                json.member("last_contact", host.lastContact)
-                json.endObject()
-            }
-        }
-    }
-
     private func alerts(_ request: Request) async throws(Problem) -> Response {
         let parameters = try request.parameters()
         try parameters.refuseOthers(than: ["state", "host", "alertname"])
-        let state = try word(parameters, "state", AlertState.self)
+        let state = try parameters.word("state", AlertState.self)
         let host = try parameters.value("host")
         let name = try parameters.value("alertname")
         let found = await alerts.alerts().filter { alert in
@@ -87,7 +66,7 @@ struct StateRoutes: Sendable {
         let parameters = try request.parameters()
         try parameters.refuseOthers(than: ["limit", "state"])
         let limit = try parameters.integer("limit", in: 1...Self.notificationsMax, default: 100)
-        let state = try word(parameters, "state", NotificationRecord.State.self)
+        let state = try parameters.word("state", NotificationRecord.State.self)
         let records = await notifications.notifications(limit: limit).filter { state == nil || $0.state == state }
         return .json { json in
             json.list("notifications", records) { json, record in
@@ -128,19 +107,6 @@ struct StateRoutes: Sendable {
             json.member("storage", status.storage)
             json.endObject()
         }
-    }
-
-    private func word<Word: RawRepresentable & CaseIterable>(
-        _ parameters: FormParameters,
-        _ name: String,
-        _: Word.Type
-    ) throws(Problem) -> Word? where Word.RawValue == String {
-        guard let text = try parameters.value(name) else { return nil }
-        guard let word = Word(rawValue: text) else {
-            let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .malformed("\(name)=\(text): write one of \(words)", errors: [Problem.Item(pointer: "?\(name)", detail: "write one of \(words)")])
-        }
-        return word
     }
 }
 

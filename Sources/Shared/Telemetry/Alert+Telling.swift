@@ -10,4 +10,9 @@ extension Alert {
     }
 
     package var isToldLocally: Bool { annotations[Self.toldLocallyAnnotation] != nil }
+
+    /// The annotation of a HostDown that stands behind another alert (SiteUnreachable): the site's tag. It is shown, and nobody is paged for it.
+    package static let foldedIntoAnnotation = "tocsin_folded_into"
+
+    package var foldedInto: String? { annotations[Self.foldedIntoAnnotation] }
 }

@@ -1,7 +1,8 @@
 /// What the aggregator knows of one host.
 package struct HostRecord: Sendable, Hashable {
-    /// Where the host's lease stands. `unknown`: the aggregator itself was away and has not waited long enough to say.
-    package enum State: String, Sendable, Hashable, CaseIterable { case up, late, down, unknown }
+    /// Where the host's lease stands. `planned`: its agent said goodbye, and is expected back for a while. `unknown`: the aggregator itself was away and
+    /// has not waited long enough to say.
+    package enum State: String, Sendable, Hashable, CaseIterable { case up, late, planned, down, unknown }
 
     package var host: String
     package var agent: UUID
@@ -11,10 +12,21 @@ package struct HostRecord: Sendable, Hashable {
     package var lastContact: Timestamp
     /// When `state` last changed.
     package var since: Timestamp
+    /// Why it is in this state, a sentence; made when it is shown.
+    package var reason: String
 
-    package init(host: String, agent: UUID, tags: [String], state: State, firstContact: Timestamp, lastContact: Timestamp, since: Timestamp) {
+    package init(
+        host: String,
+        agent: UUID,
+        tags: [String],
+        state: State,
+        firstContact: Timestamp,
+        lastContact: Timestamp,
+        since: Timestamp,
+        reason: String = ""
+    ) {
         (self.host, self.agent, self.tags, self.state) = (host, agent, tags, state)
-        (self.firstContact, self.lastContact, self.since) = (firstContact, lastContact, since)
+        (self.firstContact, self.lastContact, self.since, self.reason) = (firstContact, lastContact, since, reason)
     }
 }
 
@@ -24,6 +36,9 @@ package protocol AlertDirectory: Sendable {
     func alerts() async -> [Alert]
     func incidents(limit: Int) async -> [Incident]
     func hosts() async -> [HostRecord]
+    /// Takes a host that is gone for good off the list: its alerts are resolved as forgotten. It is listed again when it sends again. False when there is
+    /// none of this name.
+    func forget(host: String, by author: String) async throws(QueryError) -> Bool
 }
 
 /// A silence, as in Alertmanager: alerts whose labels match are not told while it lasts.

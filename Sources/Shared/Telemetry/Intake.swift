@@ -6,6 +6,8 @@ package struct Intake: Sendable {
     /// Transitions to ship (pending is kept at home: only firing and resolved travel).
     package var alerts: [Alert]
     package var gaps: [Gap]
+    /// What the agent says about itself (``AgentNotice``); they travel before metrics and logs.
+    package var notices: [Event]
     /// Read positions that the events bring about.
     package var positions: [ReadPosition]
     /// Which bytes the events are, for the batch's header.
@@ -21,6 +23,7 @@ package struct Intake: Sendable {
         events: [Event] = [],
         alerts: [Alert] = [],
         gaps: [Gap] = [],
+        notices: [Event] = [],
         positions: [ReadPosition] = [],
         reads: [ReadRange] = [],
         judgement: JudgementState? = nil,
@@ -28,11 +31,12 @@ package struct Intake: Sendable {
     ) {
         (self.samples, self.events, self.alerts, self.gaps) = (samples, events, alerts, gaps)
         (self.positions, self.reads, self.judgement, self.notes) = (positions, reads, judgement, notes)
+        self.notices = notices
     }
 
     package var isEmpty: Bool {
         samples.isEmpty && events.isEmpty && alerts.isEmpty && gaps.isEmpty && positions.isEmpty && judgement == nil
-            && notes.isEmpty
+            && notes.isEmpty && notices.isEmpty
     }
 }
 
