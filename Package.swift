@@ -151,7 +151,7 @@ let aggregator: [Target] = [
     library(
         "Correlating",
         in: "Aggregator",
-        ["Telemetry", "Operating", "Explaining", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "JSON", logging, lifecycle]
+        ["Telemetry", "Operating", "Explaining", "SQLite", "Blocks", "Wire", "Rules", "Matching", "Expressions", "JSON", logging, lifecycle]
     ),
     library(
         "Notifying",
@@ -166,12 +166,13 @@ let aggregator: [Target] = [
         in: "Aggregator",
         ["Answering", "Telemetry", "Operating", "Explaining", "Expressions", "JSON", "Blocks", "Wire", logging] + hummingbird
     ),
+    library("Pinging", in: "Aggregator", ["Telemetry", "Operating", "Transferring", logging, lifecycle]),
     library(
         "AggregatorApp",
         in: "Aggregator",
         [
-            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Serving", "Answering", "Telemetry", "Operating",
-            "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Pinging", "Serving", "Answering", "Telemetry",
+            "Operating", "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
         ] + hummingbird + hummingbirdTLS
     ),
     program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),
@@ -250,8 +251,9 @@ let testTargets: [Target] = [
         ]
     ),
     tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
-    tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Expressions", "JSON", logging]),
+    tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Matching", "Expressions", "JSON", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
+    tests(of: "Pinging", ["Telemetry", "Operating", "Transferring", logging, lifecycle]),
     tests(
         of: "Serving",
         ["Answering", "Telemetry", "Operating", "Expressions", "JSON", "Blocks", "Wire", logging, hummingbirdTesting, embedded] + hummingbird

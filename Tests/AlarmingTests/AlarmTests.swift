@@ -11,24 +11,27 @@ import Transferring
 @testable import Alarming
 
 /// A host whose aggregator comes and goes as a test says.
-private final class Host: Sendable {
+final class Host: Sendable {
     let time = ManualTime()
     let store = Store()
     let web = WebDouble()
+    /// The aggregator's /health.
+    let health = WebDouble()
     let mails = MailDouble()
     let alarm: Alarm
     private let shared: Shared
 
-    init(_ receivers: [AlarmConfig.Receiver], after: Duration = .seconds(60), checkpoint: Checkpoint = Checkpoint()) {
+    init(_ receivers: [AlarmConfig.Receiver], after: Duration = .seconds(60), watchAfter: Duration? = nil, checkpoint: Checkpoint = Checkpoint()) {
         let state = Shared()
         shared = state
         alarm = Alarm(
-            AlarmConfig(after: after, receivers: receivers),
+            AlarmConfig(after: after, receivers: receivers, watchAfter: watchAfter, watchInterval: .seconds(10)),
             host: "web-1",
             next: store,
             checkpoint: checkpoint,
             aggregator: { state.aggregator.withLock { $0.state } },
             undelivered: { state.aggregator.withLock { $0.waits } },
+            probe: { [health] in HealthProbe(url: "http://agg:8640", tls: TLSOptions(), http: health) },
             http: web,
             mail: mails,
             time: time,

@@ -185,7 +185,7 @@ import Testing
             for transition in told { _ = OwnEvents.batch(for: transition, receivedAt: Scene.at(number)) }
             if let opened = told.first {
                 let event = Event(timestamp: moment(), source: "app", type: "log.line", severity: .error, host: "web-1")
-                correlation.addEvidence([event], of: opened.alert.labels["host"] ?? "")
+                correlation.incidents.add([event], of: opened.alert.labels["host"] ?? "")
             }
         }
         _ = correlation.takeChanges()

@@ -11,6 +11,7 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
         var keys: Set<String> = []
         var appends = 0
         var failure: LogError?
+        var searchFailure: LogError?
         var purged: (position: LogPosition, gap: Gap)?
         var cursor: LogCursor?
         var waiters: [Int: (position: LogPosition, continuation: CheckedContinuation<Void, Never>)] = [:]
@@ -29,6 +30,8 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
     var appends: Int { state.withLock { $0.appends } }
 
     func fail(_ error: LogError?) { state.withLock { $0.failure = error } }
+    /// Of the searches for evidence alone.
+    func failSearches(_ error: LogError?) { state.withLock { $0.searchFailure = error } }
 
     /// Retention passes over everything up to a position: a reader before it is told.
     func purge(through position: LogPosition, saying gap: Gap) {
@@ -138,6 +141,37 @@ final class MemoryLog: LogReader, LogWriter, EvidenceSource {
     func warnings(of host: String, in window: ClosedRange<Timestamp>, limit: Int) async throws -> [Event] {
         let blocks = state.withLock { $0.blocks }
         return Array(blocks.flatMap { Evidence.events(in: $0, of: host, window: window) }.sorted { $0.timestamp > $1.timestamp }.prefix(limit))
+    }
+
+    private var everything: [Event] {
+        let blocks = state.withLock { $0.blocks }
+        return blocks.flatMap { block -> [Event] in
+            guard block.kind == .events, let events = try? EventBlock(decoding: block.bytes) else { return [] }
+            return (0..<events.count).map { row in
+                var event = events.event(at: row)
+                event.id = event.id ?? Evidence.id(of: event, row: row, in: block)
+                return event
+            }
+        }
+    }
+
+    func changes(of types: [String], in window: ClosedRange<Timestamp>, limit: Int) async throws -> [Event] {
+        if let failure = state.withLock({ $0.searchFailure }) { throw failure }
+        let wanted = types.map { EventMatch(type: $0) }
+        return Array(everything.filter { event in window.contains(event.timestamp) && wanted.contains { $0.wantsType(event.type) } }.prefix(limit))
+    }
+
+    func events(correlationID: String, limit: Int) async throws -> [Event] {
+        Array(everything.filter { $0.correlationID == correlationID }.prefix(limit))
+    }
+
+    func hasOccurred(_ words: String, on host: String, in window: ClosedRange<Timestamp>) async throws -> Bool {
+        everything.contains { $0.host == host && window.contains($0.timestamp) && Evidence.words(of: $0) == words }
+    }
+
+    func metrics(of alert: Alert, in window: ClosedRange<Timestamp>, limit: Int) async throws -> [MetricPoints] {
+        let points = [MetricPoints.Point(window.lowerBound, 1), MetricPoints.Point(window.upperBound, 2)]
+        return [MetricPoints(labels: Labels(name: alert.expression, []), points: points)]
     }
 
     // MARK: LogReader

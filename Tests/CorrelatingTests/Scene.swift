@@ -1,3 +1,4 @@
+import Blocks
 import Operating
 import Synchronization
 import Telemetry
@@ -43,6 +44,21 @@ enum Scene {
         -> Contact
     {
         Contact(host: host, agent: agent, tags: tags, kind: kind, dataAt: at(seconds), receivedAt: at(seconds))
+    }
+
+    /// A client's request.
+    static func block(_ events: [Event]) -> StoredBlock {
+        StoredBlock(
+            position: 1,
+            kind: .events,
+            bytes: EventBlock.encode(events),
+            count: events.count,
+            from: events.map(\.timestamp).min() ?? noon,
+            to: events.map(\.timestamp).max() ?? noon,
+            receivedAt: noon,
+            origin: RowOrigin(agent: otherAgent, lane: .logs, sequence: 1, block: 0, row: 0),
+            host: ""
+        )
     }
 
     static func counter() -> @Sendable (Timestamp) -> UUID {

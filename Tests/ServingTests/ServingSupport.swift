@@ -27,6 +27,7 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         var alerts: [Alert] = []
         var hosts: [HostRecord] = []
         var incidents: [Incident] = []
+        var askedIncidents: [IncidentQuery] = []
         var notifications: [NotificationRecord] = []
     }
 
@@ -127,7 +128,17 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
     }
 
     func alerts() async -> [Alert] { state.withLock { $0.alerts } }
-    func incidents(limit: Int) async -> [Incident] { state.withLock { Array($0.incidents.prefix(limit)) } }
+    func incidents(_ query: IncidentQuery) async throws(QueryError) -> IncidentPage {
+        try fail()
+        return state.withLock { state in
+            state.askedIncidents.append(query)
+            let page = Array(state.incidents.prefix(query.limit))
+            let next = state.incidents.count > query.limit ? page.last.map { IncidentCursor(openedAt: $0.openedAt, id: $0.id) } : nil
+            return IncidentPage(incidents: page, next: next)
+        }
+    }
+
+    func incident(id: UUID) async throws(QueryError) -> Incident? { state.withLock { $0.incidents.first { $0.id == id } } }
     func hosts() async -> [HostRecord] { state.withLock { $0.hosts } }
 
     func forget(host: String, by author: String) async throws(QueryError) -> Bool {

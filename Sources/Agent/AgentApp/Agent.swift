@@ -75,6 +75,10 @@ package struct Agent: Sendable {
                 return status.lastError == nil ? .takes : .fails(status.lastError ?? "")
             },
             undelivered: { (try? await spool.status().batches[.alerts] ?? 0).map { $0 > 0 } ?? true },
+            probe: { [http = HTTPClient(concurrent: 1, userAgent: "tocsin-agent/\(Version.current)")] in
+                guard let shipping = shipping.settings else { return nil }
+                return HealthProbe(url: shipping.url, tls: shipping.tls, http: http)
+            },
             time: time,
             metrics: metrics,
             logger: logger

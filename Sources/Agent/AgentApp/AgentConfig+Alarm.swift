@@ -16,7 +16,15 @@ extension AgentConfig {
         if !["webhook_configs", "email_configs", "command_configs"].contains(where: { section.has($0) }) {
             section.report("", "there is no receiver", "write webhook_configs, email_configs or command_configs")
         }
-        return receivers.isEmpty ? nil : AlarmConfig(after: after, receivers: receivers)
+        guard !receivers.isEmpty else { return nil }
+        var config = AlarmConfig(after: after, receivers: receivers)
+        if section.has("watch_aggregator") {
+            let watch = section.section("watch_aggregator")
+            config.watchAfter = watch.duration("after", default: after, in: AlarmLimits.afterRange)
+            config.watchInterval = watch.duration("interval", default: AlarmLimits.watchInterval, in: AlarmLimits.watchIntervalRange)
+            watch.finish()
+        }
+        return config
     }
 
     private static func readWebhook(_ reader: ConfigReader) -> AlarmConfig.Receiver? {

@@ -27,31 +27,6 @@ struct AlertsCommand: AsyncParsableCommand {
     }
 }
 
-struct IncidentsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "incidents",
-        abstract: "Incidents: alerts that belong together, with the evidence around them."
-    )
-
-    @Option(name: .long, help: "How many, newest first.")
-    var limit = 20
-    @Flag(name: .long, help: "For programs; with the evidence.")
-    var json = false
-    @OptionGroup var aggregator: AggregatorOptions
-
-    func run() async throws {
-        let answer = try await aggregator.get("/api/v1/incidents", [("limit", String(limit))])
-        let rows = (answer["incidents"]?.array ?? []).map { incident in
-            [
-                Terminal.text(incident["state"]), Terminal.text(incident["opened_at"]), Terminal.text(incident["closed_at"]),
-                (incident["hosts"]?.array ?? []).compactMap(\.string).joined(separator: ", "), String(incident["evidence"]?.array?.count ?? 0),
-                (incident["alerts"]?.array ?? []).map { "\(Terminal.text($0["alertname"])) \(Terminal.text($0["state"]))" }.joined(separator: ", "),
-            ]
-        }
-        print(json ? answer.text : Terminal.table(["STATE", "OPENED", "CLOSED", "HOSTS", "EVIDENCE", "ALERTS"], rows, nothing: "no incidents"))
-    }
-}
-
 struct NotificationsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "notifications", abstract: "What was sent to whom, and what became of it.")
 

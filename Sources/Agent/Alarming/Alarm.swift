@@ -22,12 +22,16 @@ package final class Alarm: Sink, Service {
         var config: AlarmConfig?
         var book: AlarmBook
         var lines: [Line]
+        var watch: AggregatorWatch
+        /// When the aggregator's health is asked next.
+        var nextProbe: Duration = .zero
     }
 
     private let host: String
     private let next: any Sink<Intake>
     private let aggregator: @Sendable () async -> AggregatorState
     private let undelivered: @Sendable () async -> Bool
+    private let probe: @Sendable () -> HealthProbe?
     private let courier: LocalCourier
     private let time: any TimeSource
     private let logger: Logger
@@ -40,6 +44,7 @@ package final class Alarm: Sink, Service {
     ///   - config: nil: nobody is told here.
     ///   - aggregator: whether it takes data.
     ///   - undelivered: whether alerts wait in the spool.
+    ///   - probe: asks the aggregator's health; nil where there is none.
     package init(
         _ config: AlarmConfig?,
         host: String,
@@ -47,6 +52,7 @@ package final class Alarm: Sink, Service {
         checkpoint: Checkpoint = Checkpoint(),
         aggregator: @escaping @Sendable () async -> AggregatorState,
         undelivered: @escaping @Sendable () async -> Bool,
+        probe: @escaping @Sendable () -> HealthProbe? = { nil },
         http: any HTTPTransferring = HTTPClient(concurrent: 1, userAgent: "tocsin-agent/\(Version.current)"),
         mail: any MailTransferring = MailClient(concurrent: 1),
         time: any TimeSource,
@@ -54,9 +60,9 @@ package final class Alarm: Sink, Service {
         logger: Logger
     ) {
         (self.host, self.next, self.aggregator, self.undelivered) = (host, next, aggregator, undelivered)
-        (self.time, self.logger) = (time, logger)
+        (self.probe, self.time, self.logger) = (probe, time, logger)
         courier = LocalCourier(http: http, mail: mail, commands: CommandRunner())
-        state = Mutex(State(config: config, book: AlarmBook(checkpoint), lines: Self.lines(config)))
+        state = Mutex(State(config: config, book: AlarmBook(checkpoint), lines: Self.lines(config), watch: AggregatorWatch(checkpoint)))
         let help = "Notifications of local receivers, by outcome."
         delivered = metrics.counter("tocsin_local_notifications_total", help: help, labels: [Label("outcome", "delivered")])
         failed = metrics.counter("tocsin_local_notifications_total", help: help, labels: [Label("outcome", "failed")])
@@ -104,6 +110,7 @@ package final class Alarm: Sink, Service {
             isDrained = await !undelivered()
             isDrained = isDrained && state.withLock { $0.book.entries } == before
         }
+        await watch(aggregator)
         let now = time.monotonic()
         let isChanged = state.withLock { state in
             let isChanged = state.book.look(aggregator, isDrained: isDrained, at: now)
@@ -119,6 +126,30 @@ package final class Alarm: Sink, Service {
         }
         if isChanged { await store([]) }
         for index in state.withLock({ Array($0.lines.indices) }) { await attempt(index) }
+    }
+
+    /// Whether the aggregator takes data and says that it is well, where this agent is to watch it.
+    private func watch(_ aggregator: AggregatorState) async {
+        let config = state.withLock { state -> AlarmConfig? in
+            guard let config = state.config, config.watchAfter != nil, time.monotonic() >= state.nextProbe else { return nil }
+            state.nextProbe = time.monotonic() + config.watchInterval
+            return config
+        }
+        guard let after = config?.watchAfter, let probe = probe() else { return }
+        var problem = await probe.problem()
+        if problem == nil, case .fails(let error) = aggregator { problem = "it takes nothing: \(error)" }
+        let found = problem
+        let kept = state.withLock { state -> [Alert] in
+            let (now, wall) = (time.monotonic(), time.now())
+            if let changed = state.watch.look(found, of: probe.url, after: after, host: host, now: now, wall: wall) {
+                let marked = state.book.marked([changed])
+                state.book.stored([changed])
+                // Its end goes to the aggregator, if it heard of the beginning.
+                return changed.state == .resolved ? marked.filter(\.isToldLocally) : []
+            }
+            return state.watch.repeated(now: now, wall: wall).map { state.book.marked([$0]).filter(\.isToldLocally) } ?? []
+        }
+        if !kept.isEmpty { await store(kept) }
     }
 
     private func attempt(_ index: Int) async {
@@ -163,9 +194,9 @@ package final class Alarm: Sink, Service {
 
     /// Who was told goes to the spool, and with it, as alerts, to the aggregator. What the spool does not take now goes with the next change.
     private func store(_ marked: [Alert]) async {
-        let note = state.withLock { $0.book.noteText }
+        let (note, watched) = state.withLock { ($0.book.noteText, $0.watch.noteText) }
         do throws(SinkError) {
-            try await next.accept(Intake(alerts: marked, notes: [AlarmBook.note: note]))
+            try await next.accept(Intake(alerts: marked, notes: [AlarmBook.note: note, AggregatorWatch.note: watched]))
         } catch {
             logger.warning("who was told of alerts could not be stored", metadata: ["problem": "\(error)"])
         }

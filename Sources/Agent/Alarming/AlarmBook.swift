@@ -75,7 +75,9 @@ struct AlarmBook: Sendable {
     func due(after: Duration, at now: Duration) -> [Alert] {
         let isOut = failingSince.map { now - $0 >= after } ?? false
         return entries.values.filter { entry in
-            entry.alert.state == .resolved ? entry.toldAt != nil : isOut && !entry.isDelivered && entry.toldAt == nil
+            if entry.alert.state == .resolved { return entry.toldAt != nil }
+            // That the aggregator is away was waited for already.
+            return entry.toldAt == nil && (entry.alert.isAboutAggregator || isOut && !entry.isDelivered)
         }.map(\.alert).sorted { ($0.startsAt, $0.fingerprint) < ($1.startsAt, $1.fingerprint) }
     }
 
@@ -84,7 +86,7 @@ struct AlarmBook: Sendable {
         waiting.filter { alert in
             guard alert.state == .firing else { return true }
             guard let entry = entries[alert.fingerprint], entry.alert.startsAt == alert.startsAt, entry.alert.state == .firing else { return false }
-            return entry.toldAt != nil || !entry.isDelivered
+            return entry.toldAt != nil || !entry.isDelivered || alert.isAboutAggregator
         }
     }
 
@@ -130,7 +132,8 @@ struct AlarmBook: Sendable {
 
     /// What fired before the restart, and who knew of it.
     init(_ checkpoint: Checkpoint) {
-        for alert in checkpoint.alerts where alert.state == .firing { entries[alert.fingerprint] = Entry(alert: alert) }
+        let own = AggregatorWatch(checkpoint).alert.map { [$0] } ?? []
+        for alert in checkpoint.alerts + own where alert.state == .firing { entries[alert.fingerprint] = Entry(alert: alert) }
         guard let text = checkpoint.notes[Self.note], let tree = try? JSON.parse(Array(text.utf8)) else { return }
         for known in tree.array ?? [] {
             guard let key = known["fingerprint"]?.string.flatMap({ UInt64($0, radix: 16) }), let entry = entries[key],

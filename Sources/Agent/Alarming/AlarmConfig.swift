@@ -53,8 +53,20 @@ package struct AlarmConfig: Sendable, Hashable {
     /// `after`: how long the aggregator must have taken nothing.
     package var after: Duration
     package var receivers: [Receiver]
+    /// `watch_aggregator.after`: local receivers are told when the aggregator is away or unwell for so long, whatever fires. Nil: they are not.
+    package var watchAfter: Duration?
+    /// `watch_aggregator.interval`: how often its `/health` is asked.
+    package var watchInterval: Duration
 
-    package init(after: Duration = AlarmLimits.after, receivers: [Receiver]) { (self.after, self.receivers) = (after, receivers) }
+    package init(
+        after: Duration = AlarmLimits.after,
+        receivers: [Receiver],
+        watchAfter: Duration? = nil,
+        watchInterval: Duration = AlarmLimits.watchInterval
+    ) {
+        (self.after, self.receivers) = (after, receivers)
+        (self.watchAfter, self.watchInterval) = (watchAfter, watchInterval)
+    }
 }
 
 /// The limits of the room Alarming.
@@ -67,6 +79,13 @@ package enum AlarmLimits {
     /// How often the aggregator's state is looked at.
     static let lookInterval = Duration.seconds(1)
     static let webhookTimeout = Duration.seconds(10)
+    /// How often the aggregator's `/health` is asked where this agent watches it, how long an answer may take, and how much of it is read.
+    package static let watchInterval = Duration.seconds(30)
+    package static let watchIntervalRange = Duration.seconds(1)...Duration.seconds(3600)
+    static let healthTimeout = Duration.seconds(10)
+    static let healthBytesMax = 64 * 1024
+    /// As often as the judge repeats what fires: the aggregator takes what is not repeated as over.
+    static let repeatInterval = Duration.seconds(60)
     /// What a command writes goes nowhere; one that writes more is ended.
     static let commandOutputBytesMax = 1 << 20
     /// Alerts in one notification; the rest is counted in it.

@@ -16,6 +16,7 @@ struct AlarmNotification: Sendable {
         switch state {
         case .none: "this host has no aggregator"
         case .fails(let error): "the aggregator has taken nothing for \(Int((outage ?? .zero).inSeconds)) s: \(error)"
+        case .takes where firing.contains(where: \.isAboutAggregator): "this host watches the aggregator"
         case .takes: "the aggregator takes data again"
         }
     }

@@ -5,6 +5,7 @@ import JSON
 import Logging
 import Notifying
 import Operating
+import Pinging
 import Querying
 import Receiving
 import Serving
@@ -56,7 +57,7 @@ struct Aggregator: Sendable {
         let correlator = Correlator(
             config: config.correlating,
             reader: log,
-            evidence: SearchedEvidence(events: searching),
+            evidence: SearchedEvidence(events: searching, queries: querying),
             writer: log,
             next: notifier,
             time: time,
@@ -68,6 +69,14 @@ struct Aggregator: Sendable {
         try await correlator.open()
 
         let health = AggregatorHealth(log: log, notifier: notifier, startedAt: startedAt, time: time)
+        let deadMan = DeadMan(
+            config.deadMan,
+            http: HTTPClient(concurrent: 1),
+            problem: { await health.deadManProblem(correlator) },
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
         let budget = BodyBudget(bytesMax: config.bodyMemory)
         let admitter = Admitter(limits: config.admitting, into: log, time: time, metrics: metrics)
         let receiver = Receiver(limits: config.receiving, into: admitter, budget: budget, time: time, metrics: metrics)
@@ -114,7 +123,7 @@ struct Aggregator: Sendable {
         }
 
         do {
-            try await Daemon.run([log, notifier, correlator, querying, feed, reloader, front], logger: logger)
+            try await Daemon.run([log, notifier, correlator, querying, feed, deadMan, reloader, front], logger: logger)
         } catch {
             await log.close()
             throw error

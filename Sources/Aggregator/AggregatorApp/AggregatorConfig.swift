@@ -2,6 +2,7 @@ package import Admitting
 package import Correlating
 package import Logging
 package import Notifying
+package import Pinging
 package import Receiving
 package import Storing
 
@@ -25,8 +26,10 @@ package struct AggregatorConfig: Sendable {
     package var streamsMax = 256
     /// `tokens.file` as read; nil: no token is needed, on loopback only.
     package var tokens: [TokenEntry]?
-    /// `host_down`.
+    /// `host_down`, `incidents`.
     package var correlating = CorrelatingConfig(path: AggregatorConfig.storagePathDefault + "/correlation.db")
+    /// `deadman`; nil: nobody outside is pinged.
+    package var deadMan: DeadManConfig?
     /// `receivers`, `route`, `inhibit_rules`.
     package var notifying = NotifyingConfig.silent
     /// `log.level`.
@@ -44,8 +47,10 @@ package struct AggregatorConfig: Sendable {
         if storage != fresh.storage { keys.append("storage") }
         let haveLimitsChanged = receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory
         if haveLimitsChanged || streamsMax != fresh.streamsMax { keys.append("limits") }
-        if correlating != fresh.correlating { keys.append("host_down") }
+        if correlating.hostDown != fresh.correlating.hostDown { keys.append("host_down") }
+        if correlating.incidents != fresh.correlating.incidents { keys.append("incidents") }
         if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
+        if deadMan != fresh.deadMan { keys.append("deadman") }
         if logLevel != fresh.logLevel { keys.append("log") }
         return keys
     }

@@ -1,3 +1,4 @@
+import Correlating
 import JSON
 import Notifying
 import Operating
@@ -39,6 +40,14 @@ struct AggregatorHealth: Sendable {
             ]),
             storage: Self.figures(stored)
         )
+    }
+
+    /// Why it cannot do its work, the dead man's switch is told: it stores nothing, decides nothing, or tells nobody. A receiver that does not answer is not
+    /// among it: that is shown by ``status()``.
+    func deadManProblem(_ correlator: Correlator) async -> String? {
+        if let problem = await log.status().problem { return "storage: \(problem)" }
+        if let problem = await correlator.heldUp() { return "correlating: \(problem)" }
+        return await notifier.stuck().map { "notifying: \($0)" }
     }
 
     private static func storage(_ status: LogStatus) -> HealthReport.Component {

@@ -16,6 +16,9 @@ enum TransitionReason: String, Sendable, CaseIterable {
     case hostBack = "host_back"
     case siteUnreachable = "site_unreachable"
     case siteReachable = "site_reachable"
+    /// Events that say something together (`incidents.patterns`), and that they do so no more.
+    case patternMatched = "pattern_matched"
+    case patternEnded = "pattern_ended"
     /// The host was down for so long that it is taken as retired, or an operator said that it is gone for good.
     case hostForgotten = "host_forgotten"
 }

@@ -8,19 +8,16 @@ package struct CorrelatingConfig: Sendable, Hashable {
     /// A firing alert that its agent does not repeat for so long, though the host is up and newer data came, is taken as resolved. Agents
     /// repeat what fires every minute. Default 5 minutes.
     package var expireAlertsAfter: Duration
-    /// Closed incidents older than this are deleted. Default 90 days.
-    package var keepIncidentsFor: Duration
-    /// Incidents kept, open ones included; the oldest closed ones go first. Default 10 000.
-    package var incidentsMax: Int
+    /// `incidents`.
+    package var incidents: IncidentsConfig
 
     package init(
         path: String,
         hostDown: HostDownConfig = HostDownConfig(),
         expireAlertsAfter: Duration = .seconds(300),
-        keepIncidentsFor: Duration = .seconds(90 * 86_400),
-        incidentsMax: Int = 10_000
+        incidents: IncidentsConfig = IncidentsConfig()
     ) {
         (self.path, self.hostDown, self.expireAlertsAfter) = (path, hostDown, expireAlertsAfter)
-        (self.keepIncidentsFor, self.incidentsMax) = (keepIncidentsFor, incidentsMax)
+        self.incidents = incidents
     }
 }

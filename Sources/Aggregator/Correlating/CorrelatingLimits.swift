@@ -46,6 +46,42 @@ enum CorrelatingLimits {
     static let evidenceEventsMax = 200
     /// Closed incidents kept in memory, for alerts and evidence that arrive late; older ones are read from the file.
     static let closedIncidentsInMemory = 100
+    /// Incidents that are open at once; of more the oldest is closed.
+    static let openIncidentsMax = 2_000
+    /// What leads to one incident, and its hosts.
+    static let keysPerIncidentMax = 64
+    static let hostsPerIncidentMax = 1_000
+    /// Events kept that say what changed.
+    static let changesMax = 20
+    /// Metrics are kept from so long before the opening until so long after it, of so many alerts and series.
+    static let metricBefore = Duration.seconds(900)
+    static let metricAfter = Duration.seconds(120)
+    static let alertsMeasuredMax = 3
+    static let metricsMax = 4
+    /// Hosts and correlation ids of one incident that are searched for; a site of five hundred hosts says the same five hundred times.
+    static let hostsSearchedMax = 20
+    static let correlationsSearchedMax = 4
+    /// Kinds of messages of one incident that are looked for in the day before: whether they are new.
+    static let templatesAskedMax = 5
+    static let firstSeenWithin = Duration.seconds(86_400)
+    /// Words of a message that are looked for, and how many it must have at least.
+    static let templateWordsMax = 8
+    static let templateWordsMin = 2
+    /// The pause after a search that failed.
+    static let searchPause = Duration.seconds(30)
+    /// What changed is searched for once for all incidents that open in the same minute, and anew after this.
+    static let changesKnownFor = Duration.seconds(15)
+    /// How often it is looked whether all of an incident has arrived.
+    static let collectionCheckEvery = Duration.seconds(15)
+    /// States of all patterns: one for each set of values. About 2 kB each.
+    static let patternStatesMax = 20_000
+    /// Times of A that one state keeps (more where `count` asks for more), and events for the record.
+    static let patternTimesMax = 64
+    static let patternEventsMax = 10
+    /// What is missed gets so much longer than the pattern says: it may be on the way.
+    static let patternSlack = Duration.seconds(5)
+    /// A pattern that held longer ago than this is history: nobody is paged about last week.
+    static let patternFreshFor = Duration.seconds(3600)
     /// Alerts listed in one incident.
     static let alertsPerIncidentMax = 500
     /// Transitions not yet handed over before the log is read no further: the log keeps what we do not read.
@@ -60,6 +96,8 @@ enum CorrelatingLimits {
     static let reportEvery = Duration.seconds(60)
     /// Blocks read again when the state is new but the log is not: enough to know the hosts and what fires.
     static let rereadBlocksMax: UInt64 = 20_000
+    /// Failures for so long, and the aggregator does not do its work.
+    static let heldUpAfter = Duration.seconds(60)
     /// The first wait after a failure; doubled up to `retryCap`.
     static let retryBase = Duration.milliseconds(250)
     static let retryCap = Duration.seconds(30)

@@ -46,6 +46,6 @@ struct CorrelatingMetrics: Sendable {
         for (state, gauge) in hosts { gauge.set(Double(byState[state] ?? 0)) }
         firing.set(Double(state.alerts.live.count { state.alerts.entries[$0]?.alert.state == .firing }))
         incidentsOpen.set(Double(state.incidents.entries.values.count { $0.isOpen }))
-        refused.set(Double(state.alerts.refusedOverLimit + state.leases.refusedOverLimit))
+        refused.set(Double(state.alerts.refusedOverLimit + state.leases.refusedOverLimit + state.patterns.refusedOverLimit))
     }
 }

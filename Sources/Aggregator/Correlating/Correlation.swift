@@ -8,26 +8,33 @@ struct BlockFacts: Sendable {
     var alerts: [Alert]
     /// What the host's agent says about itself.
     var notices: [HostNotice] = []
+    /// What patterns are about.
+    var hits: [PatternHit] = []
 }
 
 /// The decisions of this room, all of them, without a clock, a disk or an await: blocks and moments in, numbered transitions out.
 struct Correlation: Sendable {
     var alerts: AlertBook
     var leases: HostLeases
-    private(set) var incidents: IncidentBook
+    var incidents: IncidentBook
+    var patterns: PatternBook
+    let search: PatternSearch
+    let incidentsConfig: IncidentsConfig
     private(set) var nextSequence: UInt64
 
     init(config: CorrelatingConfig, restoring state: StoredCorrelation, makeID: @escaping @Sendable (Timestamp) -> UUID) {
         alerts = AlertBook(expireAfter: config.expireAlertsAfter, restoring: state.alerts)
         leases = HostLeases(config.hostDown, restoring: state.leases, outages: state.outages)
-        incidents = IncidentBook(makeID: makeID, restoring: state.incidents)
+        incidents = IncidentBook(makeID: makeID, window: config.incidents.window, restoring: state.incidents)
+        patterns = PatternBook(config.incidents.patterns, restoring: state.patterns)
+        (search, incidentsConfig) = (PatternSearch(patterns: config.incidents.patterns), config.incidents)
         nextSequence = state.nextSequence
     }
 
     /// Takes in one block. Blocks of clients (no host) renew no lease.
     mutating func take(_ block: BlockFacts, now: Timestamp) -> [AlertTransition] {
         let host = block.contact.host
-        guard !host.isEmpty else { return [] }
+        guard !host.isEmpty else { return take(block.hits, now: now) }
         var decisions: [AlertDecision] = []
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
         for notice in block.notices { leases.take(notice, of: host, receivedAt: block.contact.receivedAt, now: now) }
@@ -36,7 +43,7 @@ struct Correlation: Sendable {
             place.row &+= UInt32(truncatingIfNeeded: row)
             if let decision = alerts.take(alert, at: place, of: host, now: now) { decisions.append(decision) }
         }
-        return decisions.map { number($0, now: now) }
+        return tell(decisions, now: now) + take(block.hits, now: now)
     }
 
     /// The aggregator begins to listen, now or again.
@@ -49,36 +56,52 @@ struct Correlation: Sendable {
         var decisions = leases.judge(now: now).flatMap { decide($0, now: now) }
         let leases = leases
         decisions += alerts.judge(now: now) { leases.condition(of: $0) }
-        return decisions.map { number($0, now: now) }
+        return tell(decisions, now: now) + judgePatterns(now: now)
     }
 
     func nextDeadline(now: Timestamp) -> Timestamp {
-        min(leases.nextDeadline(now: now), alerts.nextDeadline(now: now) ?? .distantFuture)
+        let others = [
+            alerts.nextDeadline(now: now), patterns.nextDeadline, incidents.nextCollection(now: now, timeout: incidentsConfig.timeout),
+        ]
+        return others.compactMap { $0 }.reduce(leases.nextDeadline(now: now), min)
     }
 
-    /// When the next held alert is to be told; nil when none is held.
-    var nextRelease: Timestamp? { alerts.nextRelease }
+    /// When the next held alert is to be told, or a pattern has something to say; nil when none is held.
+    var nextRelease: Timestamp? { [alerts.nextRelease, patterns.nextDeadline].compactMap { $0 }.min() }
 
     /// An operator's word that a host is gone for good; nil when there is none of this name.
     mutating func forget(host: String, by author: String, now: Timestamp) -> [AlertTransition]? {
         guard let verdict = leases.forget(host, by: author) else { return nil }
-        return decide(verdict, now: now).map { number($0, now: now) }
+        return tell(decide(verdict, now: now), now: now)
     }
 
     // MARK: Numbers and incidents
 
-    private mutating func number(_ decision: AlertDecision, now: Timestamp) -> AlertTransition {
-        // What stands behind a site's alert belongs to the site's incident.
-        let host = decision.alert.foldedInto ?? decision.alert.labels["site"].flatMap { decision.key.host.isEmpty ? $0 : nil } ?? decision.key.host
+    /// Numbers decisions; what patterns make of them follows each.
+    private mutating func tell(_ decisions: [AlertDecision], now: Timestamp) -> [AlertTransition] {
+        decisions.flatMap { decision in
+            let transition = number(decision, now: now)
+            return [transition] + findPatterns(in: decision, transition, now: now)
+        }
+    }
+
+    /// - Parameter given: the incident it belongs to, where that is known.
+    mutating func number(_ decision: AlertDecision, in given: UUID? = nil, now: Timestamp) -> AlertTransition {
+        let alert = decision.alert
+        let keys = IncidentKey.keys(of: alert, on: decision.key.host, groupBy: incidentsConfig.groupBy)
+        let host = decision.key.host.isEmpty ? alert.labels["host"] ?? "" : decision.key.host
         let known = alerts.entries[decision.key]?.incident
         let incident: UUID
-        if decision.isHistoryOnly {
-            incident = incidents.past(decision.alert, of: host)
-        } else if decision.alert.state == .firing {
-            if let known { incidents.leave(known, decision.alert, now: decision.alert.updatedAt) }
-            incident = incidents.fired(decision.alert, of: host)
+        if let given {
+            incident = incidents.fired(alert, of: host, in: given)
+        } else if decision.isHistoryOnly {
+            incident = incidents.past(alert, of: host, keys: keys, now: now)
+        } else if alert.state == .firing {
+            // It fires already and changes places: the one that it leaves does not wait for its end.
+            if let known { incidents.leave(known, alert, now: now) }
+            incident = incidents.fired(alert, of: host, keys: keys, now: now)
         } else {
-            incident = incidents.resolved(decision.alert, of: host, incident: known)
+            incident = incidents.resolved(alert, of: host, incident: known, keys: keys, now: now)
         }
         alerts.setIncident(incident, of: decision.key)
         defer { nextSequence += 1 }
@@ -108,12 +131,6 @@ struct Correlation: Sendable {
         alerts.note(kind, of: alert, reason: reason, details: details, at: now)
     }
 
-    // MARK: Evidence
-
-    func wantsEvidence(of host: String, from: Timestamp, to: Timestamp) -> Bool { incidents.wantsEvidence(of: host, from: from, to: to) }
-    mutating func addEvidence(_ events: [Event], of host: String) { incidents.add(events, of: host) }
-    mutating func evidenceWasSearched(_ id: UUID) { incidents.evidenceWasSearched(id) }
-
     // MARK: Writing
 
     /// Everything that changed since the last call: to be written in one transaction with the cursor.
@@ -123,6 +140,7 @@ struct Correlation: Sendable {
             leases: leases.takeChanges(),
             outages: leases.takeSiteChanges(),
             incidents: incidents.takeChanges(),
+            patterns: patterns.takeChanges(),
             decisions: alerts.takeDecisions(),
             nextSequence: nextSequence
         )
@@ -141,6 +159,7 @@ struct StoredCorrelation: Sendable {
     var outages: [SiteOutage] = []
     /// Open ones and the latest closed ones.
     var incidents: [IncidentEntry] = []
+    var patterns: [PatternState] = []
 }
 
 struct CorrelationChanges: Sendable {
@@ -148,6 +167,7 @@ struct CorrelationChanges: Sendable {
     var leases: [String: HostLease?]
     var outages: [String: SiteOutage?]
     var incidents: [IncidentEntry]
+    var patterns: [PatternState.Key: PatternState?]
     var decisions: [Decision] = []
     var nextSequence: UInt64
 }

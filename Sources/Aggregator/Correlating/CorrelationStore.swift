@@ -39,7 +39,7 @@ final class CorrelationStore {
             ) STRICT;
             """,
             DecisionTable.schema,
-            hostsStep,
+            hostsStep, incidentsStep, patternsStep,
         ]
     )
 
@@ -71,21 +71,8 @@ final class CorrelationStore {
         (state.cursor, state.nextSequence) = progress
         state.alerts = try connection.query("SELECT * FROM alert") { (row) throws(SQLiteError) in try self.alertEntry(row) }
         (state.leases, state.outages) = (try leases(), try outages())
-        state.incidents = try connection.query("SELECT * FROM incident WHERE closed_at IS NULL") { (row) throws(SQLiteError) in
-            try self.incident(row)
-        }
-        state.incidents += try connection.query(
-            "SELECT * FROM incident WHERE closed_at IS NOT NULL ORDER BY closed_at DESC LIMIT ?",
-            [.integer(Int64(CorrelatingLimits.closedIncidentsInMemory))]
-        ) { (row) throws(SQLiteError) in try self.incident(row) }
+        (state.incidents, state.patterns) = (try rememberedIncidents(), try patterns())
         return state
-    }
-
-    /// The latest first.
-    func incidents(limit: Int) throws(SQLiteError) -> [Incident] {
-        try connection.query("SELECT * FROM incident ORDER BY opened_at DESC LIMIT ?", [.integer(Int64(max(0, limit)))]) {
-            (row) throws(SQLiteError) in try self.incident(row).incident
-        }
     }
 
     func position(of consumer: Consumer) throws(SQLiteError) -> UInt64 {
@@ -123,6 +110,7 @@ final class CorrelationStore {
             for (host, lease) in changes.leases { try write(lease, host: host) }
             for (site, outage) in changes.outages { try write(outage, site: site) }
             for incident in changes.incidents { try write(incident) }
+            for (key, state) in changes.patterns { try write(state, key: key) }
             for transition in transitions { try write(transition, now: now) }
             for decision in changes.decisions { try DecisionTable.insert(decision, into: connection) }
             try connection.execute(
@@ -139,16 +127,16 @@ final class CorrelationStore {
 
     /// Deletes what is over its limits of age and number, and transitions that both consumers took long ago.
     func prune(_ config: CorrelatingConfig, now: Timestamp) throws(SQLiteError) {
-        let oldest = now.advanced(by: .zero - config.keepIncidentsFor)
+        let oldest = now.advanced(by: .zero - config.incidents.keep)
         try connection.transaction { () throws(SQLiteError) in
             try connection.execute("DELETE FROM incident WHERE closed_at < ?", [.integer(oldest.nanoseconds)])
             let count = try connection.first("SELECT count(*) FROM incident") { (row) throws(SQLiteError) in row.integer(0) } ?? 0
-            if count > Int64(config.incidentsMax) {
+            if count > Int64(config.incidents.countMax) {
                 try connection.execute(
                     """
                     DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE closed_at IS NOT NULL ORDER BY closed_at LIMIT ?)
                     """,
-                    [.integer(count - Int64(config.incidentsMax))]
+                    [.integer(count - Int64(config.incidents.countMax))]
                 )
             }
             try connection.execute(
@@ -174,18 +162,6 @@ final class CorrelationStore {
                 .optional(entry.place.map { Int64($0.row) }),
                 .integer(entry.heardAt.nanoseconds), .optional(entry.heldUntil?.nanoseconds),
                 entry.incident.map { .blob($0.bytes) } ?? .null,
-            ]
-        )
-    }
-
-    private func write(_ entry: IncidentEntry) throws(SQLiteError) {
-        let firing = entry.firing.map { String($0, radix: 16) }.joined(separator: " ")
-        try connection.execute(
-            "INSERT OR REPLACE INTO incident VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                .blob(entry.id.bytes), .text(entry.host), .integer(entry.openedAt.nanoseconds), .optional(entry.closedAt?.nanoseconds),
-                .blob(AlertBlock.encode(entry.alerts)), .text(firing), .blob(EventBlock.encode(entry.evidence)),
-                .integer(entry.isEvidenceWanted ? 1 : 0),
             ]
         )
     }
@@ -226,24 +202,6 @@ final class CorrelationStore {
             heardAt: Timestamp(nanoseconds: row.integer(9)),
             heldUntil: row.optionalInteger(10).map { Timestamp(nanoseconds: $0) },
             incident: row.isNull(11) ? nil : UUID(bytes: row.blob(11))
-        )
-    }
-
-    private func incident(_ row: Row) throws(SQLiteError) -> IncidentEntry {
-        guard let id = UUID(bytes: row.blob(0)) else { throw connection.corruption("an incident's id is not 16 bytes") }
-        let (alerts, evidence): ([Alert], [Event])
-        do { (alerts, evidence) = (try AlertBlock(decoding: row.blob(4)).alerts, try EventBlock(decoding: row.blob(6)).events()) } catch {
-            throw connection.corruption("incident \(id) cannot be read: \(error)")
-        }
-        return IncidentEntry(
-            id: id,
-            host: row.text(1),
-            openedAt: Timestamp(nanoseconds: row.integer(2)),
-            closedAt: row.optionalInteger(3).map { Timestamp(nanoseconds: $0) },
-            alerts: alerts,
-            firing: Set(row.text(5).split(separator: " ").compactMap { UInt64($0, radix: 16) }),
-            evidence: evidence,
-            isEvidenceWanted: row.integer(7) != 0
         )
     }
 

@@ -23,11 +23,17 @@ extension Correlator {
         }
     }
 
-    /// The latest first.
-    package func incidents(limit: Int) -> [Incident] {
-        if let store, let stored = try? store.incidents(limit: limit) { return stored }
-        let known = correlation?.incidents.entries.values.map(\.incident) ?? []
-        return Array(known.sorted { $0.openedAt > $1.openedAt }.prefix(max(0, limit)))
+    package func incidents(_ query: IncidentQuery) throws(QueryError) -> IncidentPage {
+        try reading { (store) throws(SQLiteError) in try store.incidents(query) }
+    }
+
+    package func incident(id: UUID) throws(QueryError) -> Incident? {
+        try reading { (store) throws(SQLiteError) in try store.incident(id) }
+    }
+
+    private func reading<Answer>(_ body: (CorrelationStore) throws(SQLiteError) -> Answer) throws(QueryError) -> Answer {
+        guard let store else { throw .failed("the state of alerts and incidents is being opened again") }
+        do throws(SQLiteError) { return try body(store) } catch { throw .failed("incidents cannot be read: \(error)") }
     }
 
     package func hosts() -> [HostRecord] {

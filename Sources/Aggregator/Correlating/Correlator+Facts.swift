@@ -5,6 +5,8 @@ import Telemetry
 
 /// What the decisions need to know of a block.
 extension Correlator {
+    private var patterns: PatternSearch { PatternSearch(patterns: config.incidents.patterns) }
+
     func facts(of block: StoredBlock) -> BlockFacts {
         let contact = Contact(
             host: block.host,
@@ -23,10 +25,11 @@ extension Correlator {
                 facts.notices = try EventBlock(decoding: block.bytes).events().compactMap { HostNotice($0) }
             case .events, .samples: break
             }
+            if !patterns.isEmpty { facts.hits = try patterns.hits(in: block) }
         } catch {
             metrics.unreadable.increment()
             logger.warning(
-                "a block of alerts cannot be read and is passed over; agents repeat what fires",
+                "a block of alerts or events cannot be read and is passed over; agents repeat what fires",
                 metadata: ["log.position": "\(block.position)", "host": "\(block.host)", "error": "\(error)"]
             )
         }

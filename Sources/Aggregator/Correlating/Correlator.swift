@@ -19,7 +19,7 @@ package actor Correlator: Service, AlertDirectory {
 
     let config: CorrelatingConfig
     let reader: any LogReader
-    private let evidence: any EvidenceSource
+    let evidence: any EvidenceSource
     let writer: any LogWriter
     let next: any Sink<AlertTransition>
     let time: any TimeSource
@@ -29,12 +29,16 @@ package actor Correlator: Service, AlertDirectory {
     private let makeID: @Sendable (Timestamp) -> UUID
 
     var store: CorrelationStore?
-    private(set) var correlation: Correlation?
+    var correlation: Correlation?
     private var cursor: LogPosition = 0
     private var isCursorChecked = false
     private var lastWrite: Duration = .zero
     private var lastPrune: Duration?
     private var isUnwritten = false
+    /// After a search that failed: until when no other is tried.
+    var searchPause: Duration = .zero
+    /// What changed around a minute (since the epoch), and when that was searched for.
+    var knownChanges: (minute: Int64, at: Duration, events: [Event])?
     /// When the log was given a copy of the cursor last.
     private var lastReport: Duration?
     /// What was lost before us and told last: it may be told on several pages.
@@ -44,6 +48,8 @@ package actor Correlator: Service, AlertDirectory {
     /// Wakes the two hand-over loops.
     let told = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let recorded = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    /// Wakes the loop that looks for what surrounds incidents.
+    let surroundings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameters:
     ///   - reader: the log that is followed.
@@ -88,6 +94,7 @@ package actor Correlator: Service, AlertDirectory {
                 group.addTask { await self.follow() }
                 group.addTask { await self.tell() }
                 group.addTask { await self.record() }
+                group.addTask { await self.surround() }
                 await group.waitForAll()
             }
         }
@@ -96,15 +103,25 @@ package actor Correlator: Service, AlertDirectory {
 
     // MARK: The loop
 
+    /// Since when it fails without a success between, and with what.
+    private var trouble: (since: Duration, error: String)?
+
+    /// Why nothing is decided at present; nil: it works, or has failed for a moment only.
+    package func heldUp() -> String? {
+        guard let trouble, time.monotonic() - trouble.since >= CorrelatingLimits.heldUpAfter else { return nil }
+        return trouble.error
+    }
+
     private func follow() async {
         var failures = 0
         while !Task.isCancelled {
             do {
                 let isCaughtUp = try await step()
-                failures = 0
+                (failures, trouble) = (0, nil)
                 if isCaughtUp { await rest() }
             } catch {
                 failures += 1
+                trouble = (trouble?.since ?? time.monotonic(), "\(error)")
                 metrics.failures.increment()
                 logger.warning(
                     "correlating is held up; nothing is lost, the log is read again from the last position written",
@@ -165,7 +182,7 @@ package actor Correlator: Service, AlertDirectory {
             told.continuation.yield()
             recorded.continuation.yield()
         }
-        if isCaughtUp { try await searchEvidence() }
+        if isCaughtUp, nextSearch(now: now) != nil { surroundings.continuation.yield() }
         await reportCursor()
         return isCaughtUp
     }
@@ -206,26 +223,6 @@ package actor Correlator: Service, AlertDirectory {
             await group.next()
             group.cancelAll()
         }
-    }
-
-    // MARK: Evidence
-
-    private func addEvidence(from block: StoredBlock, to state: inout Correlation) {
-        guard state.wantsEvidence(of: block.host, from: block.from, to: block.to) else { return }
-        for host in Evidence.hosts(in: block) where state.wantsEvidence(of: host, from: block.from, to: block.to) {
-            state.addEvidence(Evidence.events(in: block, of: host, window: block.from...max(block.from, block.to)), of: host)
-        }
-    }
-
-    /// Looks back for what led to the incidents that have just opened. People were told before: this never delays a page.
-    private func searchEvidence() async throws {
-        for entry in correlation?.incidents.awaitingEvidence.prefix(8) ?? [] {
-            let warnings = try await evidence.warnings(of: entry.host, in: entry.window, limit: CorrelatingLimits.evidenceEventsMax)
-            let found = warnings.compactMap(Evidence.cut)
-            correlation?.addEvidence(found, of: entry.host)
-            correlation?.evidenceWasSearched(entry.id)
-        }
-        if correlation?.hasEffects == true { try write([], now: time.now()) }
     }
 
     // MARK: Operators
@@ -293,7 +290,7 @@ package actor Correlator: Service, AlertDirectory {
         isCursorChecked = true
     }
 
-    private func write(_ transitions: [AlertTransition], now: Timestamp) throws(SQLiteError) {
+    func write(_ transitions: [AlertTransition], now: Timestamp) throws(SQLiteError) {
         guard let store, let changes = correlation?.takeChanges() else { return }
         try store.write(changes, transitions: transitions, cursor: cursor, now: now)
         (isUnwritten, lastWrite) = (false, time.monotonic())

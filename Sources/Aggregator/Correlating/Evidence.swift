@@ -14,11 +14,7 @@ enum Evidence {
             guard window.contains(Timestamp(nanoseconds: events.timestamps[row])), !repeated.contains(UInt32(row)) else { continue }
             var event = events.event(at: row)
             guard event.host == host else { continue }
-            if event.id == nil {
-                var origin = block.origin
-                origin.row &+= UInt32(truncatingIfNeeded: row)
-                event.id = .derived(at: event.timestamp, from: origin)
-            }
+            if event.id == nil { event.id = id(of: event, row: row, in: block) }
             if let event = cut(event) { found.append(event) }
         }
         return found
@@ -33,13 +29,26 @@ enum Evidence {
         return hosts.subtracting([""]).sorted()
     }
 
-    private static func isOwn(_ event: Event) -> Bool {
-        event.source == Event.ownSource && (event.type.hasPrefix("alert.") || event.type.hasPrefix("host."))
+    /// The id of a row whose client gave none.
+    static func id(of event: Event, row: Int, in block: StoredBlock) -> UUID {
+        var origin = block.origin
+        origin.row &+= UInt32(truncatingIfNeeded: row)
+        return .derived(at: event.timestamp, from: origin)
+    }
+
+    /// Our own words about alerts and hosts; what an agent says of its host is not among them.
+    static func isOwn(_ event: Event) -> Bool {
+        guard event.source == Event.ownSource, event.type != AgentNotice.booted else { return false }
+        return ["alert.", "host.", "site."].contains { event.type.hasPrefix($0) }
     }
 
     /// What is kept of an event; nil for our own words about alerts.
     static func cut(_ event: Event) -> Event? {
-        guard !isOwn(event) else { return nil }
+        isOwn(event) ? nil : shortened(event)
+    }
+
+    /// An event with what is too long of it cut.
+    static func shortened(_ event: Event) -> Event {
         var event = event
         if let message = event.message, message.utf8.count > CorrelatingLimits.evidenceTextMax {
             event.message = String(message.prefix(CorrelatingLimits.evidenceTextMax)) + "…"
@@ -47,5 +56,21 @@ enum Evidence {
         // Half a JSON object is none.
         if event.data.utf8.count > CorrelatingLimits.evidenceTextMax { event.data = "{}" }
         return event
+    }
+
+    /// What the message's kind is known by: its first words without digits in them; nil when there are too few.
+    static func words(of event: Event) -> String? {
+        let words = (event.message ?? "").split { !$0.isLetter && !$0.isNumber && $0 != "_" }.filter { $0.count > 2 && $0.allSatisfy(\.isLetter) }
+        guard words.count >= CorrelatingLimits.templateWordsMin else { return nil }
+        return words.prefix(CorrelatingLimits.templateWordsMax).map { String($0) }.joined(separator: " ")
+    }
+
+    static let firstSeenType = "message.first_seen"
+
+    /// Says that nothing of its kind was written before.
+    static func firstOccurrence(_ event: Event) -> Event {
+        var first = event
+        (first.type, first.data) = (firstSeenType, "{}")
+        return first
     }
 }

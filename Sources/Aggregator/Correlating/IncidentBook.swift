@@ -1,198 +1,202 @@
 import Telemetry
 
-/// Alerts of one host that overlap in time, with what else happened there.
-struct IncidentEntry: Sendable, Hashable {
-    var id: UUID
-    var host: String
-    var openedAt: Timestamp
-    var closedAt: Timestamp?
-    /// In the order in which they joined; at most ``CorrelatingLimits/alertsPerIncidentMax``.
-    var alerts: [Alert]
-    /// Fingerprints of those that fire.
-    var firing: Set<UInt64>
-    /// Oldest first; at most ``CorrelatingLimits/evidenceMax``.
-    var evidence: [Event]
-    /// The log is still to be searched for what happened before the opening.
-    var isEvidenceWanted: Bool
-
-    var isOpen: Bool { closedAt == nil }
-
-    /// Events between these moments are evidence. A host may write any moment as an alert's start: the ends are clamped, never wrapped.
-    var window: ClosedRange<Timestamp> {
-        let (before, after) = (CorrelatingLimits.evidenceBefore.wholeNanoseconds, CorrelatingLimits.evidenceAfter.wholeNanoseconds)
-        let (lower, underflow) = openedAt.nanoseconds.subtractingReportingOverflow(before)
-        let (upper, overflow) = openedAt.nanoseconds.addingReportingOverflow(after)
-        return (underflow ? .distantPast : Timestamp(nanoseconds: lower))...(overflow ? .distantFuture : Timestamp(nanoseconds: upper))
-    }
-
-    var incident: Incident {
-        Incident(id: id, hosts: [host], openedAt: openedAt, closedAt: closedAt, alerts: alerts, evidence: evidence)
-    }
-}
-
-/// Which alerts belong together. Pure; identifiers come from the closure given at `init`.
+/// Which alerts and events belong together. Pure; identifiers come from the closure given at `init`.
 ///
-/// An alert joins the host's incident that its own time touches; while one is open, every new alert of that host joins it. An incident
-/// closes with its last alert, and opens again when an alert turns up late that was firing before that moment and still fires.
+/// What comes brings keys (``IncidentKey``), the closest first: it joins the open incident of the first key that has one, or the one of such a key that closed
+/// less than ``window`` before it began; otherwise it opens one, which all its keys then lead to. An incident closes with its last alert, and opens again
+/// when an alert turns up late that was firing before that moment and still fires. One without alerts closes when all that belongs to it has arrived.
 struct IncidentBook: Sendable {
-    private(set) var entries: [UUID: IncidentEntry] = [:]
-    /// At most one of a host is open.
-    private var openByHost: [String: UUID] = [:]
+    var entries: [UUID: IncidentEntry] = [:]
+    private var openByKey: [IncidentKey: UUID] = [:]
+    private var openIDs: Set<UUID> = []
     /// Closed ones in memory, in the order of closing.
     private var closed: [UUID] = []
-    private var changed: Set<UUID> = []
+    var changed: Set<UUID> = []
+    private var evicted: [UUID] = []
     private let makeID: @Sendable (Timestamp) -> UUID
+    let window: Duration
 
-    init(makeID: @escaping @Sendable (Timestamp) -> UUID, restoring stored: [IncidentEntry] = []) {
-        self.makeID = makeID
+    init(makeID: @escaping @Sendable (Timestamp) -> UUID, window: Duration = .zero, restoring stored: [IncidentEntry] = []) {
+        (self.makeID, self.window) = (makeID, window)
         for entry in stored.sorted(by: { ($0.closedAt ?? .distantFuture) < ($1.closedAt ?? .distantFuture) }) {
             entries[entry.id] = entry
-            if entry.isOpen { openByHost[entry.host] = entry.id } else { closed.append(entry.id) }
+            if entry.isOpen { index(entry) } else { closed.append(entry.id) }
         }
     }
+
+    // MARK: Alerts
 
     /// An alert began to fire.
-    mutating func fired(_ alert: Alert, of host: String) -> UUID {
-        if let id = openByHost[host] { return join(id, alert, isFiring: true) }
-        // Still firing and begun before that one closed: they overlapped, and it is not over.
-        let touched = closed.compactMap { entries[$0] }.filter { $0.host == host && ($0.closedAt ?? .distantPast) >= alert.startsAt }
-        if let latest = touched.max(by: { ($0.closedAt ?? .distantPast) < ($1.closedAt ?? .distantPast) }) {
-            return join(latest.id, alert, isFiring: true)
-        }
-        return open(alert, of: host, isFiring: true)
+    mutating func fired(_ alert: Alert, of host: String, keys: [IncidentKey]? = nil, now: Timestamp? = nil) -> UUID {
+        let (keys, now) = (keys ?? [IncidentKey(.host, host)], now ?? alert.updatedAt)
+        // Still firing and begun before that one closed, or soon after: it is not over.
+        if let id = open(for: keys) ?? touched(by: alert.startsAt, keys) { return join(id, alert, of: host, keys, isFiring: true) }
+        return open(alert, of: host, keys, isFiring: true, now: now)
     }
 
+    /// An alert that makes part of an incident which is known.
+    mutating func fired(_ alert: Alert, of host: String, in id: UUID) -> UUID { join(id, alert, of: host, [], isFiring: true) }
+
     /// An alert ended that had been told as firing.
-    mutating func resolved(_ alert: Alert, of host: String, incident: UUID?) -> UUID {
-        if let incident, entries[incident] != nil { return join(incident, alert, isFiring: false) }
-        return past(alert, of: host)
+    mutating func resolved(_ alert: Alert, of host: String, incident: UUID?, keys: [IncidentKey]? = nil, now: Timestamp? = nil) -> UUID {
+        if let incident, entries[incident] != nil { return join(incident, alert, of: host, [], isFiring: false) }
+        return past(alert, of: host, keys: keys, now: now)
     }
 
     /// An alert fired and ended before it arrived.
-    mutating func past(_ alert: Alert, of host: String) -> UUID {
+    mutating func past(_ alert: Alert, of host: String, keys: [IncidentKey]? = nil, now: Timestamp? = nil) -> UUID {
+        let (keys, now) = (keys ?? [IncidentKey(.host, host)], now ?? alert.updatedAt)
         let endsAt = alert.endsAt ?? alert.updatedAt
-        let touched = entries.values.filter {
-            $0.host == host && $0.openedAt <= endsAt && ($0.closedAt ?? .distantFuture) >= alert.startsAt
+        let known = entries.values.filter { entry in
+            entry.openedAt <= endsAt && (entry.closedAt ?? .distantFuture) >= alert.startsAt && keys.contains { entry.keys.contains($0) }
         }
-        if let entry = touched.min(by: { $0.openedAt < $1.openedAt }) { return join(entry.id, alert, isFiring: false) }
-        return open(alert, of: host, isFiring: false)
+        if let entry = known.min(by: { $0.openedAt < $1.openedAt }) { return join(entry.id, alert, of: host, [], isFiring: false) }
+        return open(alert, of: host, keys, isFiring: false, now: now)
     }
 
     /// The alert goes on firing, as part of another incident: this one does not wait for its end.
     mutating func leave(_ id: UUID, _ alert: Alert, now: Timestamp) {
         guard var entry = entries[id], entry.isOpen, entry.firing.remove(alert.fingerprint) != nil else { return }
-        if entry.firing.isEmpty {
-            entry.closedAt = max(entry.alerts.compactMap(\.endsAt).max() ?? now, entry.openedAt)
-            openByHost[entry.host] = nil
-            closed.append(id)
-        }
-        entries[id] = entry
-        changed.insert(id)
-        trim()
+        if entry.firing.isEmpty { close(&entry, .resolved, at: entry.alerts.compactMap(\.endsAt).max() ?? now) }
+        keep(entry)
     }
 
-    private mutating func open(_ alert: Alert, of host: String, isFiring: Bool) -> UUID {
-        let id = makeID(alert.startsAt)
-        let entry = IncidentEntry(
-            id: id,
-            host: host,
-            openedAt: alert.startsAt,
-            closedAt: isFiring ? nil : max(alert.endsAt ?? alert.updatedAt, alert.startsAt),
-            alerts: [alert],
-            firing: isFiring ? [alert.fingerprint] : [],
-            evidence: [],
-            isEvidenceWanted: true
-        )
-        entries[id] = entry
-        changed.insert(id)
-        if isFiring { openByHost[host] = id } else { closed.append(id) }
+    // MARK: Patterns
+
+    /// Events that say something together. `keys` begin with the pattern's own.
+    mutating func matched(
+        _ name: String,
+        keys: [IncidentKey],
+        hosts: [String],
+        events: [Event],
+        at: Timestamp,
+        isOld: Bool,
+        now: Timestamp
+    ) -> UUID {
+        let id: UUID
+        if let known = open(for: keys) ?? touched(by: at, keys) {
+            id = known
+            entries[id]?.learn(keys, hosts: hosts)
+            if let entry = entries[id], entry.isOpen { index(entry) }
+        } else {
+            let opening = min(events.map(\.timestamp).min() ?? at, at)
+            id = makeID(opening)
+            var entry = newEntry(id, name, openedAt: opening, now: now)
+            entry.learn(keys, hosts: hosts)
+            if isOld { (entry.closedAt, entry.closing) = (max(at, opening), .complete) }
+            add(entry)
+        }
+        if var entry = entries[id] {
+            entry.evidence = IncidentEntry.best(entry.evidence + events, around: entry.openedAt)
+            keep(entry)
+        }
         trim()
         return id
     }
 
-    private mutating func join(_ id: UUID, _ alert: Alert, isFiring: Bool) -> UUID {
+    // MARK: Opening, joining, closing
+
+    private func open(for keys: [IncidentKey]) -> UUID? {
+        for key in keys { if let id = openByKey[key], entries[id]?.isOpen == true { return id } }
+        return nil
+    }
+
+    private func touched(by start: Timestamp, _ keys: [IncidentKey]) -> UUID? {
+        closed.compactMap { entries[$0] }.filter { entry in
+            guard let closedAt = entry.closedAt, entry.closing != .limit else { return false }
+            return closedAt.advanced(by: window) >= start && keys.contains { entry.keys.contains($0) }
+        }.max { ($0.closedAt ?? .distantPast) < ($1.closedAt ?? .distantPast) }?.id
+    }
+
+    private func newEntry(_ id: UUID, _ name: String, openedAt: Timestamp, now: Timestamp) -> IncidentEntry {
+        IncidentEntry(id: id, name: name, keys: [], hosts: [], openedAt: openedAt, madeAt: now, alerts: [], firing: [])
+    }
+
+    private mutating func open(_ alert: Alert, of host: String, _ keys: [IncidentKey], isFiring: Bool, now: Timestamp) -> UUID {
+        let id = makeID(alert.startsAt)
+        var entry = newEntry(id, alert.name, openedAt: alert.startsAt, now: now)
+        entry.learn(keys, hosts: [host])
+        (entry.alerts, entry.firing) = ([alert], isFiring ? [alert.fingerprint] : [])
+        if !isFiring { (entry.closedAt, entry.closing) = (max(alert.endsAt ?? alert.updatedAt, alert.startsAt), .resolved) }
+        add(entry)
+        trim()
+        return id
+    }
+
+    private mutating func add(_ entry: IncidentEntry) {
+        entries[entry.id] = entry
+        changed.insert(entry.id)
+        if entry.isOpen { index(entry) } else { closed.append(entry.id) }
+    }
+
+    private mutating func join(_ id: UUID, _ alert: Alert, of host: String, _ keys: [IncidentKey], isFiring: Bool) -> UUID {
         guard var entry = entries[id] else { return id }
-        let wasOpen = entry.isOpen
         if let index = entry.alerts.firstIndex(where: { $0.fingerprint == alert.fingerprint }) {
             entry.alerts[index] = alert
         } else if entry.alerts.count < CorrelatingLimits.alertsPerIncidentMax {
             entry.alerts.append(alert)
         }
+        entry.learn(keys, hosts: [host])
         if isFiring { entry.firing.insert(alert.fingerprint) } else { entry.firing.remove(alert.fingerprint) }
         entry.openedAt = min(entry.openedAt, alert.startsAt)
-        if !entry.firing.isEmpty {
-            entry.closedAt = nil
-        } else {
-            // Hosts' clocks may disagree with ours: an incident never ends before it began.
-            let ends = entry.alerts.compactMap(\.endsAt) + [alert.endsAt ?? alert.updatedAt]
-            entry.closedAt = max(ends.max() ?? entry.openedAt, entry.openedAt)
-        }
-        entries[id] = entry
-        changed.insert(id)
-        switch (wasOpen, entry.isOpen) {
-        case (true, false):
-            openByHost[entry.host] = nil
-            closed.append(id)
-        case (false, true):
-            openByHost[entry.host] = id
+        if isFiring, entry.closedAt != nil {
+            (entry.closedAt, entry.closing) = (nil, nil)
             closed.removeAll { $0 == id }
-        case (true, true), (false, false): break
+        } else if !entry.firing.isEmpty {
+            // Others fire still.
+        } else if entry.isOpen {
+            close(&entry, .resolved, at: IncidentEntry.end(entry, alert))
+        } else {
+            entry.closedAt = IncidentEntry.end(entry, alert)
         }
+        if entry.isOpen { index(entry) }
+        keep(entry)
         trim()
         return id
     }
 
+    private mutating func close(_ entry: inout IncidentEntry, _ closing: Incident.Closing, at moment: Timestamp) {
+        // Hosts' clocks may disagree with ours: an incident never ends before it began.
+        (entry.closedAt, entry.closing) = (max(moment, entry.openedAt), closing)
+        for key in entry.keys where openByKey[key] == entry.id { openByKey[key] = nil }
+        openIDs.remove(entry.id)
+        closed.append(entry.id)
+    }
+
+    /// A key that leads to another open incident goes on doing so.
+    private mutating func index(_ entry: IncidentEntry) {
+        openIDs.insert(entry.id)
+        for key in entry.keys where openByKey[key].map({ entries[$0]?.isOpen != true }) ?? true { openByKey[key] = entry.id }
+    }
+
+    mutating func keep(_ entry: IncidentEntry) {
+        entries[entry.id] = entry
+        changed.insert(entry.id)
+    }
+
     /// Only memory is bounded here; the file keeps what its own limits allow.
     private mutating func trim() {
+        if openIDs.count > CorrelatingLimits.openIncidentsMax, var oldest = openIDs.compactMap({ entries[$0] }).min(by: { $0.madeAt < $1.madeAt }) {
+            close(&oldest, .limit, at: oldest.madeAt)
+            oldest.firing = []
+            keep(oldest)
+        }
         while closed.count > CorrelatingLimits.closedIncidentsInMemory {
             let id = closed.removeFirst()
             // Not written yet: it leaves with the next transaction.
-            if changed.contains(id) {
-                evicted.append(id)
-            } else {
-                entries[id] = nil
-            }
+            if changed.contains(id) { evicted.append(id) } else { entries[id] = nil }
         }
     }
 
-    private var evicted: [UUID] = []
+    // MARK: What has arrived
 
-    // MARK: Evidence
-
-    /// The hosts and times for which events are evidence now: a quick look before a block is decoded.
-    func wantsEvidence(of host: String, from: Timestamp, to: Timestamp) -> Bool {
-        entries.values.contains { (host.isEmpty || $0.host == host) && $0.window.lowerBound <= to && $0.window.upperBound >= from }
-    }
-
-    /// Keeps what matters most: the worst, then the nearest to the opening.
-    mutating func add(_ events: [Event], of host: String) {
-        for entry in entries.values where entry.host == host {
-            let fitting = events.filter { event in entry.window.contains(event.timestamp) && !entry.evidence.contains { $0.id == event.id } }
-            guard !fitting.isEmpty else { continue }
-            var updated = entry
-            let ranked = (entry.evidence + fitting).sorted { a, b in
-                if a.severity != b.severity { return a.severity > b.severity }
-                return distance(a, entry) < distance(b, entry)
-            }
-            updated.evidence = ranked.prefix(CorrelatingLimits.evidenceMax).sorted { $0.timestamp < $1.timestamp }
-            guard updated.evidence != entry.evidence else { continue }
-            entries[entry.id] = updated
-            changed.insert(entry.id)
-        }
-    }
-
-    private func distance(_ event: Event, _ entry: IncidentEntry) -> Duration {
-        let distance = event.timestamp.duration(since: entry.openedAt)
-        return distance < .zero ? .zero - distance : distance
-    }
-
-    /// Incidents whose surroundings were not searched yet, oldest first.
-    var awaitingEvidence: [IncidentEntry] { entries.values.filter(\.isEvidenceWanted).sorted { $0.openedAt < $1.openedAt } }
-
-    mutating func evidenceWasSearched(_ id: UUID) {
-        guard entries[id]?.isEvidenceWanted == true else { return }
-        entries[id]?.isEvidenceWanted = false
-        changed.insert(id)
+    /// An incident's collecting is over: what did not arrive is named. One without an alert that fires closes with it.
+    mutating func collected(_ id: UUID, missing: [String], isTimeout: Bool, now: Timestamp) {
+        guard var entry = entries[id], entry.collection == .collecting else { return }
+        (entry.collection, entry.missing) = (isTimeout ? .timeout : .complete, missing)
+        if entry.isOpen, entry.firing.isEmpty { close(&entry, isTimeout ? .timeout : .complete, at: now) }
+        keep(entry)
+        trim()
     }
 
     /// What must be written.
@@ -205,4 +209,11 @@ struct IncidentBook: Sendable {
     }
 
     var hasChanges: Bool { !changed.isEmpty }
+}
+
+extension IncidentEntry {
+    fileprivate static func end(_ entry: IncidentEntry, _ alert: Alert) -> Timestamp {
+        let ends = entry.alerts.compactMap(\.endsAt) + [alert.endsAt ?? alert.updatedAt]
+        return max(ends.max() ?? entry.openedAt, entry.openedAt)
+    }
 }

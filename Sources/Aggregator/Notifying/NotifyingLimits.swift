@@ -1,5 +1,7 @@
 /// The limits of this room.
 package enum NotifyingLimits {
+    /// The loop that delivers is taken as stuck when something is overdue by so much: a delivery may take a minute.
+    static let stuckAfter = Duration.seconds(300)
     /// Undelivered notifications of one channel. When they are reached, its groups wait with what they have to say and say it, in their state
     /// of then, when there is room again: nothing is dropped.
     package static let pendingPerChannelMax = 1_000

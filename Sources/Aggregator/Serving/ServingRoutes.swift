@@ -26,6 +26,7 @@ package struct ServingRoutes: Sendable {
             + EventStreamRoutes(stream).routes
             + MetricRoutes(queries, budget: budget, time: time).routes
             + HostRoutes(alerts).routes
+            + IncidentRoutes(alerts).routes
             + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
             + HealthRoutes(metrics: metrics) { await status().health }.routes

@@ -10,7 +10,6 @@ struct StateRoutes: Sendable {
     private let notifications: any NotificationDirectory
     private let status: @Sendable () async -> AggregatorStatus
 
-    static let incidentsMax = 1_000
     static let notificationsMax = 1_000
 
     init(alerts: any AlertDirectory, notifications: any NotificationDirectory, status: @escaping @Sendable () async -> AggregatorStatus) {
@@ -20,7 +19,6 @@ struct StateRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.get, "/api/v1/alerts", .read) { request, _ in try await alerts(request) },
-            Route(.get, "/api/v1/incidents", .read) { request, _ in try await incidents(request) },
             Route(.get, "/api/v1/notifications", .read) { request, _ in try await notifications(request) },
             Route(.get, "/api/v1/status", .read) { _, _ in await show(status()) },
         ]
@@ -36,30 +34,6 @@ struct StateRoutes: Sendable {
             (state == nil || alert.state == state) && (host == nil || alert.labels["host"] == host) && (name == nil || alert.name == name)
         }
         return .json { json in json.list("alerts", found) { $0.alert($1) } }
-    }
-
-    private func incidents(_ request: Request) async throws(Problem) -> Response {
-        let parameters = try request.parameters()
-        try parameters.refuseOthers(than: ["limit"])
-        let limit = try parameters.integer("limit", in: 1...Self.incidentsMax, default: 50)
-        let incidents = await alerts.incidents(limit: limit)
-        return .json { json in
-            json.list("incidents", incidents) { json, incident in
-                json.beginObject()
-                json.member("id", incident.id.description)
-                json.member("state", incident.isOpen ? "open" : "closed")
-                json.member("hosts", incident.hosts)
-                json.member("opened_at", incident.openedAt)
-                json.member("closed_at", incident.closedAt)
-                json.key("alerts")
-                json.beginArray()
-                for alert in incident.alerts { json.alert(alert) }
-                json.endArray()
-                json.key("evidence")
-                json.events(incident.evidence)
-                json.endObject()
-            }
-        }
     }
 
     private func notifications(_ request: Request) async throws(Problem) -> Response {

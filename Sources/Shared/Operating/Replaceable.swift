@@ -41,6 +41,9 @@ package final class Replaceable<Settings: Sendable & Equatable, Room: Service>: 
     /// The room of now; nil where the settings want none.
     package var current: Room? { state.withLock { $0.room } }
 
+    /// What is in force now.
+    package var settings: Settings { state.withLock { $0.settings } }
+
     /// Another room, if the settings are others. Returns true when the new one is there. Throws what the making of it threw: then the old settings are
     /// in force again.
     package func replace(with settings: Settings) async throws -> Bool {

@@ -34,7 +34,10 @@ package struct HostRecord: Sendable, Hashable {
 package protocol AlertDirectory: Sendable {
     /// Pending, firing and lately resolved alerts of all hosts, firing first, then by start.
     func alerts() async -> [Alert]
-    func incidents(limit: Int) async -> [Incident]
+    /// The latest opening first.
+    func incidents(_ query: IncidentQuery) async throws(QueryError) -> IncidentPage
+    /// Nil when there is none, or not any more.
+    func incident(id: UUID) async throws(QueryError) -> Incident?
     func hosts() async -> [HostRecord]
     /// Takes a host that is gone for good off the list: its alerts are resolved as forgotten. It is listed again when it sends again. False when there is
     /// none of this name.
