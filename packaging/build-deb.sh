@@ -112,7 +112,7 @@ place tocsin-aggregator packaging/aggregator/aggregator.yaml /etc/tocsin/aggrega
 place tocsin-aggregator packaging/examples/aggregator-tls.yaml /usr/share/doc/tocsin-aggregator/examples/aggregator-tls.yaml
 place tocsin-aggregator packaging/examples/tokens.yaml /usr/share/doc/tocsin-aggregator/examples/tokens.yaml
 manual tocsin-aggregator tocsin-aggregator.8
-finish tocsin-aggregator "systemd, tocsin-agent" "monitoring aggregator: stores, correlates, shows, notifies
+finish tocsin-aggregator "systemd, tocsin-agent, tzdata" "monitoring aggregator: stores, correlates, shows, notifies
  Takes what tocsin-agents and JSON clients send, stores it durably before it
  says so, answers queries (events, PromQL), knows the alerts of all hosts and
  which of them fell silent, and tells people by webhook and by mail.

@@ -29,7 +29,12 @@ struct AggregatorTests {
             group.addTask {
                 defer { gate.finish() }
                 // Cancelled when the test is done: the group says so by throwing.
-                do { try await aggregator.run(reload: { nil }, onListening: { gate.yield($0) }) } catch is CancellationError {}
+                do {
+                    try await aggregator.run(
+                        reload: { () throws(AggregatorConfig.Mistakes) in throw .init(sentences: []) },
+                        onListening: { gate.yield($0) }
+                    )
+                } catch is CancellationError {}
             }
             for await port in ports {
                 defer { group.cancelAll() }

@@ -34,7 +34,12 @@ struct EventStreamTests {
         let stopper = ServiceStopper(quiet) {
             defer { gate.finish() }
             // Cancelled when the test is done: the group says so by throwing.
-            do { try await aggregator.run(reload: { nil }, onListening: { gate.yield($0) }) } catch is CancellationError {}
+            do {
+                try await aggregator.run(
+                    reload: { () throws(AggregatorConfig.Mistakes) in throw .init(sentences: []) },
+                    onListening: { gate.yield($0) }
+                )
+            } catch is CancellationError {}
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await stopper.run() }

@@ -13,12 +13,19 @@ import Testing
         ("\"odd name\"=\"1\"", ["odd name=\"1\""]),
         ("host=\"\"", ["host=\"\""]),
         ("path=~\"/var\\d+\"", ["path=~\"/var\\\\d+\""]),
+        // Without quotes, as Alertmanager reads them.
+        ("alertname=Disk full, url = http://x/?a=b ", ["alertname=\"Disk full\"", "url=\"http://x/?a=b\""]),
+        ("a=", ["a=\"\""]), ("a=b,", ["a=\"b\""]), ("a='b'", ["a=\"'b'\""]), ("a=b\\\"c", ["a=\"b\\\"c\""]),
+        ("a=~[xy]+|z{2},b!=c", ["a=~\"[xy]+|z{2}\"", "b!=\"c\""]), ("{ a=~x{2} }", ["a=~\"x{2}\""]), ("{a=b}", ["a=\"b\""]),
     ])
     func `Alertmanager's notation is read`(text: String, expected: [String]) throws {
         #expect(try AlertMatcher.parse(text).map(\.description) == expected)
     }
 
-    @Test(arguments: ["", "{}", "severity", "=\"x\"", "a==b", "a=\"b", "{a=b", "a=b c=d", "a=b}", "a=~\"(\"", "a=~\"(?=x)\"", "a!b", "a=b,,c=d"])
+    @Test(arguments: [
+        "", "{}", "severity", "=\"x\"", "a==b", "a=\"b", "{a=b", "a=b c=d", "a=b}", "a=~\"(\"", "a=~\"(?=x)\"", "a!b", "a=b,,c=d", "a=b\"c", "a={b",
+        "a=~~b",
+    ])
     func `what is not a matcher is refused with what to write`(text: String) {
         let error = #expect(throws: AlertMatcher.Malformed.self) { try AlertMatcher.parse(text) }
         #expect(error?.description.isEmpty == false)

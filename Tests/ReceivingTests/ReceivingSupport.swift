@@ -44,6 +44,7 @@ final class FakeAdmission: SubmissionAdmitting {
         case .events(let client):
             let ids = client.blocks.flatMap { block in (0..<block.count).map { block.ids[UInt32($0)] ?? UUID(high: 7, low: UInt64($0)) } }
             return .events(ids: ids, isRepeat: false)
+        case .alerts(let block): return .events(ids: (0..<block.count).map { UUID(high: 7, low: UInt64($0)) }, isRepeat: false)
         case .native(let batches):
             var lanes: [Lane: UInt64] = [:]
             for received in batches { lanes[received.batch.lane] = received.batch.sequence }

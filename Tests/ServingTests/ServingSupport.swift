@@ -12,7 +12,7 @@ import Telemetry
 import TestSupport
 
 /// The rooms behind Serving, in memory.
-final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory {
+final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory, AlertmanagerDirectory {
     struct State {
         var events: [Event] = []
         var asked: [EventQuery] = []
@@ -29,6 +29,10 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         var incidents: [Incident] = []
         var askedIncidents: [IncidentQuery] = []
         var notifications: [NotificationRecord] = []
+        var routed: [RoutedAlert] = []
+        var groups: [RoutedGroup] = []
+        var selections: [AlertSelection] = []
+        var report = ConfigurationReload()
     }
 
     let state = Mutex(State())
@@ -152,6 +156,44 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
     func notifications(limit: Int) async -> [NotificationRecord] { state.withLock { Array($0.notifications.prefix(limit)) } }
     func silences() async -> [Silence] { state.withLock { $0.silences } }
 
+    func alerts(_ selection: AlertSelection) async throws(QueryError) -> [RoutedAlert] {
+        try fail()
+        return state.withLock { state in
+            state.selections.append(selection)
+            return state.routed
+        }
+    }
+
+    func groups(_ selection: AlertSelection) async throws(QueryError) -> [RoutedGroup] {
+        try fail()
+        return state.withLock { state in
+            state.selections.append(selection)
+            return state.groups
+        }
+    }
+
+    func silences(matching filters: [String]) async throws(QueryError) -> [ListedSilence] {
+        try fail()
+        let parts = [MatcherParts(name: "a", value: "b.*", isRegex: true, isEqual: false)]
+        return state.withLock { $0.silences.map { ListedSilence(silence: $0, matchers: parts) } }
+    }
+
+    func set(_ silence: Silence, replacing id: UUID?) async throws(QueryError) -> UUID? {
+        try fail()
+        return state.withLock { state in
+            guard let id else {
+                state.silences.append(silence)
+                return silence.id
+            }
+            guard let index = state.silences.firstIndex(where: { $0.id == id }) else { return nil }
+            state.silences[index].endsAt = silence.endsAt
+            return id
+        }
+    }
+
+    func receivers() async -> [String] { ["ops", "db"] }
+    func configurationText() async -> String { "route:\n  receiver: ops\n" }
+
     func add(_ silence: Silence) async throws(QueryError) {
         guard silence.endsAt > silence.startsAt else { throw .invalid("the end is not after the start") }
         state.withLock { $0.silences.append(silence) }
@@ -186,6 +228,8 @@ struct Window {
             queries: rooms,
             alerts: rooms,
             notifications: rooms,
+            alertmanager: rooms,
+            reload: { [rooms] in rooms.state.withLock { $0.report } },
             status: {
                 AggregatorStatus(
                     version: "1.2.3",

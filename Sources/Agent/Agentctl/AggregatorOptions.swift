@@ -25,7 +25,10 @@ struct AggregatorOptions: ParsableArguments {
         return path + (query.isEmpty ? "" : "?" + query)
     }
 
-    func post(_ path: String, _ body: JSONWriter) async throws -> JSON { try await send("POST", path, body: body.bytes) }
+    /// - Parameter accepting: statuses beyond 2xx whose JSON is an answer too.
+    func post(_ path: String, _ body: JSONWriter, accepting: Set<Int> = []) async throws -> JSON {
+        try await send("POST", path, body: body.bytes, accepting: accepting)
+    }
 
     func delete(_ path: String) async throws -> JSON { try await send("DELETE", path, body: []) }
 
@@ -50,7 +53,7 @@ struct AggregatorOptions: ParsableArguments {
         return HTTPRequest(method: method, url: base + path, headers: headers, body: body, tls: TLSOptions(caFile: caFile))
     }
 
-    private func send(_ method: String, _ path: String, body: [UInt8]) async throws -> JSON {
+    private func send(_ method: String, _ path: String, body: [UInt8], accepting: Set<Int> = []) async throws -> JSON {
         var headers = [HTTPHeader("Accept", "application/json")]
         if !body.isEmpty { headers.append(HTTPHeader("Content-Type", "application/json")) }
         let request = try request(method, path, headers, body: body)
@@ -61,7 +64,9 @@ struct AggregatorOptions: ParsableArguments {
             throw Failure("\(aggregator): \(error)", isTooMuch: isTooMuch)
         }
         let tree = try? JSON.parse(response.body)
-        guard (200..<300).contains(response.status) else { throw Failure(explain(response), isTooMuch: response.status == 422) }
+        guard (200..<300).contains(response.status) || accepting.contains(response.status) && tree?["problems"] != nil else {
+            throw Failure(explain(response), isTooMuch: response.status == 422)
+        }
         if response.status == 204 || response.body.isEmpty { return .null }
         guard let tree else { throw Failure("\(aggregator) answered with something that is no JSON: is this a Tocsin aggregator?") }
         return tree

@@ -11,12 +11,16 @@ struct SilenceCommand: AsyncParsableCommand {
     )
 
     struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Silence what matches, from now on.")
+        static let configuration = CommandConfiguration(abstract: "Silence what matches, from now on or ahead of time.")
 
         @Argument(help: "Matchers in Alertmanager's notation, all of which must hold: 'alertname=\"DiskFull\"' 'host=~\"web-.*\"'")
         var matchers: [String]
         @Option(name: .long, help: "How long, as 2h or 1d.")
         var duration = "2h"
+        @Option(name: .long, help: "From when on, as 2026-11-01T22:00:00Z. Default: now.")
+        var start: String?
+        @Option(name: .long, help: "Until when, instead of --duration.")
+        var end: String?
         @Option(name: .long, help: "Why; people will read it at 3 a.m.")
         var comment: String
         @Option(name: .long, help: "Who. Default: the user's name.")
@@ -28,6 +32,8 @@ struct SilenceCommand: AsyncParsableCommand {
             body.beginObject()
             body.member("matchers", matchers)
             body.member("duration", duration)
+            if let start { body.member("starts_at", start) }
+            if let end { body.member("ends_at", end) }
             body.member("comment", comment)
             body.member("created_by", author ?? Environment["SUDO_USER"] ?? Environment["USER"] ?? "agentctl")
             body.endObject()

@@ -26,6 +26,7 @@ package struct Admitter: SubmissionAdmitting {
             switch submission.content {
             case .native(let batches): return .lanes(try await admit(batches, submission))
             case .events(let events): return try await admit(events, submission)
+            case .alerts(let block): return try await admit(alerts: block, submission)
             }
         } catch {
             counts.refused(error)
@@ -65,6 +66,23 @@ package struct Admitter: SubmissionAdmitting {
         case .outOfOrder:
             throw .unavailable(retryAfter: .seconds(1), "the log took the events for an agent's batch: send them again")
         }
+    }
+
+    /// Alerts of another system: counted as an agent's rows are, because they come in bursts when much is wrong.
+    private func admit(alerts block: AdmittedBlock, _ submission: Submission) async throws(Refusal) -> Receipt {
+        let name = submission.principal.name
+        if case .refused(_, let wait) = agents.take(["alerts of \(name)": block.count], at: time.monotonic()) {
+            throw .rateLimited(
+                retryAfter: wait,
+                "\(name) sends more than \(Int(agents.rate)) alerts a second (limits.agents.events_per_second): nothing was stored; send them again"
+            )
+        }
+        let batch = AdmittedBatch(origin: .client(name: name, key: nil), receivedAt: submission.receivedAt, blocks: [block])
+        guard case .stored(let ids) = try await append(batch) else {
+            throw .unavailable(retryAfter: .seconds(1), "the log took the alerts for something it knows: send them again")
+        }
+        counts.stored.increment()
+        return .events(ids: ids, isRepeat: false)
     }
 
     // MARK: Agents

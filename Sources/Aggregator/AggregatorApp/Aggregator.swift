@@ -31,10 +31,10 @@ struct Aggregator: Sendable {
 
     /// Runs until SIGTERM or SIGINT. Throws when the state cannot be opened or the address cannot be bound.
     /// - Parameters:
-    ///   - reload: reads the configuration again; nil when it holds mistakes, which were told.
+    ///   - reload: reads the configuration again; throws every mistake in it.
     ///   - onListening: called with the port when the first request can come.
     func run(
-        reload: @escaping @Sendable () async -> AggregatorConfig?,
+        reload: @escaping @Sendable () async throws(AggregatorConfig.Mistakes) -> AggregatorConfig,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
         let metrics = MetricsRegistry()
@@ -80,12 +80,22 @@ struct Aggregator: Sendable {
         let budget = BodyBudget(bytesMax: config.bodyMemory)
         let admitter = Admitter(limits: config.admitting, into: log, time: time, metrics: metrics)
         let receiver = Receiver(limits: config.receiving, into: admitter, budget: budget, time: time, metrics: metrics)
+        let alertReceiver = AlertReceiver(limits: config.receiving, into: admitter, budget: budget, time: time, metrics: metrics) {
+            await notifier.resolveTimeout()
+        }
+        let reloader = Reloader(systemd: systemd) { () async -> ConfigurationReload in
+            do throws(AggregatorConfig.Mistakes) { return await apply(try await reload(), to: notifier, certificates) } catch {
+                return refuse(error)
+            }
+        }
         let serving = ServingRoutes(
             events: searching,
             stream: feed,
             queries: querying,
             alerts: correlator,
             notifications: notifier,
+            alertmanager: notifier,
+            reload: { await reloader.reload() },
             status: { await health.status() },
             metrics: metrics,
             budget: budget,
@@ -93,7 +103,7 @@ struct Aggregator: Sendable {
             makeID: newID
         )
         let door = Door(
-            routes: receiver.routes + AgentRoutes(log).routes + serving.routes,
+            routes: receiver.routes + alertReceiver.routes + AgentRoutes(log).routes + serving.routes,
             identify: identify,
             limits: config.receiving.body,
             metrics: metrics,
@@ -118,9 +128,6 @@ struct Aggregator: Sendable {
                 feed.finish()
             }
         )
-        let reloader = Reloader(systemd: systemd) {
-            if let fresh = await reload() { await apply(fresh, to: notifier, certificates) }
-        }
 
         do {
             try await Daemon.run([log, notifier, correlator, querying, feed, deadMan, reloader, front], logger: logger)
@@ -149,24 +156,34 @@ struct Aggregator: Sendable {
         systemd.status("listening on \(url)")
     }
 
+    private func refuse(_ mistakes: AggregatorConfig.Mistakes) -> ConfigurationReload {
+        for sentence in mistakes.sentences {
+            logger.error("the configuration has a mistake; everything stays as it was", metadata: ["mistake": "\(sentence)"])
+        }
+        return ConfigurationReload(problems: mistakes.sentences)
+    }
+
     /// What counts at once; the rest is compared and named.
-    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier, _ certificates: Certificates?) async {
+    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier, _ certificates: Certificates?) async -> ConfigurationReload {
+        var report = ConfigurationReload(needsRestart: config.keysThatNeedARestart(against: fresh))
         if let tokens { tokens.replace(with: fresh.tokens ?? []) }
         do { try certificates?.reload() } catch {
             logger.error("the certificate stays as it was", metadata: ["error": "\(error)"])
+            report.problems.append("the certificate stays as it was: \(error)")
         }
         do { try await notifier.reload(fresh.notifying) } catch {
             logger.error("receivers and routes stay as they were", metadata: ["error": "\(error)"])
+            report.problems.append("receivers and routes stay as they were: \(error)")
         }
-        let others = config.keysThatNeedARestart(against: fresh)
-        if others.isEmpty {
+        if report.needsRestart.isEmpty {
             logger.notice("the configuration was read again and is in force")
         } else {
             logger.warning(
                 "the configuration was read again; some keys count after a restart only",
-                metadata: ["keys": "\(others.joined(separator: ", "))"]
+                metadata: ["keys": "\(report.needsRestart.joined(separator: ", "))"]
             )
         }
+        return report
     }
 }
 

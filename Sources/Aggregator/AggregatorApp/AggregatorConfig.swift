@@ -37,6 +37,13 @@ package struct AggregatorConfig: Sendable {
 
     package init() {}
 
+    /// All that is wrong with a configuration, each with its file and line.
+    package struct Mistakes: Error, Sendable, Hashable {
+        package var sentences: [String]
+
+        package init(sentences: [String]) { self.sentences = sentences }
+    }
+
     package static let pathDefault = "/etc/tocsin/aggregator.yaml"
     static let storagePathDefault = "/var/lib/tocsin-aggregator"
 

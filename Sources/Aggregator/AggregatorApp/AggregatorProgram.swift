@@ -16,7 +16,11 @@ package enum AggregatorProgram {
     /// - Returns: the exit code.
     package static func run(path: String?, checkOnly: Bool) async -> Int32 {
         let path = Daemon.configuration(named: path, usual: AggregatorConfig.pathDefault)
-        guard let config = load(path, tell: { Daemon.complain($0.description) }) else { return ExitCode.failure }
+        let config: AggregatorConfig
+        do throws(AggregatorConfig.Mistakes) { config = try load(path) } catch {
+            for sentence in error.sentences { Daemon.complain(sentence) }
+            return ExitCode.failure
+        }
         if checkOnly {
             print("\(path ?? "the built-in defaults"): no mistakes")
             return ExitCode.success
@@ -35,9 +39,7 @@ package enum AggregatorProgram {
             logger: logger
         )
         do {
-            try await aggregator.run(reload: {
-                load(path) { logger.error("the configuration has a mistake; everything stays as it was", metadata: ["mistake": "\($0)"]) }
-            })
+            try await aggregator.run(reload: { () throws(AggregatorConfig.Mistakes) in try load(path) })
             return ExitCode.success
         } catch {
             logger.critical(
@@ -48,11 +50,10 @@ package enum AggregatorProgram {
         }
     }
 
-    /// Nil when there are mistakes; all of them were told.
-    private static func load(_ path: String?, tell: (ConfigProblem) -> Void) -> AggregatorConfig? {
+    private static func load(_ path: String?) throws(AggregatorConfig.Mistakes) -> AggregatorConfig {
         let problems = ConfigProblems()
         let config = AggregatorConfig.read(path: path, environment: { Environment[$0] }, problems: problems)
-        for problem in problems.all { tell(problem) }
-        return problems.isEmpty ? config : nil
+        guard problems.isEmpty else { throw AggregatorConfig.Mistakes(sentences: problems.all.map(\.description)) }
+        return config
     }
 }

@@ -22,6 +22,8 @@ struct AlertBook: Sendable {
     private var noted: [Decision] = []
     var refusedOverLimit = 0
     var ignoredLate = 0
+    /// Since when we listen again, after our own absence.
+    var resumedAt = Timestamp.distantPast
 
     /// Whether a host is catching up after an outage: its rows' times run faster than time.
     struct Drain: Sendable {

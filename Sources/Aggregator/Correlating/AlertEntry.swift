@@ -25,7 +25,7 @@ struct AlertEntry: Sendable, Hashable {
     var place: RowOrigin?
     /// When that row was taken in, by our clock.
     var heardAt: Timestamp
-    /// While held: when people are told unless the end arrives.
+    /// While held: when people are told unless the end arrives. Of an alert that another system sent: when it is over unless it is sent again.
     var heldUntil: Timestamp?
     /// The host's count of sample blocks when a repeat was first missed; nil while none is. Not stored: a restart begins to count anew.
     var missedSince: UInt64?

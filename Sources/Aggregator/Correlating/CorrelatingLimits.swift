@@ -15,6 +15,11 @@ enum CorrelatingLimits {
     static let expiryCheckEvery = Duration.seconds(15)
     /// Alerts known of one host: a rule with a label out of control must not fill the memory. About 1 kB each.
     static let alertsPerHostMax = 2_000
+    /// Alerts known of other systems, all together: a Prometheus judges for many hosts. About 1 kB each.
+    static let otherAlertsMax = 20_000
+    /// After our own absence, or while we could not take data, what they sent is not over before so long has passed: a Prometheus repeats what
+    /// fires every minute.
+    static let othersReturnWithin = Duration.seconds(120)
     /// Labels of one alert, and bytes of their names and values: over it the alert is refused, because cut labels are another alert.
     static let labelsMax = 64
     static let labelBytesMax = 8 * 1024

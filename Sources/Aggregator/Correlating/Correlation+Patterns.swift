@@ -6,7 +6,7 @@ extension Correlation {
     /// Decisions about alerts are what patterns are about, too; those that patterns made are not: they would feed themselves.
     mutating func findPatterns(in decision: AlertDecision, _ transition: AlertTransition, now: Timestamp) -> [AlertTransition] {
         guard !search.isEmpty, !decision.isHistoryOnly, decision.reason != .patternMatched, decision.reason != .patternEnded else { return [] }
-        let host = decision.key.host
+        let host = decision.incidentHost
         return take(search.hits(of: decision.alert, on: host, as: OwnEvents.event(for: transition)), now: now)
     }
 

@@ -31,10 +31,13 @@ struct Correlation: Sendable {
         nextSequence = state.nextSequence
     }
 
-    /// Takes in one block. Blocks of clients (no host) renew no lease.
+    /// Takes in one block. Blocks of clients (no host) renew no lease; alerts in them are those of other systems.
     mutating func take(_ block: BlockFacts, now: Timestamp) -> [AlertTransition] {
         let host = block.contact.host
-        guard !host.isEmpty else { return take(block.hits, now: now) }
+        guard !host.isEmpty else {
+            let others = block.alerts.compactMap { alerts.takeOther($0, at: block.origin, now: now) }
+            return tell(others, now: now) + take(block.hits, now: now)
+        }
         var decisions: [AlertDecision] = []
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
         for notice in block.notices { leases.take(notice, of: host, receivedAt: block.contact.receivedAt, now: now) }
@@ -47,27 +50,31 @@ struct Correlation: Sendable {
     }
 
     /// The aggregator begins to listen, now or again.
-    mutating func resume(at now: Timestamp) { leases.resume(at: now) }
+    mutating func resume(at now: Timestamp) {
+        leases.resume(at: now)
+        alerts.resumeOthers(at: now)
+    }
 
     /// What time alone decides; to be called only when everything that the log holds was read.
     /// - Parameter mayBlameHosts: false while the aggregator itself cannot take data: nobody is called down for that.
     mutating func judge(now: Timestamp, mayBlameHosts: Bool) -> [AlertTransition] {
-        if !mayBlameHosts { leases.resume(at: now) }
+        if !mayBlameHosts { resume(at: now) }
         var decisions = leases.judge(now: now).flatMap { decide($0, now: now) }
         let leases = leases
-        decisions += alerts.judge(now: now) { leases.condition(of: $0) }
+        decisions += alerts.judge(now: now) { leases.condition(of: $0) } + alerts.expireOthers(now: now)
         return tell(decisions, now: now) + judgePatterns(now: now)
     }
 
     func nextDeadline(now: Timestamp) -> Timestamp {
         let others = [
-            alerts.nextDeadline(now: now), patterns.nextDeadline, incidents.nextCollection(now: now, timeout: incidentsConfig.timeout),
+            alerts.nextDeadline(now: now), alerts.nextExpiry, patterns.nextDeadline,
+            incidents.nextCollection(now: now, timeout: incidentsConfig.timeout),
         ]
         return others.compactMap { $0 }.reduce(leases.nextDeadline(now: now), min)
     }
 
-    /// When the next held alert is to be told, or a pattern has something to say; nil when none is held.
-    var nextRelease: Timestamp? { [alerts.nextRelease, patterns.nextDeadline].compactMap { $0 }.min() }
+    /// When the next held alert is to be told, another system's is over, or a pattern has something to say; nil when there is none of these.
+    var nextRelease: Timestamp? { [alerts.nextRelease, alerts.nextExpiry, patterns.nextDeadline].compactMap { $0 }.min() }
 
     /// An operator's word that a host is gone for good; nil when there is none of this name.
     mutating func forget(host: String, by author: String, now: Timestamp) -> [AlertTransition]? {
@@ -88,8 +95,8 @@ struct Correlation: Sendable {
     /// - Parameter given: the incident it belongs to, where that is known.
     mutating func number(_ decision: AlertDecision, in given: UUID? = nil, now: Timestamp) -> AlertTransition {
         let alert = decision.alert
-        let keys = IncidentKey.keys(of: alert, on: decision.key.host, groupBy: incidentsConfig.groupBy)
-        let host = decision.key.host.isEmpty ? alert.labels["host"] ?? "" : decision.key.host
+        let host = decision.incidentHost
+        let keys = IncidentKey.keys(of: alert, on: host, groupBy: incidentsConfig.groupBy)
         let known = alerts.entries[decision.key]?.incident
         let incident: UUID
         if let given {

@@ -106,9 +106,14 @@ struct RateBucket: Sendable, Hashable {
 
     private var perSecond: Double { Double(count) / window.inSeconds }
 
-    mutating func take(at now: Timestamp) -> Bool {
+    /// Whether there is a token now.
+    mutating func hasToken(at now: Timestamp) -> Bool {
         refill(at: now)
-        guard tokens >= 1 - 1e-6 else { return false }
+        return tokens >= 1 - 1e-6
+    }
+
+    mutating func take(at now: Timestamp) -> Bool {
+        guard hasToken(at: now) else { return false }
         tokens -= 1
         return true
     }

@@ -26,15 +26,19 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Taken apart.
+    var parts: MatcherParts {
+        switch test {
+        case .equal(let value): MatcherParts(name: name, value: value, isRegex: false, isEqual: true)
+        case .notEqual(let value): MatcherParts(name: name, value: value, isRegex: false, isEqual: false)
+        case .matches(let pattern): MatcherParts(name: name, value: pattern.source, isRegex: true, isEqual: true)
+        case .matchesNot(let pattern): MatcherParts(name: name, value: pattern.source, isRegex: true, isEqual: false)
+        }
+    }
+
     /// As it would be written: `name="value"`.
     package var description: String {
-        let (sign, value) =
-            switch test {
-            case .equal(let value): ("=", value)
-            case .notEqual(let value): ("!=", value)
-            case .matches(let pattern): ("=~", pattern.source)
-            case .matchesNot(let pattern): ("!~", pattern.source)
-            }
+        let (value, sign) = (parts.value, parts.isRegex ? (parts.isEqual ? "=~" : "!~") : parts.isEqual ? "=" : "!=")
         let escaped = value.map { $0 == "\\" ? "\\\\" : $0 == "\"" ? "\\\"" : $0 == "\n" ? "\\n" : String($0) }.joined()
         return "\(name)\(sign)\"\(escaped)\""
     }
@@ -44,8 +48,8 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
         package let description: String
     }
 
-    /// Reads `name op value`, several separated by commas, perhaps in braces. Values may stand without quotes when they hold no blank,
-    /// comma, brace, quote or operator.
+    /// Reads `name op value`, several separated by commas, perhaps in braces. Values may stand without quotes when they hold no comma, and no quote
+    /// without a backslash, as in Alertmanager; what looks like a second matcher without a comma, and a brace alone, are refused.
     package static func parse(_ text: some StringProtocol) throws(Malformed) -> [AlertMatcher] {
         var cursor = MatcherCursor(String(text))
         cursor.skipBlanks()
@@ -58,7 +62,7 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
                 if isBraced { throw cursor.malformed("the brace is not closed") }
                 break
             }
-            matchers.append(try cursor.matcher())
+            matchers.append(try cursor.matcher(isBraced: isBraced))
             cursor.skipBlanks()
             if cursor.take(",") { continue }
             if isBraced, cursor.take("}") { break }
@@ -87,6 +91,14 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension [AlertMatcher] {
+    /// Of a request: each text may hold several.
+    init(filters: [String]) throws(QueryError) {
+        self = []
+        for filter in filters {
+            do throws(AlertMatcher.Malformed) { self += try AlertMatcher.parse(filter) } catch { throw .invalid(error.description) }
+        }
+    }
+
     /// All must hold; none at all hold for everything.
     func hold(for labels: Labels) -> Bool { allSatisfy { $0.holds(for: labels) } }
 }
@@ -112,7 +124,7 @@ private struct MatcherCursor {
         return true
     }
 
-    mutating func matcher() throws(AlertMatcher.Malformed) -> AlertMatcher {
+    mutating func matcher(isBraced: Bool) throws(AlertMatcher.Malformed) -> AlertMatcher {
         let name = index < characters.count && characters[index] == "\"" ? try quoted() : bare { !"=!~,{}\"".contains($0) && !$0.isWhitespace }
         guard !name.isEmpty else { throw malformed("the label's name is missing") }
         skipBlanks()
@@ -125,8 +137,46 @@ private struct MatcherCursor {
             throw malformed("the operator after \"\(name)\" is missing")
         }
         skipBlanks()
-        let value = index < characters.count && characters[index] == "\"" ? try quoted() : bare { !"=!~,{}\"".contains($0) && !$0.isWhitespace }
+        let value = index < characters.count && characters[index] == "\"" ? try quoted() : try bareValue(isBraced: isBraced)
         return try AlertMatcher.make(name, sign, value)
+    }
+
+    /// A value without quotes: up to the comma, or to the brace that closes the list.
+    private mutating func bareValue(isBraced: Bool) throws(AlertMatcher.Malformed) -> String {
+        var (value, open, hasBlank) = ("", 0, false)
+        while index < characters.count, characters[index] != "," {
+            let character = characters[index]
+            if isBraced, character == "}", characters[(index + 1)...].allSatisfy(\.isWhitespace) { break }
+            index += 1
+            switch character {
+            case "\"": throw malformed("a quote inside of a value needs a backslash before it")
+            case "\\" where index < characters.count: value += unescaped()
+            case "=" where value.isEmpty || hasBlank, "~" where value.isEmpty:
+                throw malformed("there is more after the value; separate matchers with commas and put values in quotes")
+            case "{", "}":
+                open += character == "{" ? 1 : -1
+                if open < 0 { throw malformed("a brace is closed that was not opened") }
+                value.append(character)
+            default:
+                hasBlank = hasBlank || character.isWhitespace
+                value.append(character)
+            }
+        }
+        guard open == 0 else { throw malformed("the brace is not closed") }
+        while value.last?.isWhitespace == true { value.removeLast() }
+        return value
+    }
+
+    /// What a backslash, which was read, and the next character stand for.
+    private mutating func unescaped() -> String {
+        let escaped = characters[index]
+        index += 1
+        // As in Alertmanager: an escape that is none stays as it is written, so that patterns need no double backslashes.
+        return switch escaped {
+        case "\"", "\\": String(escaped)
+        case "n": "\n"
+        default: "\\" + String(escaped)
+        }
     }
 
     private mutating func bare(_ isPart: (Character) -> Bool) -> String {
@@ -147,14 +197,7 @@ private struct MatcherCursor {
                 continue
             }
             guard index < characters.count else { break }
-            let escaped = characters[index]
-            index += 1
-            // As in Alertmanager: an escape that is none stays as it is written, so that patterns need no double backslashes.
-            switch escaped {
-            case "\"", "\\": value.append(escaped)
-            case "n": value.append("\n")
-            default: value += "\\" + String(escaped)
-            }
+            value += unescaped()
         }
         throw malformed("the quote is not closed")
     }

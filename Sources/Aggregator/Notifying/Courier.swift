@@ -38,6 +38,8 @@ struct Courier: Sendable {
                 headers.append(HTTPHeader("Authorization", "Bearer " + String(decoding: try SecretFile.read(path), as: UTF8.self)))
             } else if let token = webhook.bearerToken {
                 headers.append(HTTPHeader("Authorization", "Bearer \(token.value)"))
+            } else if let basic = webhook.basicAuth {
+                headers.append(HTTPHeader("Authorization", try basic.header()))
             }
         } catch {
             // The operator can mend the file; until then nothing goes out unsigned.

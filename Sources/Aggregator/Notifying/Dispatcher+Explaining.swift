@@ -19,9 +19,10 @@ extension Dispatcher {
     /// Alerts of a group that are kept back now and were not, or for another cause, or no longer.
     mutating func noteMuting(in key: String, at now: Timestamp) {
         guard let group = groups[key] else { return }
+        let pause = config.pause(of: group.route, at: now).map { Muting.paused($0) }
         var muted: [UInt64: Muting] = [:]
         for (fingerprint, alert) in group.alerts where alert.state == .firing {
-            let (before, muting) = (group.muted[fingerprint], muting(of: alert, at: now))
+            let (before, muting) = (group.muted[fingerprint], muting(of: alert, at: now) ?? pause)
             muted[fingerprint] = muting
             guard muting != before else { continue }
             if let muting { note(muting, of: alert, at: now) } else { note(.released, of: alert, reason: before?.word ?? "", at: now) }
@@ -39,13 +40,15 @@ extension Dispatcher {
                 "silence": "\(id)", "author": silence?.createdBy ?? "", "comment": silence?.comment ?? "", "until": silence?.endsAt.rfc3339 ?? "",
             ]
             note(.silenced, of: alert, details: details, at: now)
+        case .paused(.muted(let interval)): note(.muted, of: alert, reason: "mute_time_intervals", details: ["interval": interval], at: now)
+        case .paused(.inactive): note(.muted, of: alert, reason: "active_time_intervals", at: now)
         }
     }
 
-    /// A group is over its route's rate limit.
-    mutating func noteLimit(_ alerts: [Alert], _ limit: (key: String, count: Int, window: Duration), at now: Timestamp) {
-        let until = limits[limit.key]?.nextToken.rfc3339 ?? ""
-        let details: Labels = ["limit": "\(limit.count)/\(Int(limit.window.inSeconds))s", "until": until]
+    /// A group is over its route's or its receiver's rate limit.
+    mutating func noteLimit(_ alerts: [Alert], _ key: String, at now: Timestamp) {
+        guard let limit = limits[key] else { return }
+        let details: Labels = ["limit": "\(limit.count)/\(Int(limit.window.inSeconds))s", "until": limit.nextToken.rfc3339]
         for alert in alerts { note(.limited, of: alert, reason: "rate_limit", details: details, at: now) }
     }
 
@@ -62,6 +65,7 @@ extension Dispatcher.Muting {
         switch self {
         case .inhibited: Decision.Kind.inhibited.rawValue
         case .silenced: Decision.Kind.silenced.rawValue
+        case .paused: Decision.Kind.muted.rawValue
         }
     }
 }

@@ -30,18 +30,20 @@ extension Dispatcher {
         setTimer(key)
         let standing = standing(of: group, at: now)
         noteMuting(in: key, at: now)
+        guard config.pause(of: group.route, at: now) == nil else { return rest(key, standing: standing) }
         let decisions = decisions(for: group, standing: standing, at: now)
-        if !decisions.isEmpty, let limit = group.route.limit {
+        if !decisions.isEmpty {
+            let keys = limitKeys(of: group.route)
             // Whoever waits for a token already goes first.
-            let isFree = limits[limit.key]?.held.isEmpty != false && limits[limit.key]?.take(at: now) != false
-            changes.limits.insert(limit.key)
-            guard isFree else {
-                limits[limit.key]?.held.insert(key)
-                if !group.isHeld { noteLimit(standing.firing, limit, at: now) }
+            if let empty = keys.first(where: { limits[$0]?.held.isEmpty == false || limits[$0]?.hasToken(at: now) == false }) {
+                limits[empty]?.held.insert(key)
+                changes.limits.insert(empty)
+                if !group.isHeld { noteLimit(standing.firing, empty, at: now) }
                 groups[key]?.isHeld = true
                 changes.groups.insert(key)
                 return
             }
+            for key in keys { take(from: key, at: now) }
         }
         settle(key, standing: standing, decisions: decisions, at: now, pending: &pending) { decision in
             notifications.append(
@@ -56,16 +58,49 @@ extension Dispatcher {
         }
     }
 
+    private mutating func take(from limit: String, at now: Timestamp) {
+        _ = limits[limit]?.take(at: now)
+        changes.limits.insert(limit)
+    }
+
+    /// A route that tells nobody now: what somebody was told of stays until it may be told that it is over; the rest that is over is nobody's
+    /// news.
+    private mutating func rest(_ key: String, standing: AlertGroup.Standing) {
+        let known = Set(groups[key]?.told.values.flatMap(\.firing) ?? [])
+        for alert in standing.resolved where !known.contains(alert.fingerprint) { letGo(alert.fingerprint, from: key) }
+        dropIfEmpty(key)
+    }
+
+    private mutating func dropIfEmpty(_ key: String) {
+        guard groups[key]?.alerts.isEmpty == true else { return }
+        groups[key] = nil
+        changes.groups.insert(key)
+    }
+
+    /// Groups that need not, or cannot, wait for this limit any longer: those of a route that tells nobody now, and those whose other limit
+    /// is the one without a token.
+    private mutating func moveOn(_ held: [AlertGroup], from limit: String, at now: Timestamp) -> [AlertGroup] {
+        held.filter { group in
+            let isPaused = config.pause(of: group.route, at: now) != nil
+            let other = limitKeys(of: group.route).first { $0 != limit && limits[$0]?.hasToken(at: now) == false }
+            guard isPaused || other != nil else { return true }
+            limits[limit]?.held.remove(group.key)
+            if isPaused { groups[group.key]?.isHeld = false } else if let other { limits[other]?.held.insert(group.key) }
+            changes.groups.insert(group.key)
+            return false
+        }
+    }
+
     /// Folds the groups that wait for a limit's token into one digest a receiver, while there are tokens.
     private mutating func release(_ limit: String, at now: Timestamp, pending: inout [String: Int], into notifications: inout [Notification]) {
         while let first = limits[limit]?.held.compactMap({ groups[$0] }).min(by: { $0.key < $1.key }) {
-            let held = (limits[limit]?.held ?? []).compactMap { groups[$0] }.filter { $0.route.receiver == first.route.receiver }
+            guard limits[limit]?.hasToken(at: now) == true else { return }
+            let waiting = (limits[limit]?.held ?? []).compactMap { groups[$0] }.filter { $0.route.receiver == first.route.receiver }
+            let held = moveOn(waiting, from: limit, at: now)
             let standings = held.map { standing(of: $0, at: now) }
             let decided = zip(held, standings).map { decisions(for: $0, standing: $1, at: now) }
-            if decided.contains(where: { !$0.isEmpty }) {
-                changes.limits.insert(limit)
-                guard limits[limit]?.take(at: now) == true else { return }
-            }
+            let speaking = zip(held, decided).filter { !$0.1.isEmpty }.map(\.0)
+            for key in Set(speaking.flatMap { limitKeys(of: $0.route) }) { take(from: key, at: now) }
             var folded: [Channel: [Alert]] = [:]
             for (index, group) in held.enumerated() {
                 limits[limit]?.held.remove(group.key)
@@ -127,10 +162,7 @@ extension Dispatcher {
             if groups[key]?.settle(channel, wasTold: decision != nil, standing: standing, at: now) == true { changes.groups.insert(key) }
         }
         if isComplete { for alert in standing.resolved { letGo(alert.fingerprint, from: key) } }
-        if groups[key]?.alerts.isEmpty == true {
-            groups[key] = nil
-            changes.groups.insert(key)
-        }
+        dropIfEmpty(key)
     }
 
     private func standing(of group: AlertGroup, at now: Timestamp) -> AlertGroup.Standing {
@@ -153,6 +185,8 @@ extension Dispatcher {
     enum Muting: Sendable, Hashable {
         case inhibited(by: Labels)
         case silenced(by: UUID)
+        /// Its route tells nobody at this time.
+        case paused(RoutePause)
     }
 
     func muting(of alert: Alert, at now: Timestamp) -> Muting? {

@@ -67,7 +67,8 @@ struct Dispatcher: Sendable {
         inhibitor = Inhibitor(rules: config.inhibitRules)
         silences = SilenceBook(stored.silences)
         let known = Dictionary(stored.limits.map { ($0.key, $0) }) { first, _ in first }
-        for case let (key, count, window)? in config.route.all.map(\.limit) {
+        let own = config.receivers.compactMap(\.limit)
+        for (key, count, window) in config.route.all.compactMap(\.limit) + own {
             limits[key] = RateBucket(count: count, window: window, tokens: known[key]?.tokens, updatedAt: known[key]?.updatedAt ?? now)
         }
         restore(stored, at: now)
@@ -107,7 +108,7 @@ struct Dispatcher: Sendable {
                 (restored.hasFlushed, restored.isHeld, restored.told) = (group.hasFlushed, group.isHeld, group.told)
                 groups[key] = restored
                 setTimer(key)
-                if group.isHeld, let limit = route.limit { limits[limit.key]?.held.insert(key) }
+                if group.isHeld, let limit = limitKeys(of: route).first { limits[limit]?.held.insert(key) }
             }
             return hold(alert, in: key)
         }
@@ -200,7 +201,24 @@ struct Dispatcher: Sendable {
         timers.insert(Timer(at: group.nextFlush, group: key))
     }
 
+    /// The limits that a route's notifications count against: its own or its parent's, and its receiver's.
+    func limitKeys(of route: Route) -> [String] {
+        [route.limit?.key, config.receiver(route.receiver)?.limit?.key].compactMap { $0 }
+    }
+
     // MARK: The store
+
+    /// All of it as the store would give it back, with timers that the store need not know.
+    var snapshot: Stored {
+        Stored(
+            alerts: Array(alerts.values),
+            groups: groups.values.map {
+                Stored.Group(key: $0.key, nextFlush: $0.nextFlush, hasFlushed: $0.hasFlushed, isHeld: $0.isHeld, told: $0.told)
+            },
+            limits: limits.map { Stored.Limit(key: $0.key, tokens: $0.value.tokens, updatedAt: $0.value.updatedAt) },
+            silences: silences.all
+        )
+    }
 
     /// What is to be written, once.
     mutating func takeChanges() -> Changes {

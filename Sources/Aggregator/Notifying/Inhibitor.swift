@@ -49,5 +49,17 @@ struct Inhibitor: Sendable {
         return nil
     }
 
+    /// Fingerprints of all that inhibit this one, each once.
+    func sources(inhibiting labels: Labels, fingerprint: UInt64) -> [UInt64] {
+        var found: Set<UInt64> = []
+        for (index, rule) in rules.enumerated() where rule.target.hold(for: labels) {
+            let isAlsoSource = rule.source.hold(for: labels)
+            for (candidate, source) in sources[index][Inhibitor.values(of: rule, labels)] ?? [:] where candidate != fingerprint {
+                if !(isAlsoSource && rule.target.hold(for: source)) { found.insert(candidate) }
+            }
+        }
+        return found.sorted()
+    }
+
     private static func values(of rule: InhibitRule, _ labels: Labels) -> [String] { rule.equal.map { labels[$0] ?? "" } }
 }

@@ -42,6 +42,7 @@ final class NotificationStore {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX delivery_alert_by_delivery ON delivery_alert (ordinal);
                 """,
+            "ALTER TABLE silence ADD COLUMN updated_at INTEGER;",
         ]
     )
 
@@ -168,24 +169,26 @@ final class NotificationStore {
     // MARK: Silences
 
     func silences() throws(SQLiteError) -> [Silence] {
-        try connection.query("SELECT id, matchers, starts_at, ends_at, created_by, comment FROM silence") { (row) throws(SQLiteError) in
+        try connection.query("SELECT id, matchers, starts_at, ends_at, created_by, comment, updated_at FROM silence") { (row) throws(SQLiteError) in
             Silence(
                 id: UUID(bytes: row.blob(0)) ?? UUID(high: 0, low: 0),
                 matchers: (try? JSON.parse(row.text(1)))?.array?.compactMap(\.string) ?? [],
                 startsAt: Timestamp(nanoseconds: row.integer(2)),
                 endsAt: Timestamp(nanoseconds: row.integer(3)),
                 createdBy: row.text(4),
-                comment: row.text(5)
+                comment: row.text(5),
+                updatedAt: row.optionalInteger(6).map { Timestamp(nanoseconds: $0) }
             )
         }
     }
 
     func write(_ silence: Silence) throws(SQLiteError) {
         try connection.execute(
-            "INSERT OR REPLACE INTO silence (id, matchers, starts_at, ends_at, created_by, comment) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO silence (id, matchers, starts_at, ends_at, created_by, comment, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 .blob(silence.id.bytes), .text(JSON.array(silence.matchers.map { .string($0) }).text), .integer(silence.startsAt.nanoseconds),
                 .integer(silence.endsAt.nanoseconds), .text(silence.createdBy), .text(silence.comment),
+                .integer(silence.updatedAt.nanoseconds),
             ]
         )
     }

@@ -7,6 +7,7 @@ import Telemetry
 ///     {{ .Alerts | len }}  {{ .Alerts.Firing | len }}  {{ .Alerts.Resolved | len }}
 ///     {{ range .Alerts.Firing }} {{ .Labels.host }} {{ .Annotations.summary }} {{ .Status }} {{ .StartsAt }} {{ .EndsAt }}
 ///         {{ .GeneratorURL }} {{ .Fingerprint }} {{ $.Status }} {{ end }}
+///     {{ template "name" . }}  {{ template "name" .Alerts.Firing }}
 ///     {{ if eq .Status "firing" }} … {{ else }} … {{ end }}   {{ if .CommonLabels.host }} … {{ end }}   {{ "text" }}   {{/* a comment */}}
 ///
 /// Functions: `toUpper`, `toLower`, `len`, `eq`, `ne`, `not`. `{{-` and `-}}` take away the blanks beside them. A label that is not there is
@@ -20,12 +21,15 @@ package struct NotificationTemplate: Sendable {
     package let source: String
     private let nodes: [TemplateNode]
 
-    package init(_ source: String) throws(Malformed) {
+    package init(_ source: String) throws(Malformed) { try self.init(source, library: .builtIn) }
+
+    /// - Parameter library: what `{{ template "name" . }}` may name.
+    init(_ source: String, library: TemplateLibrary) throws(Malformed) {
         guard source.utf8.count <= NotifyingLimits.templateBytesMax else {
             throw Malformed(description: "the template is longer than \(NotifyingLimits.templateBytesMax) bytes")
         }
         self.source = source
-        var parser = TemplateParser(source)
+        var parser = try TemplateParser(source, library: library)
         nodes = try parser.parse()
     }
 

@@ -33,7 +33,7 @@ extension Notifier {
             switch dispatcher.muting(of: alert, at: now) {
             case .inhibited: inhibited += 1
             case .silenced: silenced += 1
-            case nil: break
+            case .paused, nil: break
             }
         }
         let failing = outbox.failing

@@ -132,7 +132,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         return store
     }
 
-    /// New receivers and routes, at once. Alerts are routed anew; what a group with the same key was told still counts.
+    /// New receivers and routes, at once. Alerts are routed anew; a group with the same key goes on with what it was told and with its timer.
     package func reload(_ config: NotifyingConfig) throws(SinkError) {
         self.config = config
         // Deliveries under way keep their places: the outbox stays as it is.
@@ -140,7 +140,8 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         guard let store else { return }
         do throws(SQLiteError) {
             let now = time.now()
-            var fresh = Dispatcher(config: config, stored: try store.load(), at: now)
+            // From memory, not from the file: timers of groups that had nothing new to say stand here only.
+            var fresh = Dispatcher(config: config, stored: dispatcher.snapshot, at: now)
             _ = try store.write(nil, changes: fresh.takeChanges(), of: fresh, deliveries: [], at: now)
             dispatcher = fresh
         } catch {

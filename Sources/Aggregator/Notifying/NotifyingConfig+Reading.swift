@@ -1,105 +1,96 @@
 package import Configuring
 import Transferring
 
-/// Alertmanager's keys. At the top: `receivers`, `route`, `inhibit_rules`, and `global` with `smtp_…` defaults for `email_configs`.
+/// Alertmanager's keys: `receivers`, `route`, `inhibit_rules`, `time_intervals`, `templates`, and `global` with what holds for all receivers.
+/// They stand at the top of `aggregator.yaml`, or in the file that `alertmanager_config` names.
 extension NotifyingConfig {
     /// Reads its part of a configuration; problems are added to the reader's, and what can be read goes on, so that all are found in one run.
     /// The caller refuses the configuration when there are any, and calls `finish()` when every room has read its keys. Without `receivers` and
     /// `route` nobody is told.
     /// - Parameter root: the reader of the whole file.
     package init(reading root: ConfigReader) {
-        let global = SMTPDefaults(reading: root.section("global"))
-        let receivers = Receiver.read(root, global)
-        let inhibitRules = root.sections("inhibit_rules").map { InhibitRule(reading: $0) }
-        guard root.has("route") || root.has("receivers") else {
+        let file = AlertmanagerFile.reader(root)
+        self.init(reading: root, alertmanager: file ?? root)
+        file?.finish()
+    }
+
+    private init(reading root: ConfigReader, alertmanager source: ConfigReader) {
+        let global = GlobalDefaults(reading: source.section("global"), templates: TemplateLibrary.read(source))
+        let receivers = Receiver.read(source, global)
+        let inhibitRules = source.sections("inhibit_rules").map { InhibitRule(reading: $0) }
+        let intervals = TimeInterval.readAll(source)
+        guard source.has("route") || source.has("receivers") else {
             self = .silent
-            self.inhibitRules = inhibitRules
+            (self.inhibitRules, timeIntervals, resolveTimeout) = (inhibitRules, intervals, global.resolveTimeout)
             return
         }
-        if !root.has("route") { root.report("route", "missing, although there are receivers", "write route: {receiver: NAME}") }
-        if !root.has("receivers") { root.report("receivers", "missing, although there is a route", "write receivers: [{name: NAME, …}]") }
+        if !source.has("route") { source.report("route", "missing, although there are receivers", "write route: {receiver: NAME}") }
+        if !source.has("receivers") { source.report("receivers", "missing, although there is a route", "write receivers: [{name: NAME, …}]") }
         var count = 0
-        let node = RouteTree.Node(reading: root.section("route"), receivers: receivers.map(\.name), depth: 0, count: &count)
-        self.init(receivers: receivers, route: RouteTree(root: node), inhibitRules: inhibitRules)
-    }
-}
-
-/// `global`'s keys for mail, as in Alertmanager.
-private struct SMTPDefaults {
-    let smarthost: (host: String, port: Int)?
-    let from, hello, username: String?
-    let password: Secret?
-    let passwordFile: String?
-    let requireTLS: Bool
-
-    init(reading reader: ConfigReader) {
-        smarthost = smarthostOf(reader, "smtp_smarthost")
-        from = addressesOf(reader, "smtp_from", one: true)
-        hello = reader.string("smtp_hello")
-        username = reader.string("smtp_auth_username")
-        password = reader.secret("smtp_auth_password")
-        passwordFile = fileOf(reader, "smtp_auth_password_file", isSecret: true)
-        requireTLS = reader.bool("smtp_require_tls", default: true)
-        if password != nil, passwordFile != nil {
-            reader.report("smtp_auth_password", "smtp_auth_password_file is given too", "keep one of them; the file is safer")
-        }
-        reader.finish()
+        let node = RouteTree.Node(
+            reading: source.section("route"),
+            receivers: receivers.map(\.name),
+            intervals: Set(intervals.keys),
+            depth: 0,
+            count: &count
+        )
+        self.init(
+            receivers: receivers,
+            route: RouteTree(root: node),
+            inhibitRules: inhibitRules,
+            timeIntervals: intervals,
+            resolveTimeout: global.resolveTimeout
+        )
     }
 }
 
 // MARK: Receivers
 
 extension Receiver {
-    fileprivate static func read(_ root: ConfigReader, _ global: SMTPDefaults) -> [Receiver] {
+    fileprivate static func read(_ root: ConfigReader, _ global: GlobalDefaults) -> [Receiver] {
         var names: Set<String> = []
         return root.sections("receivers").map { reader in
             let name = reader.requiredString("name")
             if !name.isEmpty, !names.insert(name).inserted {
                 reader.report("name", "\"\(name)\" is the name of another receiver too", "give each its own")
             }
-            let webhooks = reader.sections("webhook_configs").map { WebhookConfig(reading: $0) }
+            let webhooks = reader.sections("webhook_configs").map { WebhookConfig(reading: $0, global) }
             let emails = reader.sections("email_configs").map { EmailConfig(reading: $0, global) }
+            let limit = reader.parsed("rate_limit", expecting: "a count and a time such as 20/1h, or off") { RouteTree.RateLimit($0) }
+            AlertmanagerFile.refuseOtherKinds(reader)
             reader.finish()
-            return Receiver(name: name, webhooks: webhooks, emails: emails)
+            return Receiver(name: name, webhooks: webhooks, emails: emails, rateLimit: limit)
         }
     }
 }
 
 extension WebhookConfig {
-    fileprivate init(reading reader: ConfigReader) {
+    fileprivate init(reading reader: ConfigReader, _ global: GlobalDefaults) {
         let url = reader.requiredString("url")
         let isWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
         if !url.isEmpty, !isWeb || url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
             // The address is not repeated: it often holds a secret.
             reader.report("url", "this is not a web address", "write one that begins with http:// or https://, without blanks")
         }
-        let http = reader.section("http_config")
-        let authorization = http.section("authorization")
-        _ = authorization.parsed("type", expecting: "Bearer") { $0 == "Bearer" ? true : nil }
-        let (token, tokenFile) = (authorization.secret("credentials"), fileOf(authorization, "credentials_file", isSecret: true))
-        if token != nil, tokenFile != nil {
-            authorization.report("credentials", "credentials_file is given too", "keep one of them; the file is safer")
-        }
-        authorization.finish()
-        let tls = TLSConfig(reading: http)
-        http.finish()
+        let http = reader.has("http_config") ? HTTPConfig(reading: reader.section("http_config")) : global.http
         self.init(
             url: Secret(url),
             secretFile: fileOf(reader, "secret_file", isSecret: true),
             sendResolved: reader.bool("send_resolved", default: true),
             maxAlerts: reader.integer("max_alerts", default: 0, in: 0...NotifyingLimits.alertsPerNotificationMax),
             timeout: reader.duration("timeout", default: NotifyingLimits.webhookTimeout, in: .milliseconds(100) ... .seconds(300)),
-            bearerToken: token,
-            bearerTokenFile: tokenFile,
-            caFile: tls.caFile,
-            insecureSkipVerify: tls.insecureSkipVerify
+            bearerToken: http.bearerToken,
+            bearerTokenFile: http.bearerTokenFile,
+            basicAuth: http.basicAuth,
+            caFile: http.caFile,
+            insecureSkipVerify: http.insecureSkipVerify
         )
         reader.finish()
     }
 }
 
 extension EmailConfig {
-    fileprivate init(reading reader: ConfigReader, _ global: SMTPDefaults) {
+    fileprivate init(reading reader: ConfigReader, _ global: GlobalDefaults) {
         if !reader.has("to") { reader.report("to", "missing", "write to: \"ops@example.org\"") }
         let to = addressesOf(reader, "to", one: false)
         let from = addressesOf(reader, "from", one: true) ?? global.from
@@ -113,6 +104,7 @@ extension EmailConfig {
         if password != nil, passwordFile != nil {
             reader.report("auth_password", "auth_password_file is given too", "keep one of them; the file is safer")
         }
+        SMTPKeys.refuseOthers(reader, prefix: "auth_", username: username)
         let isOwn = password != nil || reader.has("auth_password_file")
         if reader.has("auth_username"), !isOwn, global.password == nil, global.passwordFile == nil {
             reader.report("auth_username", "there is no password for it", "write auth_password_file: FILE")
@@ -131,18 +123,18 @@ extension EmailConfig {
             caFile: tls.caFile,
             insecureSkipVerify: tls.insecureSkipVerify,
             sendResolved: reader.bool("send_resolved", default: false),
-            headers: EmailConfig.headers(reader),
-            text: templateOf(reader, "text"),
-            html: templateOf(reader, "html")
+            headers: EmailConfig.headers(reader, global.templates),
+            text: templateOf(reader, "text", global.templates),
+            html: TemplateLibrary.isDefaultPage(reader.string("html")) ? nil : templateOf(reader, "html", global.templates)
         )
         reader.finish()
     }
 
-    private static func headers(_ reader: ConfigReader) -> [(name: String, value: NotificationTemplate)] {
+    private static func headers(_ reader: ConfigReader, _ library: TemplateLibrary) -> [(name: String, value: NotificationTemplate)] {
         (reader.map("headers") ?? []).compactMap { name, value, line in
             do throws(NotificationTemplate.Malformed) {
                 // What MailMessage refuses would fail at each notification: found out here, with a mail that nobody gets.
-                let template = try NotificationTemplate(value)
+                let template = try NotificationTemplate(value, library: library)
                 if name.lowercased() != "subject" { try EmailConfig.check(name) }
                 return (name, template)
             } catch {
@@ -160,23 +152,10 @@ extension EmailConfig {
     }
 }
 
-/// `tls_config`.
-private struct TLSConfig {
-    let caFile: String?
-    let insecureSkipVerify: Bool
-
-    init(reading parent: ConfigReader) {
-        let reader = parent.section("tls_config")
-        caFile = fileOf(reader, "ca_file", isSecret: false)
-        insecureSkipVerify = reader.bool("insecure_skip_verify", default: false)
-        reader.finish()
-    }
-}
-
 // MARK: Values
 
 /// `host:port`, the host perhaps in brackets.
-private func smarthostOf(_ reader: ConfigReader, _ key: String) -> (host: String, port: Int)? {
+func smarthostOf(_ reader: ConfigReader, _ key: String) -> (host: String, port: Int)? {
     reader.parsed(key, expecting: "host:port, such as mail.example.org:587") { text in
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else { return nil }
         var host = text[..<colon]
@@ -186,7 +165,7 @@ private func smarthostOf(_ reader: ConfigReader, _ key: String) -> (host: String
 }
 
 /// Mail addresses, checked; given back as they are written.
-private func addressesOf(_ reader: ConfigReader, _ key: String, one: Bool) -> String? {
+func addressesOf(_ reader: ConfigReader, _ key: String, one: Bool) -> String? {
     guard let text = reader.string(key) else { return nil }
     do throws(TransferError) {
         let addresses = try MailAddress.list(text)
@@ -202,8 +181,8 @@ private func addressesOf(_ reader: ConfigReader, _ key: String, one: Bool) -> St
 }
 
 /// A file that must be readable now, so that a wrong path shows at the start and not at the first alert.
-private func fileOf(_ reader: ConfigReader, _ key: String, isSecret: Bool) -> String? {
-    guard let path = reader.string(key) else { return nil }
+func fileOf(_ reader: ConfigReader, _ key: String, isSecret: Bool) -> String? {
+    guard let path = reader.string(key).map({ AlertmanagerFile.resolve($0, beside: reader.file) }) else { return nil }
     if isSecret {
         do throws(SecretFile.Unreadable) { _ = try SecretFile.read(path) } catch { reader.report(key, error.description, "") }
     } else {
@@ -214,9 +193,9 @@ private func fileOf(_ reader: ConfigReader, _ key: String, isSecret: Bool) -> St
     return path
 }
 
-private func templateOf(_ reader: ConfigReader, _ key: String) -> NotificationTemplate? {
+func templateOf(_ reader: ConfigReader, _ key: String, _ library: TemplateLibrary = .builtIn) -> NotificationTemplate? {
     guard let text = reader.string(key) else { return nil }
-    do throws(NotificationTemplate.Malformed) { return try NotificationTemplate(text) } catch {
+    do throws(NotificationTemplate.Malformed) { return try NotificationTemplate(text, library: library) } catch {
         reader.report(key, error.description, "")
         return nil
     }

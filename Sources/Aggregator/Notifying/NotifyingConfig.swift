@@ -1,13 +1,29 @@
 package import Configuring
+import Transferring
 
-/// Who is told what, and how: Alertmanager's `receivers`, `route` and `inhibit_rules` under Alertmanager's keys. Checked when it is made.
+/// Who is told what, and how: Alertmanager's `receivers`, `route`, `inhibit_rules` and `time_intervals` under Alertmanager's keys. Checked
+/// when it is made.
 package struct NotifyingConfig: Sendable {
     package var receivers: [Receiver]
     package var route: RouteTree
     package var inhibitRules: [InhibitRule]
+    /// By the name under which routes mention them.
+    package var timeIntervals: [String: [TimeInterval]]
+    /// An alert that was sent here without an end is over when it was not sent again for so long.
+    package var resolveTimeout: Duration
 
-    package init(receivers: [Receiver], route: RouteTree, inhibitRules: [InhibitRule] = []) {
+    /// Alertmanager's default.
+    package static let resolveTimeoutDefault = Duration.seconds(300)
+
+    package init(
+        receivers: [Receiver],
+        route: RouteTree,
+        inhibitRules: [InhibitRule] = [],
+        timeIntervals: [String: [TimeInterval]] = [:],
+        resolveTimeout: Duration = NotifyingConfig.resolveTimeoutDefault
+    ) {
         (self.receivers, self.route, self.inhibitRules) = (receivers, route, inhibitRules)
+        (self.timeIntervals, self.resolveTimeout) = (timeIntervals, resolveTimeout)
     }
 
     /// Without configuration: alerts are kept and shown, and nobody is told.
@@ -24,9 +40,17 @@ package struct Receiver: Sendable {
     package var name: String
     package var webhooks: [WebhookConfig]
     package var emails: [EmailConfig]
+    /// For everything that goes to it, whatever route it comes from; nil: no limit of its own.
+    package var rateLimit: RouteTree.RateLimit?
 
-    package init(name: String, webhooks: [WebhookConfig] = [], emails: [EmailConfig] = []) {
-        (self.name, self.webhooks, self.emails) = (name, webhooks, emails)
+    package init(name: String, webhooks: [WebhookConfig] = [], emails: [EmailConfig] = [], rateLimit: RouteTree.RateLimit? = nil) {
+        (self.name, self.webhooks, self.emails, self.rateLimit) = (name, webhooks, emails, rateLimit)
+    }
+
+    /// Its limit, under a key beside those of routes, which begin with a brace.
+    var limit: (key: String, count: Int, window: Duration)? {
+        guard case .of(let count, let window)? = rateLimit else { return nil }
+        return ("receiver:\(name)", count, window)
     }
 
     /// The channels in the order of the configuration, webhooks first.
@@ -62,6 +86,8 @@ package struct WebhookConfig: Sendable {
     /// `Authorization: Bearer …`; the file wins.
     package var bearerToken: Secret?
     package var bearerTokenFile: String?
+    /// `Authorization: Basic …`.
+    package var basicAuth: BasicAuth?
     package var caFile: String?
     package var insecureSkipVerify: Bool
 
@@ -73,12 +99,31 @@ package struct WebhookConfig: Sendable {
         timeout: Duration = NotifyingLimits.webhookTimeout,
         bearerToken: Secret? = nil,
         bearerTokenFile: String? = nil,
+        basicAuth: BasicAuth? = nil,
         caFile: String? = nil,
         insecureSkipVerify: Bool = false
     ) {
         (self.url, self.secretFile, self.sendResolved, self.maxAlerts, self.timeout) = (url, secretFile, sendResolved, maxAlerts, timeout)
         (self.bearerToken, self.bearerTokenFile, self.caFile) = (bearerToken, bearerTokenFile, caFile)
-        self.insecureSkipVerify = insecureSkipVerify
+        (self.basicAuth, self.insecureSkipVerify) = (basicAuth, insecureSkipVerify)
+    }
+}
+
+/// A name and a password, as RFC 7617 has them.
+package struct BasicAuth: Sendable, Hashable {
+    package var username: String
+    /// The file wins.
+    package var password: Secret?
+    package var passwordFile: String?
+
+    package init(username: String, password: Secret? = nil, passwordFile: String? = nil) {
+        (self.username, self.password, self.passwordFile) = (username, password, passwordFile)
+    }
+
+    /// The header's value, with the password as it is now.
+    func header() throws(SecretFile.Unreadable) -> String {
+        let word = try passwordFile.map { (path) throws(SecretFile.Unreadable) in try SecretFile.read(path) } ?? Array((password?.value ?? "").utf8)
+        return "Basic " + MIMEText.base64(Array(username.utf8) + [UInt8(ascii: ":")] + word)
     }
 }
 

@@ -1,7 +1,7 @@
 import Configuring
 
 extension RouteTree.Node {
-    init(reading reader: ConfigReader, receivers: [String], depth: Int, count: inout Int) {
+    init(reading reader: ConfigReader, receivers: [String], intervals: Set<String>, depth: Int, count: inout Int) {
         self.init()
         count += 1
         receiver = depth == 0 && reader.node != nil ? reader.requiredString("receiver") : reader.string("receiver")
@@ -9,7 +9,8 @@ extension RouteTree.Node {
             let known = receivers.filter { !$0.isEmpty }.joined(separator: ", ")
             reader.report("receiver", "there is no receiver \"\(receiver)\"", known.isEmpty ? "define it under receivers" : "write one of \(known)")
         }
-        if let names = reader.strings("group_by", orOne: true) {
+        // An empty list says nothing, as in Alertmanager: the parent's holds.
+        if let names = reader.strings("group_by", orOne: true), !names.isEmpty {
             if names.contains("...") {
                 if names.count > 1 { reader.report("group_by", "'...' stands beside label names", "write ['...'] alone, or label names") }
                 groupBy = .all
@@ -22,6 +23,8 @@ extension RouteTree.Node {
         groupInterval = reader.optionalDuration("group_interval", in: .milliseconds(100) ... .seconds(7 * 86_400))
         repeatInterval = reader.optionalDuration("repeat_interval", in: .seconds(1) ... .seconds(366 * 86_400))
         rateLimit = reader.parsed("rate_limit", expecting: "a count and a time such as 20/1h, or off") { RouteTree.RateLimit($0) }
+        mutedDuring = intervalsOf(reader, "mute_time_intervals", known: intervals, depth: depth)
+        activeDuring = intervalsOf(reader, "active_time_intervals", known: intervals, depth: depth)
         matchers = matchersOf(reader, "matchers", equal: "match", pattern: "match_re")
         continues = reader.bool("continue", default: false)
         if depth == 0, !matchers.isEmpty || continues {
@@ -38,15 +41,27 @@ extension RouteTree.Node {
                 reader.report("routes", "there are more than \(NotifyingLimits.routesMax) routes", "join some with patterns")
                 break
             }
-            routes.append(RouteTree.Node(reading: child, receivers: receivers, depth: depth + 1, count: &count))
+            routes.append(RouteTree.Node(reading: child, receivers: receivers, intervals: intervals, depth: depth + 1, count: &count))
         }
         reader.finish()
     }
 }
 
+/// Names of `time_intervals`, which must be there; not at the top, which must take every alert at any time.
+private func intervalsOf(_ reader: ConfigReader, _ key: String, known: Set<String>, depth: Int) -> [String] {
+    guard let names = reader.located(key) else { return [] }
+    if depth == 0, !names.isEmpty { reader.report(key, "the top route tells at any time", "move it to a route under routes") }
+    for (name, line) in names where !known.contains(name) {
+        let place = YAMLNode(.scalar(name, isPlain: false), line: line, column: 1)
+        let remedy = known.isEmpty ? "define it under time_intervals" : "write one of \(known.sorted().joined(separator: ", "))"
+        reader.report(at: place, key, "there is no time interval \"\(name)\"", remedy)
+    }
+    return names.map(\.text)
+}
+
 extension RouteTree.RateLimit {
     /// `20/1h`, or `off`.
-    fileprivate init?(_ text: String) {
+    init?(_ text: String) {
         if text == "off" {
             self = .none
             return

@@ -11,6 +11,9 @@ package struct RouteTree: Sendable {
         package var groupInterval: Duration?
         package var repeatInterval: Duration?
         package var rateLimit: RateLimit?
+        /// Names of time intervals; not inherited.
+        package var mutedDuring: [String] = []
+        package var activeDuring: [String] = []
         package var matchers: [AlertMatcher]
         package var continues: Bool
         package var routes: [Node]
@@ -66,6 +69,9 @@ final class Route: Sendable {
     let repeatInterval: Duration
     /// The limit and the key of the route that sets it, which all below share.
     let limit: (key: String, count: Int, window: Duration)?
+    /// Names of time intervals in which it tells nobody, and in which alone it tells somebody (none: always).
+    let mutedDuring: [String]
+    let activeDuring: [String]
     let matchers: [AlertMatcher]
     let continues: Bool
     let children: [Route]
@@ -88,6 +94,7 @@ final class Route: Sendable {
         case .some(.none): limit = nil
         case nil: limit = parent?.limit
         }
+        (mutedDuring, activeDuring) = (node.mutedDuring, node.activeDuring)
         matchers = node.matchers
         continues = node.continues
         var (children, seen): ([Route], [String: Int]) = ([], [:])

@@ -34,13 +34,46 @@ struct SilenceBook: Sendable {
         guard matchers.contains(where: { !$0.holds(for: .empty) }) else {
             throw .invalid("every matcher of the silence also matches an alert without the label: at least one must require a value")
         }
+        var silence = silence
+        silence.updatedAt = now
         entries[silence.id] = Entry(silence: silence, matchers: matchers)
+    }
+
+    /// Alertmanager's way to change a silence: its end and its comment, and its start while it is still ahead, change in their place; with other
+    /// matchers, or another start of one that runs, it ends and another one begins now.
+    /// - Parameter id: nil: a new one.
+    /// - Returns: what is to be written, the silence itself last; nil when there is none of this id.
+    mutating func set(_ silence: Silence, replacing id: UUID?, at now: Timestamp) throws(QueryError) -> [Silence]? {
+        guard let id else { return try replace(nil, with: silence, at: now) }
+        guard let known = entries[id] else { return nil }
+        var changed = silence
+        changed.id = id
+        guard try mayChange(known, into: changed, at: now) else { return try replace(known.silence, with: silence, at: now) }
+        // What runs keeps its start to the nanosecond.
+        if known.silence.startsAt <= now { changed.startsAt = known.silence.startsAt }
+        try add(changed, at: now)
+        return entries[id].map { [$0.silence] }
+    }
+
+    private mutating func replace(_ old: Silence?, with silence: Silence, at now: Timestamp) throws(QueryError) -> [Silence] {
+        var fresh = silence
+        fresh.startsAt = max(fresh.startsAt, now)
+        try add(fresh, at: now)
+        let ended = old.flatMap { expire($0.id, at: now) }
+        return [ended, entries[fresh.id]?.silence].compactMap { $0 }
+    }
+
+    private func mayChange(_ known: Entry, into changed: Silence, at now: Timestamp) throws(QueryError) -> Bool {
+        guard known.matchers == (try SilenceBook.matchers(of: changed)), known.silence.endsAt > now else { return false }
+        let second = Int64(1_000_000_000)
+        return known.silence.startsAt > now
+            ? changed.startsAt >= now : changed.startsAt.nanoseconds / second == known.silence.startsAt.nanoseconds / second
     }
 
     /// Ends it now; nil when there is none, or when it has ended already.
     mutating func expire(_ id: UUID, at now: Timestamp) -> Silence? {
         guard var entry = entries[id], entry.silence.endsAt > now else { return nil }
-        entry.silence.endsAt = now
+        (entry.silence.endsAt, entry.silence.updatedAt) = (now, now)
         if entry.silence.startsAt > now { entry.silence.startsAt = now }
         entries[id] = entry
         return entry.silence
@@ -56,6 +89,20 @@ struct SilenceBook: Sendable {
     /// A silence that holds now for these labels.
     func silence(for labels: Labels, at now: Timestamp) -> Silence? {
         entries.values.first { $0.silence.startsAt <= now && now < $0.silence.endsAt && $0.matchers.hold(for: labels) }?.silence
+    }
+
+    /// All that hold now for these labels.
+    func silences(for labels: Labels, at now: Timestamp) -> [UUID] {
+        entries.values.filter { $0.silence.startsAt <= now && now < $0.silence.endsAt && $0.matchers.hold(for: labels) }.map(\.silence.id).sorted()
+    }
+
+    /// Those whose own matchers have values for which all filters hold, as in Alertmanager.
+    func listed(matching filters: [AlertMatcher]) -> [ListedSilence] {
+        all.compactMap { silence in
+            let parts = (entries[silence.id]?.matchers ?? []).map(\.parts)
+            let values = Labels(parts.map { Label($0.name, $0.value) })
+            return filters.hold(for: values) ? ListedSilence(silence: silence, matchers: parts) : nil
+        }
     }
 
     private static func matchers(of silence: Silence) throws(QueryError) -> [AlertMatcher] {

@@ -5,28 +5,48 @@ import Telemetry
 struct TemplateParser {
     typealias Malformed = NotificationTemplate.Malformed
 
-    private enum Piece {
+    enum Piece: Sendable {
         case text(String)
         /// The tokens between the braces, and the line on which they stand.
         case action([String], line: Int)
     }
 
-    private var pieces: [Piece] = []
+    /// What the dot stands for.
+    enum Dot: Sendable {
+        case notification
+        case alert
+        /// Alerts, where a template is given a list.
+        case list(TemplateExpression)
+
+        var isAlert: Bool {
+            if case .alert = self { return true }
+            return false
+        }
+    }
+
+    private let pieces: [Piece]
     private var next = 0
-    private let source: String
+    private let library: TemplateLibrary
+    /// Names of the defined templates that this one stands in.
+    private let within: [String]
 
-    init(_ source: String) { self.source = source }
+    init(_ source: String, library: TemplateLibrary) throws(Malformed) {
+        self.init(try TemplateParser.cut(source), library: library, within: [])
+    }
 
-    mutating func parse() throws(Malformed) -> [TemplateNode] {
-        pieces = try TemplateParser.cut(source)
-        let (nodes, end) = try body(inAlert: false, depth: 0)
+    private init(_ pieces: [Piece], library: TemplateLibrary, within: [String]) {
+        (self.pieces, self.library, self.within) = (pieces, library, within)
+    }
+
+    mutating func parse(_ dot: Dot = .notification) throws(Malformed) -> [TemplateNode] {
+        let (nodes, end) = try body(dot, depth: 0)
         if let end { throw TemplateParser.malformed("there is an \"\(end)\" without a beginning", line: 1) }
         return nodes
     }
 
     // MARK: Pieces
 
-    private static func cut(_ source: String) throws(Malformed) -> [Piece] {
+    static func cut(_ source: String) throws(Malformed) -> [Piece] {
         var pieces: [Piece] = []
         var (rest, line, trimsNext) = (Substring(source), 1, false)
         func text(_ text: Substring, trimEnd: Bool) -> String {
@@ -75,14 +95,14 @@ struct TemplateParser {
         return tokens
     }
 
-    private static func malformed(_ problem: String, line: Int) -> Malformed {
+    static func malformed(_ problem: String, line: Int) -> Malformed {
         Malformed(description: "line \(line) of the template: \(problem)")
     }
 
     // MARK: Nodes
 
     /// Reads up to an `end` or `else`, which is returned, or to the end of the template.
-    private mutating func body(inAlert: Bool, depth: Int) throws(Malformed) -> ([TemplateNode], end: String?) {
+    private mutating func body(_ dot: Dot, depth: Int) throws(Malformed) -> ([TemplateNode], end: String?) {
         var nodes: [TemplateNode] = []
         while next < pieces.count {
             let piece = pieces[next]
@@ -98,9 +118,10 @@ struct TemplateParser {
                     return (nodes, tokens[0])
                 case "if", "range":
                     guard depth < 10 else { throw TemplateParser.malformed("more than 10 levels of if and range", line: line) }
-                    nodes.append(try block(tokens, line: line, inAlert: inAlert, depth: depth + 1))
+                    nodes.append(try block(tokens, line: line, dot, depth: depth + 1))
+                case "template": nodes += try inclusion(tokens, line: line, dot)
                 default:
-                    let value = try TemplateParser.expression(tokens[...], line: line, inAlert: inAlert)
+                    let value = try TemplateParser.expression(tokens[...], line: line, dot)
                     guard !value.isList else {
                         throw TemplateParser.malformed(
                             "\(tokens[0]) is a list: write {{ range \(tokens[0]) }} … {{ end }} or {{ \(tokens[0]) | len }}",
@@ -114,24 +135,52 @@ struct TemplateParser {
         return (nodes, nil)
     }
 
-    private mutating func block(_ tokens: [String], line: Int, inAlert: Bool, depth: Int) throws(Malformed) -> TemplateNode {
-        let subject = try TemplateParser.expression(tokens.dropFirst(), line: line, inAlert: inAlert)
+    private mutating func block(_ tokens: [String], line: Int, _ dot: Dot, depth: Int) throws(Malformed) -> TemplateNode {
+        let subject = try TemplateParser.expression(tokens.dropFirst(), line: line, dot)
         let isRange = tokens[0] == "range"
         if isRange, !subject.isList {
             throw TemplateParser.malformed("range goes over .Alerts, .Alerts.Firing or .Alerts.Resolved (within range: $.Alerts)", line: line)
         }
-        let (first, end) = try body(inAlert: isRange || inAlert, depth: depth)
+        let (first, end) = try body(isRange ? .alert : dot, depth: depth)
         var otherwise: [TemplateNode] = []
         var last = end
-        if end == "else" { (otherwise, last) = try body(inAlert: inAlert, depth: depth) }
+        if end == "else" { (otherwise, last) = try body(dot, depth: depth) }
         guard last == "end" else { throw TemplateParser.malformed("the {{ \(tokens[0]) }} has no {{ end }}", line: line) }
         return isRange
             ? .range(subject, body: first, otherwise: otherwise) : .condition(subject, body: first, otherwise: otherwise)
     }
 
+    /// `{{ template "name" . }}`: what is defined under that name stands in its place.
+    private func inclusion(_ tokens: [String], line: Int, _ dot: Dot) throws(Malformed) -> [TemplateNode] {
+        guard tokens.count >= 2, tokens.count <= 3, tokens[1].hasPrefix("\"") else {
+            throw TemplateParser.malformed("write {{ template \"name\" . }}", line: line)
+        }
+        let name = String(tokens[1].dropFirst())
+        guard let defined = library[name] else {
+            let known = library.names.joined(separator: ", ")
+            throw TemplateParser.malformed("there is no template \"\(name)\"; there are \(known); give its file under templates", line: line)
+        }
+        guard !within.contains(name), within.count < 10 else {
+            throw TemplateParser.malformed("the template \"\(name)\" stands in itself, or more than 10 deep", line: line)
+        }
+        let given = tokens.count < 3 ? dot : try argument(tokens[2], line: line, dot)
+        var parser = TemplateParser(defined, library: library, within: within + [name])
+        do throws(Malformed) { return try parser.parse(given) } catch {
+            throw TemplateParser.malformed("in the template \"\(name)\": \(error)", line: line)
+        }
+    }
+
+    private func argument(_ token: String, line: Int, _ dot: Dot) throws(Malformed) -> Dot {
+        if token == "." { return dot }
+        if token == "$" { return .notification }
+        let list = try TemplateParser.expression([token], line: line, dot)
+        guard list.isList else { throw TemplateParser.malformed("a template is given the dot, or a list of alerts", line: line) }
+        return .list(list)
+    }
+
     // MARK: Expressions
 
-    private static func expression(_ tokens: ArraySlice<String>, line: Int, inAlert: Bool) throws(Malformed) -> TemplateExpression {
+    private static func expression(_ tokens: ArraySlice<String>, line: Int, _ dot: Dot) throws(Malformed) -> TemplateExpression {
         var result: TemplateExpression?
         for part in tokens.split(separator: "|", omittingEmptySubsequences: false) {
             guard let first = part.first else { throw malformed("an operand is missing", line: line) }
@@ -140,11 +189,11 @@ struct TemplateParser {
                     let known = TemplateExpression.Function.allCases.map(\.rawValue).joined(separator: ", ")
                     throw malformed("\"\(first)\" is not a function; there are \(known)", line: line)
                 }
-                result = try operand(first, line: line, inAlert: inAlert)
+                result = try operand(first, line: line, dot)
                 continue
             }
             var operands: [TemplateExpression] = []
-            for token in part.dropFirst() { operands.append(try operand(token, line: line, inAlert: inAlert)) }
+            for token in part.dropFirst() { operands.append(try operand(token, line: line, dot)) }
             if let before = result { operands.append(before) }
             let isRight = function == .eq || function == .ne ? operands.count >= 2 : operands.count == 1
             guard isRight, function == .len || function == .not || !operands.contains(where: \.isList) else {
@@ -156,8 +205,10 @@ struct TemplateParser {
         return result
     }
 
-    private static func operand(_ token: String, line: Int, inAlert: Bool) throws(Malformed) -> TemplateExpression {
+    private static func operand(_ token: String, line: Int, _ dot: Dot) throws(Malformed) -> TemplateExpression {
         if token.hasPrefix("\"") { return .literal(String(token.dropFirst())) }
+        if token == ".", case .list(let list) = dot { return list }
+        let inAlert = dot.isAlert
         let isRoot = token.hasPrefix("$.")
         guard isRoot || token.hasPrefix(".") else {
             throw malformed("\"\(token)\" is neither a field such as .Status nor a text in quotes", line: line)

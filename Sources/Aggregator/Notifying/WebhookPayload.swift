@@ -37,9 +37,10 @@ enum WebhookPayload {
         return writer.bytes
     }
 
-    /// Where the alert's expression can be asked again; empty when there is none.
+    /// Where the alert's expression can be asked again; empty when there is none. Another system's alert brings its own.
     static func generatorURL(of alert: Alert, externalURL: String) -> String {
         guard !alert.expression.isEmpty else { return "" }
+        if alert.isFromElsewhere { return alert.expression }
         return "\(externalURL)/api/v1/query?query=\(percentEncoded(alert.expression))"
     }
 

@@ -172,18 +172,7 @@ package struct Receiver: Sendable {
             bodyBytes: bodyBytes,
             inflatedBytes: inflatedBytes
         )
-        do {
-            return try await admission.admit(submission)
-        } catch {
-            switch error {
-            case .forbidden(let detail): throw .forbidden(detail)
-            case .conflict(let detail): throw .conflict(detail)
-            case .rateLimited(let retryAfter, let detail): throw .rateLimited(detail, retryAfter: retryAfter)
-            case .unacceptable(let detail): throw .unacceptable(detail)
-            case .keyReused(let detail): throw .keyReused(detail)
-            case .unavailable(let retryAfter, let detail): throw .unavailable(detail, retryAfter: retryAfter)
-            }
-        }
+        do throws(Refusal) { return try await admission.admit(submission) } catch { throw Problem(refusal: error) }
     }
 
     /// Reads a body of JSON text, inflates it, and goes on with it: on the connection's own thread only while that is little work, for a few bytes can inflate
@@ -233,5 +222,19 @@ package struct Receiver: Sendable {
             throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
         }
         return key
+    }
+}
+
+extension Problem {
+    /// What the gate said, as an answer.
+    init(refusal: Refusal) {
+        switch refusal {
+        case .forbidden(let detail): self = .forbidden(detail)
+        case .conflict(let detail): self = .conflict(detail)
+        case .rateLimited(let retryAfter, let detail): self = .rateLimited(detail, retryAfter: retryAfter)
+        case .unacceptable(let detail): self = .unacceptable(detail)
+        case .keyReused(let detail): self = .keyReused(detail)
+        case .unavailable(let retryAfter, let detail): self = .unavailable(detail, retryAfter: retryAfter)
+        }
     }
 }

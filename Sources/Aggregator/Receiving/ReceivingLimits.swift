@@ -33,6 +33,12 @@ package struct ReceivingLimits: Sendable, Hashable {
     /// Bytes of a message, and of `data` as compact text: what one row may weigh in a block.
     static let textBytesMax = 1 << 20
     static let tagsMax = 64
+    /// Alerts of one request of another system, and its bytes, inflated: a Prometheus sends 64 at a time.
+    static let alertsPerRequestMax = 10_000
+    static let alertBytesMax = 16 << 20
+    /// Labels of one such alert, and bytes of their names and values, as of agents' alerts.
+    static let alertLabelsMax = 64
+    static let alertLabelBytesMax = 8 * 1024
     /// Rows of one block made from a JSON request.
     static let rowsPerBlockMax = 65_536
 }

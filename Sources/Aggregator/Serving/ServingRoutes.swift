@@ -7,6 +7,7 @@ package struct ServingRoutes: Sendable {
     package let routes: [Route]
 
     /// - Parameters:
+    ///   - reload: reads the configuration again.
     ///   - status: the aggregator's own state, for `/health` and `/api/v1/status`.
     ///   - makeID: a new identifier for a silence made now.
     package init(
@@ -15,6 +16,8 @@ package struct ServingRoutes: Sendable {
         queries: any MetricQuerying,
         alerts: any AlertDirectory,
         notifications: any NotificationDirectory,
+        alertmanager: any AlertmanagerDirectory,
+        reload: @escaping @Sendable () async -> ConfigurationReload,
         status: @escaping @Sendable () async -> AggregatorStatus,
         metrics: MetricsRegistry,
         budget: BodyBudget,
@@ -29,6 +32,9 @@ package struct ServingRoutes: Sendable {
             + IncidentRoutes(alerts).routes
             + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
+            + AlertmanagerRoutes(alertmanager, alerts: alerts, time: time, status: status).routes
+            + AlertmanagerSilenceRoutes(alertmanager, silences: notifications, budget: budget, time: time, makeID: makeID).routes
+            + ReloadRoutes(reload).routes
             + HealthRoutes(metrics: metrics) { await status().health }.routes
             + PageRoutes.routes
     }

@@ -35,7 +35,7 @@ struct SilenceRoutes: Sendable {
             json.list("silences", silences) { json, silence in
                 json.beginObject()
                 json.member("id", silence.id.description)
-                json.member("state", silence.endsAt <= now ? "expired" : silence.startsAt > now ? "pending" : "active")
+                json.member("state", silence.state(at: now).rawValue)
                 json.member("matchers", silence.matchers)
                 json.member("starts_at", silence.startsAt)
                 json.member("ends_at", silence.endsAt)
@@ -70,10 +70,10 @@ struct SilenceRoutes: Sendable {
     private func silence(from tree: JSON, by principal: Principal) throws(Problem) -> Silence {
         let now = time.now()
         guard let list = tree["matchers"]?.array, !list.isEmpty, list.count <= Self.matchersMax else {
-            throw wrong("/matchers", "matchers is a list of 1 to \(Self.matchersMax); write [\"alertname=\\\"DiskFull\\\"\"]")
+            throw Self.wrong("/matchers", "matchers is a list of 1 to \(Self.matchersMax); write [\"alertname=\\\"DiskFull\\\"\"]")
         }
         var matchers: [String] = []
-        for (index, value) in list.enumerated() { matchers.append(try matcher(value, "/matchers/\(index)")) }
+        for (index, value) in list.enumerated() { matchers.append(try Self.matcher(value, "/matchers/\(index)")) }
         let start = try moment(tree, "starts_at", "startsAt") ?? now
         let duration = try length(tree) ?? Self.durationDefault
         let end = try moment(tree, "ends_at", "endsAt") ?? start.advanced(by: duration)
@@ -88,7 +88,7 @@ struct SilenceRoutes: Sendable {
     }
 
     /// A string in Alertmanager's notation, or its object `{name, value, isRegex, isEqual}`.
-    private func matcher(_ value: JSON, _ pointer: String) throws(Problem) -> String {
+    static func matcher(_ value: JSON, _ pointer: String) throws(Problem) -> String {
         if let text = value.string { return text }
         guard let name = value["name"]?.string, let text = value["value"]?.string else {
             throw wrong(pointer, "a matcher is a string (host=~\"web-.*\") or {\"name\", \"value\", \"isRegex\", \"isEqual\"}")
@@ -102,7 +102,7 @@ struct SilenceRoutes: Sendable {
     private func moment(_ tree: JSON, _ name: String, _ other: String) throws(Problem) -> Timestamp? {
         guard let value = tree[name] ?? tree[other], !value.isNull else { return nil }
         guard let text = value.string, let timestamp = Timestamp(rfc3339: text) else {
-            throw wrong("/\(name)", "\(name) is not a time; write RFC 3339, as 2026-11-01T12:00:00Z")
+            throw Self.wrong("/\(name)", "\(name) is not a time; write RFC 3339, as 2026-11-01T12:00:00Z")
         }
         return timestamp
     }
@@ -110,7 +110,7 @@ struct SilenceRoutes: Sendable {
     private func length(_ tree: JSON) throws(Problem) -> Duration? {
         guard let value = tree["duration"], !value.isNull else { return nil }
         guard let text = value.string, let duration = StepDuration.parse(text), duration > .zero else {
-            throw wrong("/duration", "duration is not a length of time above 0; write 2h or 30m")
+            throw Self.wrong("/duration", "duration is not a length of time above 0; write 2h or 30m")
         }
         return duration
     }
@@ -118,12 +118,12 @@ struct SilenceRoutes: Sendable {
     private func text(_ tree: JSON, _ name: String, _ other: String) throws(Problem) -> String? {
         guard let value = tree[name] ?? tree[other], !value.isNull else { return nil }
         guard let text = value.string, text.utf8.count <= Self.textBytesMax else {
-            throw wrong("/\(name)", "\(name) is not a string of at most \(Self.textBytesMax) bytes")
+            throw Self.wrong("/\(name)", "\(name) is not a string of at most \(Self.textBytesMax) bytes")
         }
         return text
     }
 
-    private func wrong(_ pointer: String, _ detail: String) -> Problem {
+    private static func wrong(_ pointer: String, _ detail: String) -> Problem {
         .unacceptable(detail, errors: [Problem.Item(pointer: pointer, detail: detail)])
     }
 

@@ -19,7 +19,7 @@ package struct Alert: Sendable, Hashable {
     package var value: Double
     /// When this record was made, by the clock of the host that judged.
     package var updatedAt: Timestamp
-    /// The rule's expression, for the explanation and for `generatorURL`.
+    /// The rule's expression, for the explanation and for `generatorURL`. Of an alert that another system sent: its `generatorURL`.
     package var expression: String
 
     package init(
@@ -41,6 +41,9 @@ package struct Alert: Sendable, Hashable {
     package var fingerprint: UInt64 { labels.fingerprint }
 
     package var name: String { labels["alertname"] ?? "" }
+
+    /// Another system sent it, and `expression` is an address there. (No expression begins like one.)
+    package var isFromElsewhere: Bool { expression.hasPrefix("http://") || expression.hasPrefix("https://") }
 }
 
 /// What Correlating tells Notifying: an alert changed, was repeated after a while, or has ended.

@@ -53,10 +53,21 @@ package struct Silence: Sendable, Hashable {
     package var endsAt: Timestamp
     package var createdBy: String
     package var comment: String
+    /// When it was made, changed or ended last.
+    package var updatedAt: Timestamp
 
-    package init(id: UUID, matchers: [String], startsAt: Timestamp, endsAt: Timestamp, createdBy: String, comment: String) {
+    /// - Parameter updatedAt: nil: when it begins.
+    package init(
+        id: UUID,
+        matchers: [String],
+        startsAt: Timestamp,
+        endsAt: Timestamp,
+        createdBy: String,
+        comment: String,
+        updatedAt: Timestamp? = nil
+    ) {
         (self.id, self.matchers, self.startsAt, self.endsAt) = (id, matchers, startsAt, endsAt)
-        (self.createdBy, self.comment) = (createdBy, comment)
+        (self.createdBy, self.comment, self.updatedAt) = (createdBy, comment, updatedAt ?? startsAt)
     }
 }
 

@@ -21,6 +21,8 @@ package struct Submission: Sendable {
         case native([ReceivedBatch])
         /// From a JSON client.
         case events(ClientEvents)
+        /// Alerts of another system, in one block of kind ``BlockKind/alerts``; the receipt is that of a JSON client.
+        case alerts(AdmittedBlock)
     }
 
     package var principal: Principal

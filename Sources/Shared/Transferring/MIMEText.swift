@@ -1,5 +1,5 @@
 /// Text as mail carries it: in lines of printable ASCII.
-enum MIMEText {
+package enum MIMEText {
     private static let hex = Array("0123456789ABCDEF".utf8)
     private static let base64 = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -71,7 +71,8 @@ enum MIMEText {
         return folded
     }
 
-    static func base64(_ bytes: some Sequence<UInt8>) -> String {
+    /// Without line ends.
+    package static func base64(_ bytes: some Sequence<UInt8>) -> String {
         let input = Array(bytes)
         var output: [UInt8] = []
         for start in stride(from: 0, to: input.count, by: 3) {

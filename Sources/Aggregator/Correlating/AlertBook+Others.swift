@@ -1,0 +1,77 @@
+import Telemetry
+
+// Alerts of other systems, which Prometheus and its like send under Alertmanager's API.
+extension AlertBook {
+    /// Under this name, which no host can have, their alerts are kept: never mixed with those of agents.
+    static let others = "\u{1}others"
+
+    /// Takes in an alert that another system sent: it fires until its end, which each repeat moves ahead, or is over at its word.
+    mutating func takeOther(_ received: Alert, at place: RowOrigin, now: Timestamp) -> AlertDecision? {
+        guard let alert = AlertBook.bounded(received) else {
+            refusedOverLimit += 1
+            return nil
+        }
+        let key = AlertKey(host: AlertBook.others, fingerprint: alert.fingerprint)
+        let known = entries[key]
+        guard known != nil || countByHost[AlertBook.others, default: 0] < CorrelatingLimits.otherAlertsMax else {
+            refusedOverLimit += 1
+            return nil
+        }
+        var entry = known ?? AlertEntry(host: AlertBook.others, alert: alert, phase: .resolved, place: place, heardAt: now)
+        let (wasFiring, lastStart, lastEnd) = (known?.phase == .firing, known?.alert.startsAt, entry.heldUntil)
+        (entry.place, entry.heardAt) = (place, now)
+        guard alert.state == .firing else {
+            // It is repeated for a while after its end, and one that we never heard of is nobody's news.
+            guard wasFiring else { return nil }
+            finish(&entry, with: alert)
+            return AlertDecision(key: key, alert: entry.alert, previous: .firing, reason: .resolved)
+        }
+        if wasFiring { adopt(alert, into: &entry) } else { entry.alert = alert }
+        // Until told otherwise: people and lists see no end of what fires.
+        entry.alert.endsAt = nil
+        (entry.phase, entry.heldUntil) = (.firing, max(alert.endsAt ?? now, wasFiring ? lastEnd ?? now : now))
+        keep(entry)
+        guard !wasFiring else { return nil }
+        return AlertDecision(key: key, alert: entry.alert, previous: lastStart == nil ? nil : .resolved, reason: .fired)
+    }
+
+    /// Those that were not repeated until their end.
+    mutating func expireOthers(now: Timestamp) -> [AlertDecision] {
+        var decisions: [AlertDecision] = []
+        for key in live where key.host == AlertBook.others {
+            guard var entry = entries[key], let end = entry.heldUntil, now >= expiry(of: entry, end) else { continue }
+            entry.alert.state = .resolved
+            entry.alert.endsAt = max(end, entry.alert.startsAt)
+            (entry.phase, entry.heldUntil) = (.resolved, nil)
+            keep(entry)
+            decisions.append(AlertDecision(key: key, alert: entry.alert, previous: .firing, reason: .expired))
+        }
+        return decisions
+    }
+
+    /// We were away, or could not take data: who could not reach us gets time to say again what fires.
+    mutating func resumeOthers(at now: Timestamp) { resumedAt = now }
+
+    /// When the next one ends unless it is repeated; nil when none fires.
+    var nextExpiry: Timestamp? {
+        live.filter { $0.host == AlertBook.others }.compactMap { key in
+            entries[key].flatMap { entry in entry.heldUntil.map { expiry(of: entry, $0) } }
+        }.min()
+    }
+
+    private func expiry(of entry: AlertEntry, _ end: Timestamp) -> Timestamp {
+        // What was heard of since we are back needs no grace.
+        entry.heardAt >= resumedAt ? end : max(end, resumedAt.advanced(by: CorrelatingLimits.othersReturnWithin))
+    }
+}
+
+extension AlertDecision {
+    /// On which host it is; empty: on none. Of another system's alert its labels say: the host, or the instance without its port.
+    var incidentHost: String {
+        guard key.host.isEmpty || key.host == AlertBook.others else { return key.host }
+        if let host = alert.labels["host"] { return host }
+        guard key.host == AlertBook.others, let instance = alert.labels["instance"] else { return "" }
+        guard let colon = instance.lastIndex(of: ":"), Int(instance[instance.index(after: colon)...]) != nil else { return instance }
+        return String(instance[..<colon])
+    }
+}
