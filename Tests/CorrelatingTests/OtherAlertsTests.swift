@@ -85,10 +85,12 @@ import Testing
         #expect(book.take(Scene.firing(since: 5), at: Scene.place(1), of: "web-1", now: Scene.at(6)) != nil)
     }
 
-    @Test(arguments: [
-        (["host": "web-1", "instance": "x:9"], "web-1"), (["instance": "db-1:9100"], "db-1"), (["instance": "db-1"], "db-1"),
-        (["instance": "https://shop.example.org/x"], "https://shop.example.org/x"), (["team": "x"], ""),
-    ] as [(Labels, String)])
+    @Test(
+        arguments: [
+            (["host": "web-1", "instance": "x:9"], "web-1"), (["instance": "db-1:9100"], "db-1"), (["instance": "db-1"], "db-1"),
+            (["instance": "https://shop.example.org/x"], "https://shop.example.org/x"), (["team": "x"], ""),
+        ] as [(Labels, String)]
+    )
     func `its incident is that of the host it names`(labels: Labels, host: String) {
         let alert = alert(since: 0, until: 240, sent: 0, labels)
         let decision = AlertDecision(key: AlertKey(host: AlertBook.others, fingerprint: alert.fingerprint), alert: alert, reason: .fired)
