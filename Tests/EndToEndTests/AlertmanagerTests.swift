@@ -205,6 +205,59 @@ import Testing
         #expect(history == ["alert.fired", "alert.resolved"])
     }
 
+    /// Routes that inherit, continue and stand in each other, all four operators, both notations, inhibition of oneself and without a label.
+    private static let winding = """
+        global: {resolve_timeout: 5m}
+        route:
+          receiver: r0
+          group_by: [alertname]
+          group_wait: 1h
+          routes:
+          - matchers: [team=~"db|we.*", severity!="info"]
+            receiver: r1
+            continue: true
+            group_by: ['...']
+            routes:
+            - match: {host: a}
+              receiver: r2
+            - {matchers: ['severity="critical"'], receiver: r3, continue: true, group_by: [host, team]}
+            - {matchers: [severity=~"crit.*|warning"], receiver: r4}
+          - match_re: {team: "d|db", host: "a|b|"}
+            receiver: r5
+          - {matchers: [team="", host!~"a.*"], receiver: r6, group_by: []}
+          - {matchers: ['{severity="warning",host=~".+"}'], receiver: r1, group_by: [severity]}
+        inhibit_rules:
+        - {source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: [host]}
+        - {source_match: {team: db}, target_match_re: {team: "db|web"}, equal: [alertname, nothing]}
+        - {source_matchers: [alertname="A1"], target_matchers: ['alertname=~"A[12]"']}
+        receivers: [{name: r0}, {name: r1}, {name: r2}, {name: r3}, {name: r4}, {name: r5}, {name: r6}]
+
+        """
+
+    @Test(arguments: [1, 2, 3])
+    func `given the same alerts, silences and filters, Alertmanager itself and we say the same`(seed: Int) throws {
+        try TestFiles.write(Self.winding, to: house.folder("alertmanager.yml"))
+        let (reloaded, said) = try ChildProcess.run(["\(Installation.binaries)/agentctl", "reload", "--aggregator", house.address])
+        #expect(reloaded == .code(0), "\(said)")
+        let port = try freePort()
+        let alertmanager = try ChildProcess(
+            [
+                "prometheus-alertmanager", "--config.file=\(house.folder("alertmanager.yml"))", "--storage.path=\(house.folder("am"))",
+                "--web.listen-address=127.0.0.1:\(port)", "--cluster.listen-address=",
+            ],
+            outputPath: house.folder("alertmanager.out")
+        )
+        defer { alertmanager.killHard() }
+        try eventually("Alertmanager answers; it wrote: \(alertmanager.output().suffix(2000))", within: 60) {
+            (try? Curl.run(["http://127.0.0.1:\(port)/-/ready"]))?.status == 200
+        }
+        let (exit, report) = try ChildProcess.run(
+            Installation.script("compare_alertmanager.py") + [house.address, "http://127.0.0.1:\(port)", "\(seed)"]
+        )
+        print(report.suffix(200))
+        #expect(exit == .code(0), "\(report)")
+    }
+
     @Test func `a reload by agentctl or SIGHUP takes the other file's changes, and refuses mistakes with their place`() throws {
         let agentctl = "\(Installation.binaries)/agentctl"
         func reload() throws -> (ChildProcess.Exit, String) { try ChildProcess.run([agentctl, "reload", "--aggregator", house.address]) }

@@ -30,9 +30,9 @@ struct SilenceBook: Sendable {
             throw .limit("there are \(running) silences already, and \(NotifyingLimits.silencesMax) are allowed: expire some")
         }
         let matchers = try SilenceBook.matchers(of: silence)
-        // One that matches everything by accident would hide every alert; Alertmanager refuses it too.
-        guard matchers.contains(where: { !$0.holds(for: .empty) }) else {
-            throw .invalid("every matcher of the silence also matches an alert without the label: at least one must require a value")
+        // One that matches everything by accident would hide every alert. As in Alertmanager a negation is taken for what was meant.
+        guard matchers.contains(where: { !$0.parts.isEqual || !$0.holds(for: .empty) }) else {
+            throw .invalid("every matcher of the silence also matches an alert without the label: at least one must require a value, or exclude one")
         }
         var silence = silence
         silence.updatedAt = now
@@ -96,12 +96,11 @@ struct SilenceBook: Sendable {
         entries.values.filter { $0.silence.startsAt <= now && now < $0.silence.endsAt && $0.matchers.hold(for: labels) }.map(\.silence.id).sorted()
     }
 
-    /// Those whose own matchers have values for which all filters hold, as in Alertmanager.
+    /// Those that have each of these matchers among their own, as in Alertmanager: name, operator and value are the same.
     func listed(matching filters: [AlertMatcher]) -> [ListedSilence] {
         all.compactMap { silence in
-            let parts = (entries[silence.id]?.matchers ?? []).map(\.parts)
-            let values = Labels(parts.map { Label($0.name, $0.value) })
-            return filters.hold(for: values) ? ListedSilence(silence: silence, matchers: parts) : nil
+            let own = (entries[silence.id]?.matchers ?? []).map(\.parts)
+            return filters.allSatisfy { own.contains($0.parts) } ? ListedSilence(silence: silence, matchers: own) : nil
         }
     }
 

@@ -74,7 +74,7 @@ package protocol AlertmanagerDirectory: Sendable {
     func alerts(_ selection: AlertSelection) async throws(QueryError) -> [RoutedAlert]
     /// The same by group; groups without such alerts are left out.
     func groups(_ selection: AlertSelection) async throws(QueryError) -> [RoutedGroup]
-    /// - Parameter filters: matchers that must hold for the values of the silence's own matchers.
+    /// - Parameter filters: matchers that must be among the silence's own.
     func silences(matching filters: [String]) async throws(QueryError) -> [ListedSilence]
     /// Makes a silence, or changes the one of this id: what may not be changed in its place (other matchers, another start of one that
     /// runs) ends it and makes another. Nil when there is none of this id.
