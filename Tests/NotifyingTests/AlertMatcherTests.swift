@@ -57,8 +57,12 @@ import Testing
             )
             try book.add(silence, at: Sample.at(0))
         }
-        for matchers in [["host=web-1"], ["host!=\"a\""], ["host!~\"a.*\"", "team=\"\""]] { #expect(throws: Never.self) { try add(matchers) } }
-        for matchers in [[], ["host=~\".*\""], ["host=~\"a|\"", "team=\"\""], ["host"], ["a=\""]] { #expect(throws: QueryError.self) { try add(matchers) } }
+        for matchers in [["host=web-1"], ["host!=\"a\""], ["host!~\"a.*\"", "team=\"\""]] {
+            #expect(throws: Never.self) { try add(matchers) }
+        }
+        for matchers in [[], ["host=~\".*\""], ["host=~\"a|\"", "team=\"\""], ["host"], ["a=\""]] {
+            #expect(throws: QueryError.self) { try add(matchers) }
+        }
         #expect(throws: QueryError.self) { try add(["host=a"], from: 10, to: 10) }
         #expect(throws: QueryError.self) { try add(["host=a"], from: -20, to: -10) }
     }
