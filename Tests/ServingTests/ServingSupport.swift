@@ -12,7 +12,7 @@ import Telemetry
 import TestSupport
 
 /// The rooms behind Serving, in memory.
-final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory, AlertmanagerDirectory {
+final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory, AlertmanagerDirectory, AlertHistory {
     struct State {
         var events: [Event] = []
         var asked: [EventQuery] = []
@@ -33,6 +33,15 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         var groups: [RoutedGroup] = []
         var selections: [AlertSelection] = []
         var report = ConfigurationReload()
+        var episodes: [AlertEpisode] = []
+        var episodeQueries: [EpisodeQuery] = []
+        var notificationQueries: [NotificationQuery] = []
+        var decisions: [Decision] = []
+        var correlated: [Decision] = []
+        var noise: [RuleNoise] = []
+        var acknowledgements: [UInt64: AlertAcknowledgement] = [:]
+        var links: [String: LinkedAlerts] = [:]
+        var onCall: [OnCallRecord] = []
     }
 
     let state = Mutex(State())
@@ -230,6 +239,8 @@ struct Window {
             notifications: rooms,
             alertmanager: rooms,
             reload: { [rooms] in rooms.state.withLock { $0.report } },
+            history: rooms,
+            correlated: FakeCorrelating(rooms: rooms),
             status: {
                 AggregatorStatus(
                     version: "1.2.3",

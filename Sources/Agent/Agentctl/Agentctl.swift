@@ -16,6 +16,7 @@ struct Agentctl: AsyncParsableCommand {
             EventsCommand.self,
             AlertsCommand.self,
             IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,
+            OnCallCommand.self,
         ]
     )
 }

@@ -1,32 +1,6 @@
 import ArgumentParser
 import JSON
 
-struct AlertsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "alerts",
-        abstract: "Alerts of all hosts: firing first, then pending and lately resolved."
-    )
-
-    @Option(name: .long, help: "Only those that are pending, firing or resolved.")
-    var state: String?
-    @Option(name: .long) var host: String?
-    @Flag(name: .long, help: "For programs.")
-    var json = false
-    @OptionGroup var aggregator: AggregatorOptions
-
-    func run() async throws {
-        let answer = try await aggregator.get("/api/v1/alerts", [("state", state), ("host", host)])
-        let rows = (answer["alerts"]?.array ?? []).map { alert in
-            [
-                Terminal.text(alert["state"]), Terminal.text(alert["labels"]?["severity"]), Terminal.text(alert["alertname"]),
-                Terminal.text(alert["labels"]?["host"]), Terminal.text(alert["starts_at"]), Terminal.text(alert["value"]),
-                alert["annotations"]?["summary"]?.string ?? Terminal.labels(alert["labels"], without: ["alertname", "host", "severity"]),
-            ]
-        }
-        print(json ? answer.text : Terminal.table(["STATE", "SEVERITY", "ALERT", "HOST", "SINCE", "VALUE", "SUMMARY"], rows, nothing: "no alerts"))
-    }
-}
-
 struct NotificationsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "notifications", abstract: "What was sent to whom, and what became of it.")
 

@@ -96,6 +96,8 @@ struct Aggregator: Sendable {
             notifications: notifier,
             alertmanager: notifier,
             reload: { await reloader.reload() },
+            history: notifier,
+            correlated: correlator,
             status: { await health.status() },
             metrics: metrics,
             budget: budget,

@@ -26,6 +26,8 @@ extension AggregatorConfig {
         config.readDeadMan(reader)
         config.readLog(reader.section("log"))
         config.notifying = NotifyingConfig(reading: reader)
+        let history = config.notifying.history
+        (config.correlating.keepDecisionsFor, config.correlating.decisionsPerAlert) = (history.retention, history.decisionsPerAlert)
         reader.finish()
         config.checkExposure(reader.section("listen"))
         return config

@@ -56,6 +56,8 @@ package struct AggregatorConfig: Sendable {
         if haveLimitsChanged || streamsMax != fresh.streamsMax { keys.append("limits") }
         if correlating.hostDown != fresh.correlating.hostDown { keys.append("host_down") }
         if correlating.incidents != fresh.correlating.incidents { keys.append("incidents") }
+        let kept = (correlating.keepDecisionsFor, correlating.decisionsPerAlert)
+        if kept != (fresh.correlating.keepDecisionsFor, fresh.correlating.decisionsPerAlert) { keys.append("history") }
         if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
         if deadMan != fresh.deadMan { keys.append("deadman") }
         if logLevel != fresh.logLevel { keys.append("log") }

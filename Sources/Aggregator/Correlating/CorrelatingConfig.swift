@@ -10,6 +10,9 @@ package struct CorrelatingConfig: Sendable, Hashable {
     package var expireAlertsAfter: Duration
     /// `incidents`.
     package var incidents: IncidentsConfig
+    /// `history.retention` and `history.decisions_per_alert`: what was decided on alerts, for their explanation. Default 90 days, 500 of each.
+    package var keepDecisionsFor = Duration.seconds(90 * 86_400)
+    package var decisionsPerAlert = 500
 
     package init(
         path: String,

@@ -101,6 +101,11 @@ final class CorrelationStore {
         }
     }
 
+    /// What was decided on one label set in the episodes that began between the two moments.
+    func decisions(of fingerprint: UInt64, activeFrom: Timestamp, to: Timestamp) throws(SQLiteError) -> [Decision] {
+        try DecisionTable.decisions(of: fingerprint, activeFrom: activeFrom, to: to, in: connection)
+    }
+
     // MARK: Writing
 
     /// Position and effects, all or nothing.
@@ -139,6 +144,8 @@ final class CorrelationStore {
                     [.integer(count - Int64(config.incidents.countMax))]
                 )
             }
+            let oldestDecision = now.advanced(by: .zero - config.keepDecisionsFor)
+            try DecisionTable.prune(before: oldestDecision, perAlertMax: config.decisionsPerAlert, in: connection)
             try connection.execute(
                 "DELETE FROM transition WHERE sequence < (SELECT min(told, recorded) - ? FROM progress)",
                 [.unsigned(CorrelatingLimits.transitionsKept)]

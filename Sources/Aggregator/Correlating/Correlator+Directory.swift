@@ -48,6 +48,13 @@ extension Correlator {
         }
     }
 
+    package func decisions(of fingerprint: UInt64, activeFrom: Timestamp, to: Timestamp) async throws(QueryError) -> [Decision] {
+        guard let store else { return [] }
+        do throws(SQLiteError) { return try store.decisions(of: fingerprint, activeFrom: activeFrom, to: to) } catch {
+            throw .failed(error.description)
+        }
+    }
+
     private static func rank(_ state: AlertState) -> Int {
         switch state {
         case .firing: 0

@@ -10,7 +10,7 @@ package import Telemetry
 /// The loop: read blocks, decide (``Correlation``), write cursor and effects in one transaction, hand over what was decided. It sleeps until
 /// the log grows or a lease may end; nothing is polled. A failure (disk, log, next room) throws away what was decided and not written: the
 /// file is read again and the same blocks decide the same.
-package actor Correlator: Service, AlertDirectory {
+package actor Correlator: Service, AlertDirectory, DecisionDirectory {
     private let executor = BlockingExecutor(label: "correlating")
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 

@@ -14,6 +14,10 @@ enum NotifyReason: String, Sendable, Hashable {
     case repeatElapsed = "repeat_interval"
     /// Several groups that were over the rate limit, in one.
     case digest
+    /// Nobody had acknowledged it: the next receiver is told.
+    case escalated
+    /// Somebody else has the duty now, and it still fires.
+    case handedOver = "handed_over"
 }
 
 /// Alerts of one route that share the values of `group_by`, and what its channels were told of them (Alertmanager's notification log).
@@ -39,6 +43,11 @@ struct AlertGroup: Sendable {
         var firing: [Alert] = []
         var muted: Set<UInt64> = []
         var resolved: [Alert] = []
+        /// Of those that fire: somebody takes care of them.
+        var acknowledged: Set<UInt64> = []
+
+        /// Whether something fires of which nobody takes care.
+        var isUnattended: Bool { firing.contains { !acknowledged.contains($0.fingerprint) } }
     }
 
     let key: String
@@ -52,6 +61,8 @@ struct AlertGroup: Sendable {
     var isHeld = false
     /// By channel key.
     var told: [String: Told] = [:]
+    /// Nil while nobody waits for an acknowledgement.
+    var escalation: Escalation?
     /// Why each alert was not told when the group was looked at last, and channels that had no room: what changes is explained, once. Not stored.
     var muted: [UInt64: Dispatcher.Muting] = [:]
     var fullChannels: Set<String> = []
@@ -60,23 +71,36 @@ struct AlertGroup: Sendable {
         (self.key, self.route, self.labels, self.nextFlush) = (key, route, labels, nextFlush)
     }
 
-    /// Alertmanager's dedup stage, with one difference: whoever was told that an alert fires is told that it ended, even when it was silenced
+    /// When the next step of the escalation is due; nil: there is none.
+    var nextEscalation: Timestamp? { escalation?.next(of: route.escalation) }
+
+    /// Alertmanager's dedup stage, with two differences. Of what somebody takes care, nobody is told again. And whoever was told that an alert fires is told that it ended, even when it was silenced
     /// or inhibited meanwhile. Nil: nothing to say.
     func decision(for channel: Channel, standing: Standing, at now: Timestamp) -> Decision? {
         let told = told[channel.key]
         let known = told?.firing ?? []
         let over = channel.sendsResolved ? standing.resolved.filter { known.contains($0.fingerprint) } : []
         let reason: NotifyReason
-        if standing.firing.contains(where: { !known.contains($0.fingerprint) }) {
+        if standing.firing.contains(where: { !known.contains($0.fingerprint) && !standing.acknowledged.contains($0.fingerprint) }) {
             reason = known.isEmpty ? .first : .newAlerts
         } else if !over.isEmpty {
             reason = standing.firing.isEmpty && known.isDisjoint(with: standing.muted) ? .allResolved : .someResolved
-        } else if !standing.firing.isEmpty, let told, told.at.advanced(by: route.repeatInterval) <= now {
+        } else if standing.isUnattended, let told, told.at.advanced(by: route.repeatInterval) <= now {
             reason = .repeatElapsed
         } else {
             return nil
         }
         return Decision(channel: channel, reason: reason, alerts: standing.firing + over)
+    }
+
+    /// For a channel that is not asked any more: that what it was told of is over.
+    func ending(for channel: Channel, standing: Standing) -> Decision? {
+        let known = told[channel.key]?.firing ?? []
+        let over = channel.sendsResolved ? standing.resolved.filter { known.contains($0.fingerprint) } : []
+        guard !over.isEmpty else { return nil }
+        let left = standing.firing.filter { known.contains($0.fingerprint) }
+        let isAll = left.isEmpty && known.isDisjoint(with: standing.muted)
+        return Decision(channel: channel, reason: isAll ? .allResolved : .someResolved, alerts: left + over)
     }
 
     /// Writes down that the channel was told, or that it had nothing to be told of. True when the record changed.

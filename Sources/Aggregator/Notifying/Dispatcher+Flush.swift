@@ -15,6 +15,9 @@ extension Dispatcher {
         var (notifications, pending) = ([Notification](), pending)
         while let timer = timers.min, timer.at <= now {
             timers.removeMin()
+            if groups[timer.group]?.nextEscalation == timer.at {
+                escalate(timer.group, at: now, pending: &pending, into: &notifications)
+            }
             guard groups[timer.group]?.nextFlush == timer.at else { continue }
             flush(timer.group, at: now, pending: &pending, into: &notifications)
         }
@@ -132,7 +135,7 @@ extension Dispatcher {
     }
 
     private func decisions(for group: AlertGroup, standing: AlertGroup.Standing, at now: Timestamp) -> [AlertGroup.Decision] {
-        (channels[group.route.receiver] ?? []).compactMap { group.decision(for: $0, standing: standing, at: now) }
+        listeners(of: group, at: now).compactMap { decision(for: $0, of: group, standing: standing, at: now) }
     }
 
     /// Tells the channels that have room, writes down what each was told, and lets go of what is over.
@@ -147,7 +150,8 @@ extension Dispatcher {
     ) {
         guard let group = groups[key] else { return }
         var isComplete = true
-        for channel in channels[group.route.receiver] ?? [] {
+        for listener in listeners(of: group, at: now) {
+            let channel = listener.channel
             let decision = decisions.first { $0.channel == channel }
             if let decision {
                 guard pending[channel.key, default: 0] < NotifyingLimits.pendingPerChannelMax else {
@@ -159,13 +163,16 @@ extension Dispatcher {
                 if countsPending { pending[channel.key, default: 0] += 1 }
                 tell(decision)
             }
-            if groups[key]?.settle(channel, wasTold: decision != nil, standing: standing, at: now) == true { changes.groups.insert(key) }
+            // Who hears only of ends was not told of what fires.
+            let wasTold = decision != nil && !listener.isFormer
+            if groups[key]?.settle(channel, wasTold: wasTold, standing: standing, at: now) == true { changes.groups.insert(key) }
         }
+        watchEscalation(of: key, standing: standing, at: now)
         if isComplete { for alert in standing.resolved { letGo(alert.fingerprint, from: key) } }
         dropIfEmpty(key)
     }
 
-    private func standing(of group: AlertGroup, at now: Timestamp) -> AlertGroup.Standing {
+    func standing(of group: AlertGroup, at now: Timestamp) -> AlertGroup.Standing {
         var standing = AlertGroup.Standing()
         for (fingerprint, alert) in group.alerts {
             if alert.state == .resolved {
@@ -177,6 +184,7 @@ extension Dispatcher {
             }
         }
         standing.firing = Dispatcher.sorted(standing.firing)
+        standing.acknowledged = Set(standing.firing.lazy.map(\.fingerprint).filter { acknowledged[$0] != nil })
         standing.resolved = Dispatcher.sorted(standing.resolved)
         return standing
     }

@@ -11,8 +11,10 @@ struct Dispatcher: Sendable {
         var limits: Set<String> = []
         /// In the order in which they were made.
         var decisions: [Decision] = []
+        /// Nil: taken back.
+        var acknowledgements: [EpisodeKey: AlertAcknowledgement?] = [:]
 
-        var isEmpty: Bool { alerts.isEmpty && groups.isEmpty && limits.isEmpty && decisions.isEmpty }
+        var isEmpty: Bool { alerts.isEmpty && groups.isEmpty && limits.isEmpty && decisions.isEmpty && acknowledgements.isEmpty }
     }
 
     /// What the store gives back after a restart.
@@ -23,6 +25,7 @@ struct Dispatcher: Sendable {
             var hasFlushed: Bool
             var isHeld: Bool
             var told: [String: AlertGroup.Told]
+            var escalation: Escalation?
         }
 
         struct Limit: Sendable {
@@ -35,6 +38,7 @@ struct Dispatcher: Sendable {
         var groups: [Group] = []
         var limits: [Limit] = []
         var silences: [Silence] = []
+        var acknowledgements: [EpisodeKey: AlertAcknowledgement] = [:]
     }
 
     struct Timer: Comparable {
@@ -47,10 +51,13 @@ struct Dispatcher: Sendable {
     let config: NotifyingConfig
     /// By receiver's name.
     let channels: [String: [Channel]]
+    let channelsByKey: [String: Channel]
     var silences: SilenceBook
     var groups: [String: AlertGroup] = [:]
     /// Every alert that fires or that a group still holds.
     private(set) var alerts: [UInt64: Alert] = [:]
+    /// Of alerts that fire.
+    var acknowledged: [UInt64: AlertAcknowledgement] = [:]
     /// How many groups hold an alert.
     private var holders: [UInt64: Int] = [:]
     var limits: [String: RateBucket] = [:]
@@ -64,6 +71,7 @@ struct Dispatcher: Sendable {
     init(config: NotifyingConfig, stored: Stored = Stored(), at now: Timestamp) {
         self.config = config
         channels = Dictionary(config.receivers.map { ($0.name, $0.channels) }) { first, _ in first }
+        channelsByKey = Dictionary(channels.values.joined().map { ($0.key, $0) }) { first, _ in first }
         inhibitor = Inhibitor(rules: config.inhibitRules)
         silences = SilenceBook(stored.silences)
         let known = Dictionary(stored.limits.map { ($0.key, $0) }) { first, _ in first }
@@ -79,6 +87,7 @@ struct Dispatcher: Sendable {
         let known = Dictionary(stored.groups.map { ($0.key, $0) }) { first, _ in first }
         var orphans: Set<UInt64> = []
         for alert in stored.alerts {
+            if alert.state == .firing { acknowledged[alert.fingerprint] = stored.acknowledgements[alert.episode] }
             for route in config.route.routes(for: alert.labels) { rejoin(alert, on: route, known: known, at: now) }
             if alert.state == .firing {
                 fire(alert, at: now)
@@ -106,8 +115,11 @@ struct Dispatcher: Sendable {
                 let latest = now.advanced(by: max(route.groupWait, route.groupInterval))
                 var restored = AlertGroup(key: key, route: route, labels: labels, nextFlush: min(group.nextFlush, latest))
                 (restored.hasFlushed, restored.isHeld, restored.told) = (group.hasFlushed, group.isHeld, group.told)
+                // A clock that was set back must not put a step off for longer than it says.
+                restored.escalation = group.escalation.map { Escalation(since: min($0.since, now), step: $0.step) }
                 groups[key] = restored
                 setTimer(key)
+                setEscalationTimer(key)
                 if group.isHeld, let limit = limitKeys(of: route).first { limits[limit]?.held.insert(key) }
             }
             return hold(alert, in: key)
@@ -135,6 +147,8 @@ struct Dispatcher: Sendable {
     private mutating func fire(_ alert: Alert, at now: Timestamp) {
         let fingerprint = alert.fingerprint
         inhibitor.add(alert.labels, fingerprint: fingerprint)
+        // It is another time that it fires: of this one nobody has said that he takes care.
+        if let known = alerts[fingerprint], known.activeAt != alert.activeAt { acknowledged[fingerprint] = nil }
         alerts[fingerprint] = alert
         changes.alerts.insert(fingerprint)
         for route in config.route.routes(for: alert.labels) {
@@ -161,6 +175,7 @@ struct Dispatcher: Sendable {
         let fingerprint = alert.fingerprint
         guard alerts[fingerprint] != nil else { return }
         inhibitor.remove(alert.labels, fingerprint: fingerprint)
+        acknowledged[fingerprint] = nil
         alerts[fingerprint] = alert
         changes.alerts.insert(fingerprint)
         for route in config.route.routes(for: alert.labels) {

@@ -61,6 +61,7 @@ enum MailPayload {
             }
             if alerts.count > NotifyingLimits.alertsPerMailMax { text += "and \(alerts.count - NotifyingLimits.alertsPerMailMax) more\n\n" }
         }
+        if let url = notification.acknowledgeURL { text += "Take care of this: \(url)\n\n" }
         return text + "Sent by Tocsin \(externalURL)\n"
     }
 
@@ -87,6 +88,7 @@ enum MailPayload {
             }
             if alerts.count > NotifyingLimits.alertsPerMailMax { html += "<p>and \(alerts.count - NotifyingLimits.alertsPerMailMax) more</p>\n" }
         }
+        if let url = notification.acknowledgeURL { html += "<p><a href=\"\(escaped(url))\">Take care of this</a></p>\n" }
         return html + "<p><a href=\"\(escaped(externalURL))\">Sent by Tocsin</a></p>\n</body></html>\n"
     }
 

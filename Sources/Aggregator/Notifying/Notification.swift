@@ -8,6 +8,8 @@ struct Notification: Sendable {
     var reason: NotifyReason
     /// Firing ones first; never empty.
     var alerts: [Alert]
+    /// Where people say that they take care of it; nil when nothing fires, or when messages hold no links.
+    var acknowledgeURL: String?
 
     var firing: [Alert] { alerts.filter { $0.state != .resolved } }
     var resolved: [Alert] { alerts.filter { $0.state == .resolved } }

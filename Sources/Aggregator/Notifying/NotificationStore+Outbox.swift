@@ -29,8 +29,8 @@ extension NotificationStore {
         let ordinal = connection.lastInsertRowID
         for key in Set(delivery.episodes) {
             try connection.execute(
-                "INSERT INTO delivery_alert (fingerprint, active_at, ordinal) VALUES (?, ?, ?)",
-                [.unsigned(key.fingerprint), .integer(key.activeAt.nanoseconds), .integer(ordinal)]
+                "INSERT INTO delivery_alert (fingerprint, active_at, delivery) VALUES (?, ?, ?)",
+                [.unsigned(key.fingerprint), .integer(key.activeAt.nanoseconds), .blob(delivery.id.bytes)]
             )
         }
         try record(delivery.queued(at: now))
@@ -100,16 +100,6 @@ extension NotificationStore {
                 """,
                 [.text(state.rawValue), .integer(now.nanoseconds), .text(reply), .blob(id.bytes)]
             )
-            finished += 1
-            guard finished % 100 == 1 else { return }
-            try connection.execute(
-                """
-                DELETE FROM delivery WHERE state != 'pending' AND ordinal <=
-                    (SELECT ordinal FROM delivery WHERE state != 'pending' ORDER BY ordinal DESC LIMIT 1 OFFSET ?)
-                """,
-                [.integer(Int64(NotifyingLimits.finishedKept))]
-            )
-            try connection.execute("DELETE FROM delivery_alert WHERE ordinal NOT IN (SELECT ordinal FROM delivery)")
         }
     }
 
@@ -129,23 +119,26 @@ extension NotificationStore {
             SELECT id, receiver, kind, group_key, status, alert_count, state, attempts, created_at, next_attempt_at, finished_at, last_reply
             FROM delivery ORDER BY ordinal DESC LIMIT ?
             """
-        return try connection.query(sql, [.integer(Int64(max(0, limit)))]) { (row) throws(SQLiteError) in
-            let state = NotificationRecord.State(rawValue: row.text(6)) ?? .pending
-            return NotificationRecord(
-                id: UUID(bytes: row.blob(0)) ?? UUID(high: 0, low: 0),
-                receiver: row.text(1),
-                channel: row.text(2),
-                groupKey: row.text(3),
-                status: row.text(4),
-                alertCount: Int(row.integer(5)),
-                state: state,
-                attempts: Int(row.integer(7)),
-                createdAt: Timestamp(nanoseconds: row.integer(8)),
-                nextAttemptAt: row.optionalInteger(9).map { Timestamp(nanoseconds: $0) },
-                deliveredAt: state == .delivered ? row.optionalInteger(10).map { Timestamp(nanoseconds: $0) } : nil,
-                lastReply: row.text(11)
-            )
-        }
+        return try connection.query(sql, [.integer(Int64(max(0, limit)))]) { (row) throws(SQLiteError) in NotificationStore.record(row) }
+    }
+
+    /// The columns that ``records(limit:)`` asks for.
+    static func record(_ row: Row) -> NotificationRecord {
+        let state = NotificationRecord.State(rawValue: row.text(6)) ?? .pending
+        return NotificationRecord(
+            id: UUID(bytes: row.blob(0)) ?? UUID(high: 0, low: 0),
+            receiver: row.text(1),
+            channel: row.text(2),
+            groupKey: row.text(3),
+            status: row.text(4),
+            alertCount: Int(row.integer(5)),
+            state: state,
+            attempts: Int(row.integer(7)),
+            createdAt: Timestamp(nanoseconds: row.integer(8)),
+            nextAttemptAt: row.optionalInteger(9).map { Timestamp(nanoseconds: $0) },
+            deliveredAt: state == .delivered ? row.optionalInteger(10).map { Timestamp(nanoseconds: $0) } : nil,
+            lastReply: row.text(11)
+        )
     }
 
     func count(_ state: NotificationRecord.State) throws(SQLiteError) -> Int {

@@ -34,21 +34,13 @@ final class NotificationStore {
             ) STRICT;
             CREATE INDEX delivery_by_state ON delivery (state, ordinal);
             """,
-            DecisionTable.schema + """
-
-                CREATE TABLE delivery_alert (
-                    fingerprint INTEGER NOT NULL, active_at INTEGER NOT NULL, ordinal INTEGER NOT NULL,
-                    PRIMARY KEY (fingerprint, active_at, ordinal)
-                ) STRICT, WITHOUT ROWID;
-                CREATE INDEX delivery_alert_by_delivery ON delivery_alert (ordinal);
-                """,
+            DecisionTable.schema,
+            historySchema,
             "ALTER TABLE silence ADD COLUMN updated_at INTEGER;",
         ]
     )
 
     let connection: Connection
-    /// Deliveries that ended since the file was opened: now and then old records are deleted.
-    var finished = 0
 
     init(path: String) throws(SQLiteError) {
         connection = try Connection(path: path)
@@ -72,10 +64,12 @@ final class NotificationStore {
 
     /// A transition taken, and what it changed.
     struct Taken {
-        var sequence: UInt64
+        var transition: AlertTransition
         var digest: UInt64
         /// Correlating counts anew (its file was lost): what was remembered says nothing any more.
         var beginsAnew: Bool
+
+        var sequence: UInt64 { transition.sequence }
     }
 
     /// Writes everything in one transaction; returns the new outbox rows.
@@ -87,11 +81,15 @@ final class NotificationStore {
         at now: Timestamp
     ) throws(SQLiteError) -> [Outbox.Item] {
         try connection.transaction { () throws(SQLiteError) in
-            if let taken { try write(taken) }
+            if let taken {
+                try write(taken)
+                try remember(taken.transition)
+            }
             for fingerprint in changes.alerts { try write(dispatcher.alerts[fingerprint], fingerprint: fingerprint) }
             for key in changes.groups { try write(dispatcher.groups[key], key: key) }
             for key in changes.limits { try write(dispatcher.limits[key], key: key) }
             for decision in changes.decisions { try record(decision) }
+            for (key, acknowledgement) in changes.acknowledgements { try write(acknowledgement, of: key) }
             var items: [Outbox.Item] = []
             for delivery in deliveries { if let item = try insert(delivery, at: now) { items.append(item) } }
             return items
@@ -130,10 +128,14 @@ final class NotificationStore {
     private func write(_ group: AlertGroup?, key: String) throws(SQLiteError) {
         guard let group else { return try connection.execute("DELETE FROM alert_group WHERE key = ?", [.text(key)]) }
         try connection.execute(
-            "INSERT OR REPLACE INTO alert_group (key, next_flush, has_flushed, is_held, told) VALUES (?, ?, ?, ?, ?)",
+            """
+            INSERT OR REPLACE INTO alert_group (key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
             [
                 .text(key), .integer(group.nextFlush.nanoseconds), .integer(group.hasFlushed ? 1 : 0), .integer(group.isHeld ? 1 : 0),
-                .text(StoredAlert.encode(told: group.told)),
+                .text(StoredAlert.encode(told: group.told)), .optional(group.escalation?.since.nanoseconds),
+                .integer(Int64(group.escalation?.step ?? 0)),
             ]
         )
     }
@@ -150,19 +152,23 @@ final class NotificationStore {
         var stored = Dispatcher.Stored()
         stored.alerts = try connection.query("SELECT body FROM alert") { (row) throws(SQLiteError) in StoredAlert.decode(row.text(0)) }
             .compactMap { $0 }
-        stored.groups = try connection.query("SELECT key, next_flush, has_flushed, is_held, told FROM alert_group") { (row) throws(SQLiteError) in
+        stored.groups = try connection.query("SELECT key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step FROM alert_group")
+        {
+            (row) throws(SQLiteError) in
             Dispatcher.Stored.Group(
                 key: row.text(0),
                 nextFlush: Timestamp(nanoseconds: row.integer(1)),
                 hasFlushed: row.integer(2) != 0,
                 isHeld: row.integer(3) != 0,
-                told: StoredAlert.decode(told: row.text(4))
+                told: StoredAlert.decode(told: row.text(4)),
+                escalation: row.optionalInteger(5).map { Escalation(since: Timestamp(nanoseconds: $0), step: Int(row.integer(6))) }
             )
         }
         stored.limits = try connection.query("SELECT key, tokens, updated_at FROM rate_limit") { (row) throws(SQLiteError) in
             Dispatcher.Stored.Limit(key: row.text(0), tokens: row.double(1), updatedAt: Timestamp(nanoseconds: row.integer(2)))
         }
         stored.silences = try silences()
+        stored.acknowledgements = try acknowledgements()
         return stored
     }
 

@@ -2,7 +2,7 @@ import Telemetry
 
 /// Alertmanager's templates for mail headers and parts, in the subset that most of them use; everything is checked when it is read.
 ///
-///     {{ .Status | toUpper }}  {{ .Receiver }}  {{ .ExternalURL }}  {{ .GroupKey }}
+///     {{ .Status | toUpper }}  {{ .Receiver }}  {{ .ExternalURL }}  {{ .AcknowledgeURL }}  {{ .GroupKey }}
 ///     {{ .GroupLabels.alertname }}  {{ .CommonLabels.host }}  {{ .CommonAnnotations.summary }}
 ///     {{ .Alerts | len }}  {{ .Alerts.Firing | len }}  {{ .Alerts.Resolved | len }}
 ///     {{ range .Alerts.Firing }} {{ .Labels.host }} {{ .Annotations.summary }} {{ .Status }} {{ .StartsAt }} {{ .EndsAt }}
@@ -59,7 +59,7 @@ indirect enum TemplateExpression: Sendable {
     enum Function: String, CaseIterable { case toUpper, toLower, len, eq, ne, not }
 
     enum RootField: Sendable {
-        case status, receiver, externalURL, groupKey, alerts, firing, resolved
+        case status, receiver, externalURL, acknowledgeURL, groupKey, alerts, firing, resolved
         case groupLabel(String)
         case commonLabel(String)
         case commonAnnotation(String)
@@ -158,6 +158,7 @@ struct TemplateContext {
         case .status: notification.status
         case .receiver: notification.channel.receiver
         case .externalURL: externalURL
+        case .acknowledgeURL: notification.acknowledgeURL ?? ""
         case .groupKey: notification.groupKey
         case .alerts, .firing, .resolved: ""
         case .groupLabel(let name): notification.groupLabels[name] ?? ""

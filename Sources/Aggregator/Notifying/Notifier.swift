@@ -18,11 +18,15 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let path: String
-    private let externalURL: String
+    let externalURL: String
     let time: any TimeSource
     let logger: Logger
     let metrics: NotifyingMetrics
     let courier: Courier
+    /// Answers questions about the past; nil for a store in memory.
+    let past: HistoryReader?
+    /// Signs and reads the links in messages.
+    nonisolated let links: AcknowledgeLinks
     private let makeID: @Sendable (Timestamp) -> UUID
     private let jitter: @Sendable (Duration) -> Duration
 
@@ -32,6 +36,8 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     var dispatcher: Dispatcher
     var outbox = Outbox()
     private var watermark: UInt64 = 0
+    /// When old history was deleted last.
+    private var lastPrune: Duration?
     private var storeProblem: String?
     private var openFailures = 0
     private var nextOpening: Timestamp?
@@ -62,6 +68,8 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     ) {
         (self.config, self.path, self.externalURL) = (config, path, externalURL)
         (self.time, self.logger, self.metrics) = (time, logger, NotifyingMetrics(metrics))
+        past = path == ":memory:" ? nil : HistoryReader(path: path)
+        links = Notifier.links(beside: path, logger: logger)
         courier = Courier(http: http, mail: mail)
         dispatcher = Dispatcher(config: config, at: time.now())
         self.makeID =
@@ -124,7 +132,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         wake.continuation.yield()
     }
 
-    private func opened() throws(SinkError) -> NotificationStore {
+    func opened() throws(SinkError) -> NotificationStore {
         if let store { return store }
         if let nextOpening, nextOpening > time.now() { throw .failed(storeProblem ?? "the notifications' store is being opened again") }
         try open()
@@ -175,7 +183,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
             dispatcher.accept(transition, at: now)
             if dispatcher.refused > refused { refuse(transition.alert) }
             try commit(
-                NotificationStore.Taken(sequence: transition.sequence, digest: digest, beginsAnew: beginsAnew),
+                NotificationStore.Taken(transition: transition, digest: digest, beginsAnew: beginsAnew),
                 to: store,
                 at: now
             )
@@ -206,15 +214,23 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     }
 
     /// Flushes what is due and writes everything that changed, in one transaction.
-    private func commit(_ taken: NotificationStore.Taken?, to store: NotificationStore, at now: Timestamp) throws(SQLiteError) {
+    func commit(_ taken: NotificationStore.Taken?, to store: NotificationStore, at now: Timestamp) throws(SQLiteError) {
         let notifications = dispatcher.flush(at: now, pending: outbox.pending)
-        let deliveries = notifications.map { Delivery($0, config: config, externalURL: externalURL, id: makeID(now), at: now) }
+        let deliveries = notifications.map { notification in
+            let id = makeID(now)
+            let linked = linking(notification, id: id, at: now)
+            return Delivery(linked, config: config, externalURL: externalURL, id: id, at: now)
+        }
         let changes = dispatcher.takeChanges()
         if taken != nil || !changes.isEmpty || !deliveries.isEmpty {
             for item in try store.write(taken, changes: changes, of: dispatcher, deliveries: deliveries, at: now) { outbox.add(item) }
         }
         for delivery in deliveries { record(delivery) }
         updateGauges()
+        if lastPrune.map({ time.monotonic() - $0 >= NotifyingLimits.historyPruneEvery }) ?? true {
+            lastPrune = time.monotonic()
+            try store.prune(config.history, at: now)
+        }
     }
 
     private func record(_ delivery: Delivery) {

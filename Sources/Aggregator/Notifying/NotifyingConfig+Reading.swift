@@ -22,14 +22,17 @@ extension NotifyingConfig {
         guard source.has("route") || source.has("receivers") else {
             self = .silent
             (self.inhibitRules, timeIntervals, resolveTimeout) = (inhibitRules, intervals, global.resolveTimeout)
+            _ = OnCallSchedule.readAll(root, receivers: [])
+            readHistory(root)
             return
         }
         if !source.has("route") { source.report("route", "missing, although there are receivers", "write route: {receiver: NAME}") }
         if !source.has("receivers") { source.report("receivers", "missing, although there is a route", "write receivers: [{name: NAME, …}]") }
+        let rotas = OnCallSchedule.readAll(root, receivers: receivers.map(\.name))
         var count = 0
         let node = RouteTree.Node(
             reading: source.section("route"),
-            receivers: receivers.map(\.name),
+            receivers: receivers.map(\.name) + rotas.map { OnCallSchedule.prefix + $0.name },
             intervals: Set(intervals.keys),
             depth: 0,
             count: &count
@@ -41,6 +44,8 @@ extension NotifyingConfig {
             timeIntervals: intervals,
             resolveTimeout: global.resolveTimeout
         )
+        onCall = rotas
+        readHistory(root)
     }
 }
 

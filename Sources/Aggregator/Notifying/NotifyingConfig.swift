@@ -11,6 +11,10 @@ package struct NotifyingConfig: Sendable {
     package var timeIntervals: [String: [TimeInterval]]
     /// An alert that was sent here without an end is over when it was not sent again for so long.
     package var resolveTimeout: Duration
+    /// Who has the duty: `oncall`.
+    package var onCall: [OnCallSchedule] = []
+    package var history = HistoryConfig()
+    package var acknowledge = AcknowledgeConfig()
 
     /// Alertmanager's default.
     package static let resolveTimeoutDefault = Duration.seconds(300)

@@ -28,8 +28,14 @@ package enum NotifyingLimits {
     package static let retryCap = Duration.seconds(300)
     /// A notification that could not be delivered for so long has failed: what it told is history by then.
     package static let retryFor = Duration.seconds(7 * 86_400)
-    /// Delivered and failed notifications kept for the list and the explanation.
-    package static let finishedKept = 5_000
+    /// Steps of one route's escalation.
+    package static let escalationStepsMax = 20
+    /// Alerts that one link in a message acknowledges.
+    package static let alertsPerLinkMax = 1_000
+    /// Notifications told of in one explanation, the latest.
+    package static let explainedDeliveriesMax = 200
+    /// How often what is older than `history.retention` is deleted.
+    package static let historyPruneEvery = Duration.seconds(3600)
     /// Transitions whose content is remembered, to tell a repeat from a new count after a lost file of Correlating's.
     package static let rememberedTransitions: UInt64 = 2_048
     /// For an answer of a webhook; Alertmanager's own default has none.

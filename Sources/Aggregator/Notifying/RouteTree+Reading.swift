@@ -26,6 +26,7 @@ extension RouteTree.Node {
         mutedDuring = intervalsOf(reader, "mute_time_intervals", known: intervals, depth: depth)
         activeDuring = intervalsOf(reader, "active_time_intervals", known: intervals, depth: depth)
         matchers = matchersOf(reader, "matchers", equal: "match", pattern: "match_re")
+        escalation = EscalationStep.readAll(reader, receivers: receivers)
         continues = reader.bool("continue", default: false)
         if depth == 0, !matchers.isEmpty || continues {
             let key = ["matchers", "match", "match_re", "continue"].first { reader.has($0) } ?? "matchers"

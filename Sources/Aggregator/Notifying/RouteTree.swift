@@ -14,6 +14,7 @@ package struct RouteTree: Sendable {
         /// Names of time intervals; not inherited.
         package var mutedDuring: [String] = []
         package var activeDuring: [String] = []
+        package var escalation: [EscalationStep]?
         package var matchers: [AlertMatcher]
         package var continues: Bool
         package var routes: [Node]
@@ -72,6 +73,8 @@ final class Route: Sendable {
     /// Names of time intervals in which it tells nobody, and in which alone it tells somebody (none: always).
     let mutedDuring: [String]
     let activeDuring: [String]
+    /// Whom else, when nobody acknowledges; each after so long since the group was told.
+    let escalation: [EscalationStep]
     let matchers: [AlertMatcher]
     let continues: Bool
     let children: [Route]
@@ -95,6 +98,7 @@ final class Route: Sendable {
         case nil: limit = parent?.limit
         }
         (mutedDuring, activeDuring) = (node.mutedDuring, node.activeDuring)
+        escalation = node.escalation ?? parent?.escalation ?? []
         matchers = node.matchers
         continues = node.continues
         var (children, seen): ([Route], [String: Int]) = ([], [:])
@@ -110,6 +114,7 @@ final class Route: Sendable {
                 groupInterval: groupInterval,
                 repeatInterval: repeatInterval,
                 limit: limit,
+                escalation: escalation,
                 twin: count == 0 ? "" : "#\(count)"
             )
             children.append(Route(child, under: inherited, key: key, isRoot: false))
@@ -125,6 +130,7 @@ final class Route: Sendable {
         var groupInterval: Duration
         var repeatInterval: Duration
         var limit: (key: String, count: Int, window: Duration)?
+        var escalation: [EscalationStep]
         var twin: String
     }
 

@@ -218,7 +218,7 @@ struct TemplateParser {
         guard let field else {
             let known =
                 !inAlert || isRoot
-                ? ".Status, .Receiver, .ExternalURL, .GroupKey, .Alerts, .Alerts.Firing, .Alerts.Resolved, .GroupLabels.NAME, .CommonLabels.NAME, "
+                ? ".Status, .Receiver, .ExternalURL, .AcknowledgeURL, .GroupKey, .Alerts, .Alerts.Firing, .Alerts.Resolved, .GroupLabels.NAME, .CommonLabels.NAME, "
                     + ".CommonAnnotations.NAME"
                 : ".Status, .StartsAt, .EndsAt, .GeneratorURL, .Fingerprint, .Labels.NAME, .Annotations.NAME, and $.Status and others of the whole"
             throw malformed("there is no \(token) here; there are \(known)", line: line)
@@ -231,6 +231,7 @@ struct TemplateParser {
         case ("Status", 1): .status
         case ("Receiver", 1): .receiver
         case ("ExternalURL", 1): .externalURL
+        case ("AcknowledgeURL", 1): .acknowledgeURL
         case ("GroupKey", 1): .groupKey
         case ("Alerts", 1): .alerts
         case ("Alerts", 2): names[1] == "Firing" ? .firing : names[1] == "Resolved" ? .resolved : nil

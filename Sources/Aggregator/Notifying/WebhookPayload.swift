@@ -1,7 +1,7 @@
 import JSON
 import Telemetry
 
-/// Alertmanager's webhook body, version 4: its fields and no other.
+/// Alertmanager's webhook body, version 4: its fields, and `acknowledgeURL` while something fires.
 enum WebhookPayload {
     /// What Go writes for a time that is not set: Alertmanager's `endsAt` while an alert fires.
     private static let noTime = "0001-01-01T00:00:00Z"
@@ -19,6 +19,7 @@ enum WebhookPayload {
         write("commonLabels", notification.commonLabels, to: &writer)
         write("commonAnnotations", notification.commonAnnotations, to: &writer)
         writer.member("externalURL", externalURL)
+        if let url = notification.acknowledgeURL { writer.member("acknowledgeURL", url) }
         writer.key("alerts")
         writer.beginArray()
         for alert in notification.alerts.prefix(limit) {

@@ -8,6 +8,7 @@ package struct ServingRoutes: Sendable {
 
     /// - Parameters:
     ///   - reload: reads the configuration again.
+    ///   - correlated: the decisions on the state of alerts; those on who is told come with the history.
     ///   - status: the aggregator's own state, for `/health` and `/api/v1/status`.
     ///   - makeID: a new identifier for a silence made now.
     package init(
@@ -18,6 +19,8 @@ package struct ServingRoutes: Sendable {
         notifications: any NotificationDirectory,
         alertmanager: any AlertmanagerDirectory,
         reload: @escaping @Sendable () async -> ConfigurationReload,
+        history: any AlertHistory,
+        correlated: any DecisionDirectory,
         status: @escaping @Sendable () async -> AggregatorStatus,
         metrics: MetricsRegistry,
         budget: BodyBudget,
@@ -30,7 +33,9 @@ package struct ServingRoutes: Sendable {
             + MetricRoutes(queries, budget: budget, time: time).routes
             + HostRoutes(alerts).routes
             + IncidentRoutes(alerts).routes
-            + StateRoutes(alerts: alerts, notifications: notifications, status: status).routes
+            + StateRoutes(alerts: alerts, history: history, status: status).routes
+            + ExplanationRoutes(alerts: alerts, history: history, correlated: correlated).routes
+            + AcknowledgeRoutes(alerts: alerts, history: history, budget: budget, time: time).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
             + AlertmanagerRoutes(alertmanager, alerts: alerts, time: time, status: status).routes
             + AlertmanagerSilenceRoutes(alertmanager, silences: notifications, budget: budget, time: time, makeID: makeID).routes

@@ -7,13 +7,17 @@ package import Telemetry
 /// What is so now: alerts, incidents, notifications, and the aggregator itself.
 struct StateRoutes: Sendable {
     private let alerts: any AlertDirectory
-    private let notifications: any NotificationDirectory
+    private let history: any AlertHistory
     private let status: @Sendable () async -> AggregatorStatus
 
     static let notificationsMax = 1_000
 
-    init(alerts: any AlertDirectory, notifications: any NotificationDirectory, status: @escaping @Sendable () async -> AggregatorStatus) {
-        (self.alerts, self.notifications, self.status) = (alerts, notifications, status)
+    init(
+        alerts: any AlertDirectory,
+        history: any AlertHistory,
+        status: @escaping @Sendable () async -> AggregatorStatus
+    ) {
+        (self.alerts, self.history, self.status) = (alerts, history, status)
     }
 
     var routes: [Route] {
@@ -33,17 +37,32 @@ struct StateRoutes: Sendable {
         let found = await alerts.alerts().filter { alert in
             (state == nil || alert.state == state) && (host == nil || alert.labels["host"] == host) && (name == nil || alert.name == name)
         }
-        return .json { json in json.list("alerts", found) { $0.alert($1) } }
+        let acknowledged = await history.acknowledgements()
+        return .json { json in
+            json.list("alerts", found) { json, alert in
+                json.alert(alert) { json in json.acknowledgement(alert.state == .firing ? acknowledged[alert.fingerprint] : nil) }
+            }
+        }
     }
 
     private func notifications(_ request: Request) async throws(Problem) -> Response {
         let parameters = try request.parameters()
-        try parameters.refuseOthers(than: ["limit", "state"])
+        try parameters.refuseOthers(than: ["limit", "state", "receiver", "alertname", "start", "end", "cursor"])
         let limit = try parameters.integer("limit", in: 1...Self.notificationsMax, default: 100)
-        let state = try parameters.word("state", NotificationRecord.State.self)
-        let records = await notifications.notifications(limit: limit).filter { state == nil || $0.state == state }
+        // One more tells whether there is another page.
+        var query = NotificationQuery(limit: limit + 1)
+        query.state = try parameters.word("state", NotificationRecord.State.self)
+        (query.receiver, query.alertname) = (try parameters.value("receiver"), try parameters.value("alertname"))
+        (query.start, query.end) = (try parameters.timestamp("start"), try parameters.timestamp("end"))
+        if let text = try parameters.value("cursor") {
+            guard let ordinal = Int64(text) else { throw .malformed("cursor=\(text) is none of ours: give back the `next_cursor` of the page before") }
+            query.after = ordinal
+        }
+        let asking = query
+        let found = try await asked { () async throws(QueryError) in try await history.notifications(asking) }
+        let page = found.prefix(limit)
         return .json { json in
-            json.list("notifications", records) { json, record in
+            json.page("notifications", page.map(\.record), next: found.count > limit ? page.last.map { "\($0.ordinal)" } : nil) { json, record in
                 json.beginObject()
                 json.member("id", record.id.description)
                 json.member("receiver", record.receiver)
@@ -113,9 +132,12 @@ extension JSONWriter {
         endObject()
     }
 
-    mutating func alert(_ alert: Alert) {
+    /// - Parameter more: further members.
+    mutating func alert(_ alert: Alert, _ more: (inout JSONWriter) -> Void = { _ in }) {
         beginObject()
-        member("fingerprint", String(repeating: "0", count: alert.fingerprint.leadingZeroBitCount / 4) + hex(alert.fingerprint))
+        let id = AlertID.text(of: alert.fingerprint)
+        member("id", id)
+        member("fingerprint", id)
         member("alertname", alert.name)
         member("state", alert.state.rawValue)
         key("labels")
@@ -128,8 +150,7 @@ extension JSONWriter {
         member("updated_at", alert.updatedAt)
         member("value", alert.value)
         member("expression", alert.expression)
+        more(&self)
         endObject()
     }
-
-    private func hex(_ value: UInt64) -> String { value == 0 ? "" : String(value, radix: 16) }
 }

@@ -1,0 +1,79 @@
+import ArgumentParser
+import JSON
+
+struct AlertsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "alerts",
+        abstract: "Alerts of all hosts; why people were told of one, or not; who takes care of it.",
+        subcommands: [List.self, Explain.self, Acknowledge.self, Unacknowledge.self, History.self, Noise.self],
+        defaultSubcommand: List.self
+    )
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Firing first, then pending and lately resolved.")
+
+        @Option(name: .long, help: "Only those that are pending, firing or resolved.")
+        var state: String?
+        @Option(name: .long) var host: String?
+        @Flag(name: .long, help: "For programs.")
+        var json = false
+        @OptionGroup var aggregator: AggregatorOptions
+
+        func run() async throws {
+            let answer = try await aggregator.get("/api/v1/alerts", [("state", state), ("host", host)])
+            let rows = (answer["alerts"]?.array ?? []).map { alert in
+                let care = alert["acknowledged"]?["by"]?.string.map { " (\($0) takes care of it)" } ?? ""
+                let summary =
+                    alert["annotations"]?["summary"]?.string ?? Terminal.labels(alert["labels"], without: ["alertname", "host", "severity"])
+                return [
+                    AlertsCommand.shortID(alert), Terminal.text(alert["state"]), Terminal.text(alert["labels"]?["severity"]),
+                    Terminal.text(alert["alertname"]), Terminal.text(alert["labels"]?["host"]), Terminal.text(alert["starts_at"]),
+                    Terminal.text(alert["value"]), summary + care,
+                ]
+            }
+            let titles = ["ID", "STATE", "SEVERITY", "ALERT", "HOST", "SINCE", "VALUE", "SUMMARY"]
+            print(json ? answer.text : Terminal.table(titles, rows, nothing: "no alerts"))
+        }
+    }
+
+    struct Acknowledge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ack",
+            abstract: "Take care of an alert: no repeats and no escalation until it ends."
+        )
+
+        @Argument(help: "The id that alerts shows, or its beginning.")
+        var id: String
+        @Option(name: .long, help: "What you know or do.")
+        var comment = ""
+        @Option(name: .long, help: "Who. Default: the user's name.")
+        var author: String?
+        @OptionGroup var aggregator: AggregatorOptions
+
+        func run() async throws {
+            var body = JSONWriter()
+            body.beginObject()
+            body.member("comment", comment)
+            body.member("by", author ?? AlertsCommand.user)
+            body.endObject()
+            let answer = try await aggregator.post("/api/v1/alerts/\(URLQuery.escape(id))/acknowledge", body)
+            print("acknowledged \(Terminal.text(answer["id"]))")
+        }
+    }
+
+    struct Unacknowledge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "unack", abstract: "Take an acknowledgement back.")
+
+        @Argument(help: "The id that alerts shows, or its beginning.")
+        var id: String
+        @OptionGroup var aggregator: AggregatorOptions
+
+        func run() async throws {
+            _ = try await aggregator.delete("/api/v1/alerts/\(URLQuery.escape(id))/acknowledge")
+            print("taken back")
+        }
+    }
+
+    /// What people type: the first eight digits say which, mostly.
+    static func shortID(_ alert: JSON) -> String { alert["id"]?.string.map { String($0.prefix(8)) } ?? "-" }
+}
