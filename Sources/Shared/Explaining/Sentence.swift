@@ -31,10 +31,7 @@ enum Sentence {
         case .late:
             return "It arrived late (its host said so at \(details.time("updated_at"))): people are told at \(details.time("until")) unless its end "
                 + "arrives before."
-        case .history:
-            return decision.reason == "told_locally"
-                ? "Its host could not reach the aggregator and told its own receivers: nobody is told again."
-                : "It fired at \(details.time("starts_at")) and ended at \(details.time("ends_at")) before that arrived: shown, nobody is told."
+        case .history: return history(decision.reason, details)
         case .flapping: return "It changed its state \(details["changes"]) times in \(details["window"]): it is held until it is steady."
         case .steady: return "It has been steady for long enough and is let go."
         default: return resolved(decision.reason, details)
@@ -51,12 +48,23 @@ enum Sentence {
         }
     }
 
+    private static func history(_ reason: String, _ details: Details) -> String {
+        switch reason {
+        case "told_locally": "Its host could not reach the aggregator and told its own receivers: nobody is told again."
+        case "host_down_folded": "Its whole site is out of reach: one alert stands for all its hosts, and that one is told."
+        case "history", "":
+            "It fired at \(details.time("starts_at")) and ended at \(details.time("ends_at")) before that arrived: shown, nobody is told."
+        default: "It is shown, and nobody is told (\(reason))."
+        }
+    }
+
     private static func resolved(_ reason: String, _ details: Details) -> String {
         let ended = "It ended at \(details.time("ends_at"))"
         return switch reason {
         case "expired": "\(ended): its agent no longer repeats it although newer data came."
         case "host_back": "\(ended): the host is heard of again."
         case "host_forgotten": "\(ended): its host is taken as retired."
+        case "site_reachable": "\(ended): the site is reachable again."
         case "resolved", "": "\(ended) (value \(details["value"]))."
         default: "\(ended) (\(reason))."
         }
