@@ -60,7 +60,7 @@ import Testing
     static let causes: [(Decision.Kind, Labels, String)] = [
         (.inhibited, ["source": "{alertname=\"HostDown\"}"], "Nobody was told: it was inhibited by {alertname=\"HostDown\"}."),
         (.silenced, ["author": "ann"], "Nobody was told: it was silenced by ann."),
-        (.muted, ["interval": "nights"], "Nobody was told: its route was muted by the time interval nights."),
+        (.muted, ["interval": "nights"], "Nobody was told: its route was muted at that time (nights)."),
         (.history, .empty, "Nobody was told: it was over, or told elsewhere, before it arrived."),
         (.pending, .empty, "Nobody was told: it does not fire yet."),
         (.withdrawn, .empty, "Nobody was told: it did not hold for long enough to fire."),

@@ -35,25 +35,10 @@ private struct Bench {
 
     mutating func kinds() -> [Decision.Kind] { dispatcher.takeChanges().decisions.map(\.kind) }
 
-    /// As after a restart: only what the store would have.
+    /// As after a restart: only what the store would have (HistoryTests read it from the file).
     func restarted(at second: Int) -> Bench {
-        var stored = Dispatcher.Stored()
-        stored.alerts = Array(dispatcher.alerts.values)
-        stored.groups = dispatcher.groups.values.map {
-            Dispatcher.Stored.Group(
-                key: $0.key,
-                nextFlush: $0.nextFlush,
-                hasFlushed: $0.hasFlushed,
-                isHeld: $0.isHeld,
-                told: $0.told,
-                escalation: $0.escalation
-            )
-        }
-        for (fingerprint, acknowledgement) in dispatcher.acknowledged {
-            if let alert = dispatcher.alerts[fingerprint] { stored.acknowledgements[alert.episode] = acknowledgement }
-        }
         var bench = self
-        bench.dispatcher = Dispatcher(config: config, stored: stored, at: Sample.at(second))
+        bench.dispatcher = Dispatcher(config: config, stored: dispatcher.snapshot, at: Sample.at(second))
         return bench
     }
 }

@@ -72,6 +72,8 @@ extension Dispatcher {
         guard let group = groups[key], let escalation = group.escalation, escalation.step < group.route.escalation.count else { return }
         let standing = standing(of: group, at: now)
         guard standing.isUnattended else { return endEscalation(of: key) }
+        // A route that tells nobody now escalates when it is looked at after that, with its group.
+        guard config.pause(of: group.route, at: now) == nil else { return }
         let step = group.route.escalation[escalation.step]
         groups[key]?.escalation?.step += 1
         changes.groups.insert(key)

@@ -15,7 +15,7 @@ extension Dispatcher {
         var (notifications, pending) = ([Notification](), pending)
         while let timer = timers.min, timer.at <= now {
             timers.removeMin()
-            if groups[timer.group]?.nextEscalation == timer.at {
+            if let due = groups[timer.group]?.nextEscalation, due <= now {
                 escalate(timer.group, at: now, pending: &pending, into: &notifications)
             }
             guard groups[timer.group]?.nextFlush == timer.at else { continue }

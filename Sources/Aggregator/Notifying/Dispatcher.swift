@@ -225,14 +225,25 @@ struct Dispatcher: Sendable {
 
     /// All of it as the store would give it back, with timers that the store need not know.
     var snapshot: Stored {
-        Stored(
-            alerts: Array(alerts.values),
-            groups: groups.values.map {
-                Stored.Group(key: $0.key, nextFlush: $0.nextFlush, hasFlushed: $0.hasFlushed, isHeld: $0.isHeld, told: $0.told)
-            },
-            limits: limits.map { Stored.Limit(key: $0.key, tokens: $0.value.tokens, updatedAt: $0.value.updatedAt) },
-            silences: silences.all
-        )
+        var stored = Stored()
+        stored.alerts = Array(alerts.values)
+        stored.groups = groups.values.map { group in
+            var stored = Stored.Group(
+                key: group.key,
+                nextFlush: group.nextFlush,
+                hasFlushed: group.hasFlushed,
+                isHeld: group.isHeld,
+                told: group.told
+            )
+            stored.escalation = group.escalation
+            return stored
+        }
+        stored.limits = limits.map { Stored.Limit(key: $0.key, tokens: $0.value.tokens, updatedAt: $0.value.updatedAt) }
+        stored.silences = silences.all
+        for (fingerprint, acknowledgement) in acknowledged {
+            if let alert = alerts[fingerprint] { stored.acknowledgements[alert.episode] = acknowledgement }
+        }
+        return stored
     }
 
     /// What is to be written, once.

@@ -88,7 +88,10 @@ enum Sentence {
         case .inhibited: return "Not told: \(details["source"]) fires and inhibits it."
         case .silenced:
             return "Not told: the silence \(details["silence"]) of \(details["author"]) (\(details["comment"])) holds until \(details.time("until"))."
-        case .muted: return "Not told: the time interval \(details["interval"]) mutes its route\(details.suffix(", until ", time: "until"))."
+        case .muted:
+            return decision.reason == "active_time_intervals"
+                ? "Not told: its route tells somebody in its active time intervals only."
+                : "Not told: the time interval \(details["interval"]) mutes its route."
         case .limited:
             return "Over the rate limit of \(details["limit"]): it waits for a digest\(details.suffix(", at the earliest at ", time: "until"))."
         case .held: return "\(details["channel"]) has as many undelivered notifications as it may: its group waits until there is room."

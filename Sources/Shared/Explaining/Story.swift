@@ -96,7 +96,7 @@ enum Verdict {
             switch decision.kind {
             case .inhibited: return "Nobody was told: it was inhibited by \(decision.details["source"] ?? "another alert")."
             case .silenced: return "Nobody was told: it was silenced by \(decision.details["author"] ?? "somebody")."
-            case .muted: return "Nobody was told: its route was muted by the time interval \(decision.details["interval"] ?? "")."
+            case .muted: return "Nobody was told: its route was muted at that time\(decision.details["interval"].map { " (\($0))" } ?? "")."
             case .limited: return "Nobody was told yet: its route is over the rate limit."
             case .held: return "Nobody was told yet: \(decision.details["channel"] ?? "the channel") has no room."
             case .history: return "Nobody was told: it was over, or told elsewhere, before it arrived."
