@@ -55,7 +55,9 @@ struct StateRoutes: Sendable {
         (query.receiver, query.alertname) = (try parameters.value("receiver"), try parameters.value("alertname"))
         (query.start, query.end) = (try parameters.timestamp("start"), try parameters.timestamp("end"))
         if let text = try parameters.value("cursor") {
-            guard let ordinal = Int64(text) else { throw .malformed("cursor=\(text) is none of ours: give back the `next_cursor` of the page before") }
+            guard let ordinal = Int64(text) else {
+                throw .malformed("cursor=\(text) is none of ours: give back the `next_cursor` of the page before")
+            }
             query.after = ordinal
         }
         let asking = query
