@@ -36,6 +36,7 @@ import Testing
         #expect(end?.alert.endsAt == Scene.at(280))
         // Prometheus repeats an end for a quarter of an hour.
         #expect(take(alert(since: 0, until: 280, sent: 345), 345) == nil)
+        #expect(expire(300).isEmpty)
         #expect(book.nextExpiry == nil)
         #expect(take(alert(since: 400, until: 640, sent: 400), 400)?.previous == .resolved)
     }

@@ -37,9 +37,16 @@ extension AlertBook {
 
     /// Those that were not repeated until their end.
     mutating func expireOthers(now: Timestamp) -> [AlertDecision] {
+        guard now >= othersDue else { return [] }
         var decisions: [AlertDecision] = []
+        othersDue = .distantFuture
         for key in live where key.host == AlertBook.others {
-            guard var entry = entries[key], let end = entry.heldUntil, now >= expiry(of: entry, end) else { continue }
+            guard var entry = entries[key], let end = entry.heldUntil else { continue }
+            let expiry = expiry(of: entry, end)
+            guard now >= expiry else {
+                othersDue = min(othersDue, expiry)
+                continue
+            }
             entry.alert.state = .resolved
             entry.alert.endsAt = max(end, entry.alert.startsAt)
             (entry.phase, entry.heldUntil) = (.resolved, nil)
@@ -52,12 +59,8 @@ extension AlertBook {
     /// We were away, or could not take data: who could not reach us gets time to say again what fires.
     mutating func resumeOthers(at now: Timestamp) { resumedAt = now }
 
-    /// When the next one ends unless it is repeated; nil when none fires.
-    var nextExpiry: Timestamp? {
-        live.filter { $0.host == AlertBook.others }.compactMap { key in
-            entries[key].flatMap { entry in entry.heldUntil.map { expiry(of: entry, $0) } }
-        }.min()
-    }
+    /// When they are to be looked at again, not after the first of their ends; nil when none fires. Kept, not sought: it is asked for with each block.
+    var nextExpiry: Timestamp? { othersDue == .distantFuture ? nil : othersDue }
 
     private func expiry(of entry: AlertEntry, _ end: Timestamp) -> Timestamp {
         // What was heard of since we are back needs no grace.

@@ -24,6 +24,8 @@ struct AlertBook: Sendable {
     var ignoredLate = 0
     /// Since when we listen again, after our own absence.
     var resumedAt = Timestamp.distantPast
+    /// When alerts of other systems are to be looked at again.
+    var othersDue = Timestamp.distantFuture
 
     /// Whether a host is catching up after an outage: its rows' times run faster than time.
     struct Drain: Sendable {
@@ -52,6 +54,7 @@ struct AlertBook: Sendable {
         if entries.updateValue(entry, forKey: key) == nil { countByHost[key.host, default: 0] += 1 }
         if entry.isLive { live.insert(key) } else { live.remove(key) }
         if entry.phase == .held { held.insert(key) } else { held.remove(key) }
+        if key.host == AlertBook.others, entry.phase == .firing, let end = entry.heldUntil { othersDue = min(othersDue, end) }
         changed.insert(key)
     }
 
