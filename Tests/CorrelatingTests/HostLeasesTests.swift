@@ -66,11 +66,34 @@ import Testing
         #expect(judge(from: 3600, to: 3680).isEmpty)
         #expect(renew("web-2", at: 3685) == nil)
         #expect(state("web-2") == .up)
-        let told = judge(from: 3690, to: 3760)
-        #expect(told.map(\.second) == [3690])
+        // They come back one after the other: whoever is silent may be next.
+        #expect(judge(from: 3690, to: 3690).isEmpty)
+        let told = judge(from: 3700, to: 3760)
+        #expect(told.map(\.second) == [3700])
         #expect(told.map(\.verdict.host) == ["web-1"])
         guard case .down(_, let startsAt)? = told.first?.verdict else { return }
-        #expect(startsAt == Scene.at(3690))
+        #expect(startsAt == Scene.at(3700))
+    }
+
+    @Test mutating func `the time for coming back goes on while hosts come back, and has an end`() {
+        for number in 0..<200 { _ = renew("web-\(number)", at: 0) }
+        leases.resume(at: Scene.at(3600))
+        var told: [(second: Int, verdict: HostVerdict)] = []
+        // One every 10 s; web-199 never.
+        for number in 0..<199 {
+            let second = 3600 + number * 10
+            if second < 4190 { _ = renew("web-\(number)", at: second) }
+            for other in 0..<min(number, 59) { _ = renew("web-\(other)", at: second) }
+            told += judge(from: second, to: second)
+        }
+        #expect(told.first?.second == 4200)
+        #expect(told.count == 200 - 59)
+    }
+
+    @Test mutating func `without anybody's return the time is over after one period`() {
+        _ = renew("web-1", at: 0)
+        leases.resume(at: Scene.at(3600))
+        #expect(judge(from: 3600, to: 3760).map(\.second) == [3690])
     }
 
     @Test(arguments: [(away: 10, grace: 25), (away: 3600, grace: 75)])

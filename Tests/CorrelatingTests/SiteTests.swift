@@ -124,4 +124,19 @@ import Testing
         #expect(forgotten?.first?.alert.annotations["summary"] == "ham-1 is gone for good, says eva")
         #expect(correlation.forget(host: "ham-1", by: "eva", now: Scene.at(211)) == nil)
     }
+
+    @Test mutating func `five hundred hosts of a site are one page, one incident, and five hundred rows to look at`() {
+        _ = correlation.judge(now: Scene.at(-10), mayBlameHosts: true)
+        for number in 0..<500 {
+            let contact = Scene.contact("host-\(number)", at: 0, agent: UUID(high: 2, low: UInt64(number)), tags: ["site:fra"])
+            _ = correlation.take(BlockFacts(contact: contact, origin: Scene.place(1), alerts: []), now: Scene.at(0))
+        }
+        for second in stride(from: 0, through: 120, by: 10) { told += correlation.judge(now: Scene.at(second), mayBlameHosts: true) }
+        #expect(paged.map(\.alert.name) == ["SiteUnreachable"])
+        #expect(paged.first?.alert.annotations["summary"] == "site:fra cannot be reached: 500 of 500 hosts are silent")
+        #expect(paged.first?.alert.annotations["hosts"]?.hasSuffix("and 450 more") == true)
+        #expect(told.count == 501)
+        #expect(correlation.incidents.entries.count == 1)
+        #expect(correlation.incidents.entries.values.first?.hosts.count == 500)
+    }
 }

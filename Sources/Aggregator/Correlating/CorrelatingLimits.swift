@@ -33,6 +33,10 @@ enum CorrelatingLimits {
     /// Agents' back-off ends at 60 seconds: so long, and a little more, may a host that is well be silent after we were away. Their waits
     /// double, so after a short absence it is twice that.
     static let agentsReturnWithin = Duration.seconds(75)
+    /// While hosts still come back the others get so much more time after each, up to this in all: a thousand agents with full spools do not all get
+    /// through at once.
+    static let agentsReturnPause = Duration.seconds(15)
+    static let agentsReturnAtMost = Duration.seconds(600)
     /// What an agent had collected when it said goodbye may reach us behind the goodbye, and be this much younger.
     static let goodbyeOutrunBy = Duration.seconds(5)
     /// Hosts that an alert names.

@@ -18,6 +18,8 @@ struct HostLeases: Sendable {
     /// By site; see HostLeases+Sites.
     var outages: [String: SiteOutage] = [:]
     private(set) var graceUntil: Timestamp = .distantPast
+    /// The grace goes on while hosts still come back, but not beyond this.
+    private var graceAtMost: Timestamp = .distantPast
     private var lastJudged: Timestamp?
     var changed: Set<String> = []
     var changedSites: Set<String> = []
@@ -70,6 +72,10 @@ struct HostLeases: Sendable {
         let wasSaidBefore = lease.goodbye.map { contact.dataAt <= $0.saidAt.advanced(by: CorrelatingLimits.goodbyeOutrunBy) } ?? false
         if isCurrent, lease.record.state != .up, lease.record.state != .planned || !wasSaidBefore {
             if lease.record.state == .down { verdict = .back(lease) }
+            // We were away, and they come back one after the other: whoever is still silent may be next.
+            if lease.record.state == .unknown, now < graceUntil {
+                graceUntil = max(graceUntil, min(now.advanced(by: CorrelatingLimits.agentsReturnPause), graceAtMost))
+            }
             (lease.record.state, lease.record.since) = (.up, now)
             (lease.goodbye, lease.foldedInto) = (nil, nil)
         }
@@ -112,6 +118,7 @@ struct HostLeases: Sendable {
         let lastHeard = leases.values.map(\.record.lastContact).max() ?? now
         let away = max(.zero, now.duration(since: lastHeard))
         graceUntil = now.advanced(by: max(after, min(away * 2 + .seconds(5), CorrelatingLimits.agentsReturnWithin)))
+        graceAtMost = max(graceUntil, now.advanced(by: CorrelatingLimits.agentsReturnAtMost))
         lastJudged = now
         for (host, var lease) in leases {
             guard lease.record.state != .down else { continue }

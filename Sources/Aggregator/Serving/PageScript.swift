@@ -41,7 +41,7 @@ enum PageScript {
           return tr;
         }
 
-        const kinds = { up: 'good', late: 'warn', down: 'bad', unknown: 'note', critical: 'bad', error: 'bad', warning: 'warn', info: '', debug: 'note' };
+        const kinds = { up: 'good', late: 'warn', down: 'bad', planned: 'note', unknown: 'note', critical: 'bad', error: 'bad', warning: 'warn', info: '', debug: 'note' };
 
         function ago(text) {
           if (!text) return '';
@@ -97,7 +97,9 @@ enum PageScript {
           fill('host-rows', hosts.map(host => {
             const contact = cell(ago(host.last_contact), 'tight');
             contact.title = host.last_contact;
-            return row(cell(host.state, 'tight ' + (kinds[host.state] ?? '')), cell(host.host), contact,
+            const state = cell(host.state, 'tight ' + (kinds[host.state] ?? ''));
+            state.title = host.reason;
+            return row(state, cell(host.host), contact,
               cell(load[host.host]?.toFixed(2), 'number'), cell(percent(memory[host.host]), 'number'), cell(percent(disk[host.host]), 'number'),
               cell(host.tags.join(', '), 'note'));
           }), 7, 'No agent has sent anything yet.');
