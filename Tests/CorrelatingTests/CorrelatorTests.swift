@@ -218,6 +218,28 @@ import Testing
         #expect(people.taken.map(\.alert.state) == [.firing, .resolved])
     }
 
+    @Test func `a room that fails for a minute says so, and no more when it works again`() async throws {
+        let correlator = makeCorrelator()
+        try await whileRunning(correlator) {
+            log.fail(.failed("the disk does not answer"))
+            log.store([Scene.firing(since: -2)], sequence: 1, at: Scene.noon)
+            await time.waitForSleepers()
+            #expect(await correlator.heldUp() == nil)
+            while await correlator.heldUp() == nil {
+                await time.waitForSleepers()
+                time.advance(by: .seconds(10))
+            }
+            #expect(await correlator.heldUp()?.contains("does not answer") == true)
+            log.fail(nil)
+            while people.taken.isEmpty {
+                await time.waitForSleepers()
+                time.advance(by: .seconds(10))
+            }
+            while await correlator.heldUp() != nil { await Task.yield() }
+        }
+        #expect(people.taken.count == 1)
+    }
+
     @Test func `a damaged state is set aside, and what is told next is not taken for a repeat`() async throws {
         let first = makeCorrelator()
         log.store([Scene.firing(since: -2)], sequence: 1, at: Scene.noon)

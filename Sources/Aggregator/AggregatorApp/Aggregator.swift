@@ -68,11 +68,11 @@ struct Aggregator: Sendable {
         try await notifier.open()
         try await correlator.open()
 
-        let health = AggregatorHealth(log: log, notifier: notifier, startedAt: startedAt, time: time)
+        let health = AggregatorHealth(log: log, notifier: notifier, correlator: correlator, startedAt: startedAt, time: time)
         let deadMan = DeadMan(
             config.deadMan,
             http: HTTPClient(concurrent: 1),
-            problem: { await health.deadManProblem(correlator) },
+            problem: { await health.deadManProblem() },
             time: time,
             metrics: metrics,
             logger: logger

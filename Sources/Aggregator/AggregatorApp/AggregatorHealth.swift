@@ -10,6 +10,7 @@ import Telemetry
 struct AggregatorHealth: Sendable {
     private let log: Log
     private let notifier: Notifier
+    private let correlator: Correlator
     private let startedAt: Timestamp
     private let startedMonotonic: Duration
     private let time: any TimeSource
@@ -17,8 +18,8 @@ struct AggregatorHealth: Sendable {
     /// Share of `storage.max_size` or of the disk beyond which somebody should look.
     private static let fullShare = 0.95
 
-    init(log: Log, notifier: Notifier, startedAt: Timestamp, time: any TimeSource) {
-        (self.log, self.notifier, self.startedAt, self.time) = (log, notifier, startedAt, time)
+    init(log: Log, notifier: Notifier, correlator: Correlator, startedAt: Timestamp, time: any TimeSource) {
+        (self.log, self.notifier, self.correlator, self.startedAt, self.time) = (log, notifier, correlator, startedAt, time)
         startedMonotonic = time.monotonic()
     }
 
@@ -32,6 +33,7 @@ struct AggregatorHealth: Sendable {
             uptime: time.monotonic() - startedMonotonic,
             health: HealthReport(components: [
                 Self.storage(stored),
+                await correlating(),
                 HealthReport.Component(
                     name: "notifying",
                     status: told.problems.isEmpty ? .healthy : .degraded,
@@ -44,10 +46,16 @@ struct AggregatorHealth: Sendable {
 
     /// Why it cannot do its work, the dead man's switch is told: it stores nothing, decides nothing, or tells nobody. A receiver that does not answer is not
     /// among it: that is shown by ``status()``.
-    func deadManProblem(_ correlator: Correlator) async -> String? {
+    func deadManProblem() async -> String? {
         if let problem = await log.status().problem { return "storage: \(problem)" }
         if let problem = await correlator.heldUp() { return "correlating: \(problem)" }
         return await notifier.stuck().map { "notifying: \($0)" }
+    }
+
+    /// Where nothing is decided, nobody is paged.
+    private func correlating() async -> HealthReport.Component {
+        let problem = await correlator.heldUp()
+        return HealthReport.Component(name: "correlating", status: problem == nil ? .healthy : .unhealthy, detail: problem ?? "")
     }
 
     private static func storage(_ status: LogStatus) -> HealthReport.Component {

@@ -76,6 +76,8 @@ enum CorrelatingLimits {
     /// Words of a message that are looked for, and how many it must have at least.
     static let templateWordsMax = 8
     static let templateWordsMin = 2
+    /// Searches take a quarter of the time at most: the rest after each is so many times as long as it took.
+    static let searchRest = 3
     /// The pause after a search that failed.
     static let searchPause = Duration.seconds(30)
     /// What changed is searched for once for all incidents that open in the same minute, and anew after this.

@@ -16,7 +16,7 @@ extension Correlator {
     func surround() async {
         var signals = surroundings.stream.makeAsyncIterator()
         while !Task.isCancelled {
-            await searchEvidence()
+            await searchEvidence(resting: CorrelatingLimits.searchRest)
             guard await signals.next(isolation: self) != nil else { return }
         }
     }
@@ -35,8 +35,10 @@ extension Correlator {
 
     /// All that is to be searched for now. What fails holds up nobody: the second search comes in any case, and is tried again until the incident's time
     /// is up.
-    func searchEvidence() async {
+    /// - Parameter rest: after each search, as a multiple of the time that it took: a thousand incidents at once leave the processors to those who tell people.
+    func searchEvidence(resting rest: Int = 0) async {
         while !Task.isCancelled, let search = nextSearch(now: time.now()) {
+            let begun = time.monotonic()
             switch search {
             case .opening(let entry):
                 let found = await gathered(entry)
@@ -53,6 +55,7 @@ extension Correlator {
                 (store, correlation) = (nil, nil)
                 return
             }
+            try? await time.sleep(for: (time.monotonic() - begun) * rest)
         }
     }
 
