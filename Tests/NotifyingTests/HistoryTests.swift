@@ -1,4 +1,5 @@
 import Configuring
+import JSON
 import Logging
 import Operating
 import SQLite
@@ -138,6 +139,31 @@ import Transferring
         #expect(try await after.unacknowledge(disk.fingerprint, by: "bob") == false)
     }
 
+    @Test func `an escalation goes on where it stood before a kill`() async throws {
+        var node = Sample.route(wait: 0, interval: 60, receiver: "ops")
+        node.escalation = [EscalationStep(after: .seconds(600), receiver: "second")]
+        let receivers = ["ops", "second"].map { Receiver(name: $0, webhooks: [WebhookConfig(url: Secret("http://127.0.0.1:1/"))]) }
+        let config = Sample.config(node, receivers: receivers)
+        // Never run, as if killed after the first message was written.
+        try await notifier(config).accept(Sample.transition(1, Sample.alert("Disk")))
+        time.advance(by: .seconds(590))
+        let http = FakeHTTP()
+        let second = notifier(config, http: http)
+        try await running(second) {
+            await settled(second) { $0.pending == 0 && http.all.count == 1 }
+            await time.waitForSleepers()
+            time.advance(by: .seconds(10))
+            await settled(second) { $0.pending == 0 && http.all.count == 2 }
+        }
+        let records = await second.notifications(limit: 10)
+        #expect(records.map(\.receiver) == ["second", "ops"])
+        // A second escalation would be a second page.
+        let third = try await opened(config)
+        time.advance(by: .seconds(600))
+        try await third.accept(Sample.transition(2, Sample.alert("Load", since: 1200)))
+        #expect(await third.notifications(limit: 10).map(\.receiver).filter { $0 == "second" }.count == 1)
+    }
+
     @Test func `a link leads to the alerts of its message, and to those only`() async throws {
         let config = Sample.config(Sample.route(wait: 0))
         let writing = notifier(config)
@@ -154,6 +180,36 @@ import Transferring
         time.advance(by: .seconds(100))
         await #expect(throws: QueryError.self) { try await reading.linked(by: token) }
         await #expect(throws: QueryError.self) { try await reading.linked(by: "nonsense") }
+    }
+
+    @Test func `a message that something fires holds its link, the same on each attempt, and one that it is over holds none`() async throws {
+        let http = FakeHTTP { number, _ in .success(HTTPResponse(status: number == 1 ? 500 : 200)) }
+        var config = Sample.config(Sample.route(wait: 0, interval: 1))
+        let notifier = self.notifier(config, http: http)
+        // Both are made before the first is tried: they go out one behind the other.
+        try await notifier.accept(Sample.transition(1, Sample.alert("Disk")))
+        time.advance(by: .seconds(5))
+        try await notifier.accept(Sample.transition(2, Sample.alert("Disk", "web-1", .resolved, until: 5)))
+        try await running(notifier) {
+            await settled(notifier) { !$0.failing.isEmpty }
+            await time.waitForSleepers()
+            time.advance(by: .seconds(60))
+            await settled(notifier) { $0.pending == 0 }
+        }
+        let links = try http.all.map { try JSON.parse($0.body)["acknowledgeURL"]?.string }
+        let link = try #require(links[0])
+        #expect(links == [link, link, nil])
+        #expect(link.hasPrefix("http://tocsin:8640/acknowledge/"))
+        let token = String(link.dropFirst("http://tocsin:8640/acknowledge/".count))
+        #expect(try await notifier.linked(by: token).alerts.map(\.alert.name) == ["Disk"])
+        #expect(try await notifier.linked(by: token).expiresAt == Sample.at(7 * 86_400))
+        // Switched off: no link, and a mail's template that names it stays empty there.
+        config.acknowledge.linkLifetime = .zero
+        try await notifier.reload(config)
+        try await notifier.accept(Sample.transition(3, Sample.alert("Load", since: 60)))
+        let again = self.notifier(config, http: http)
+        try await running(again) { await settled(again) { $0.pending == 0 && http.all.count == 4 } }
+        #expect(try JSON.parse(http.all[3].body)["acknowledgeURL"] == nil)
     }
 
     @Test func `what rules cost is counted from the history`() async throws {
