@@ -131,9 +131,8 @@ import Testing
             }
         }
         #expect(people.taken.map(\.reason) == ["fired_late"])
+        // No later bound: the hands are turned while others still work, further on a busy machine. When it ends is the book's test.
         #expect(time.now() >= Scene.at(3))
-        // Generous: the hands are turned while others still work.
-        #expect(time.now() <= Scene.at(14))
     }
 
     @Test func `a silent host is told by the aggregator, and its return too`() async throws {
