@@ -167,12 +167,18 @@ let aggregator: [Target] = [
         ["Answering", "Telemetry", "Operating", "Explaining", "Expressions", "JSON", "Blocks", "Wire", logging] + hummingbird
     ),
     library("Pinging", in: "Aggregator", ["Telemetry", "Operating", "Transferring", logging, lifecycle]),
+    library("Counting", in: "Aggregator", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", logging, lifecycle]),
+    library(
+        "Ruling",
+        in: "Aggregator",
+        ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Rules", "Expressions", logging, lifecycle]
+    ),
     library(
         "AggregatorApp",
         in: "Aggregator",
         [
-            "Receiving", "Admitting", "Storing", "Querying", "Correlating", "Notifying", "Pinging", "Serving", "Answering", "Telemetry",
-            "Operating", "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Receiving", "Admitting", "Storing", "Querying", "Counting", "Ruling", "Correlating", "Notifying", "Pinging", "Serving", "Answering",
+            "Telemetry", "Operating", "Wire", "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
         ] + hummingbird + hummingbirdTLS
     ),
     program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),
@@ -252,6 +258,8 @@ let testTargets: [Target] = [
     ),
     tests(of: "Querying", ["Sealing", "Telemetry", "Operating", "Blocks", "Expressions", "JSON", "Storing", logging]),
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Matching", "Expressions", "JSON", logging]),
+    tests(of: "Counting", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Storing", logging]),
+    tests(of: "Ruling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "Configuring", "Storing", logging]),
     tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
     tests(of: "Pinging", ["Telemetry", "Operating", "Transferring", logging, lifecycle]),
     tests(
@@ -262,8 +270,8 @@ let testTargets: [Target] = [
     tests(
         of: "AggregatorApp",
         [
-            "Answering", "Receiving", "Admitting", "Storing", "Correlating", "Telemetry", "Operating", "Configuring", "JSON", logging, lifecycle,
-            hummingbirdTesting,
+            "Answering", "Receiving", "Admitting", "Storing", "Counting", "Ruling", "Rules", "Correlating", "Telemetry", "Operating", "Configuring",
+            "JSON", logging, lifecycle, hummingbirdTesting,
         ] + hummingbird
     ),
     .testTarget(

@@ -110,6 +110,7 @@ program tocsin-aggregator tocsin-aggregator
 place tocsin-aggregator packaging/aggregator/tocsin-aggregator.service /lib/systemd/system/tocsin-aggregator.service
 place tocsin-aggregator packaging/aggregator/aggregator.yaml /etc/tocsin/aggregator.yaml
 place tocsin-aggregator packaging/examples/aggregator-tls.yaml /usr/share/doc/tocsin-aggregator/examples/aggregator-tls.yaml
+place tocsin-aggregator packaging/examples/rules-all-hosts.yaml /usr/share/doc/tocsin-aggregator/examples/rules-all-hosts.yaml
 place tocsin-aggregator packaging/examples/tokens.yaml /usr/share/doc/tocsin-aggregator/examples/tokens.yaml
 manual tocsin-aggregator tocsin-aggregator.8
 finish tocsin-aggregator "systemd, tocsin-agent, tzdata" "monitoring aggregator: stores, correlates, shows, notifies

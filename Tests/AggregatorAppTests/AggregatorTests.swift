@@ -19,8 +19,7 @@ struct AggregatorTests {
     ) async throws {
         var config = AggregatorConfig()
         config.listen.port = 0
-        config.storage = StorageConfig(path: folder("state"))
-        config.correlating.path = folder("state") + "/correlation.db"
+        config.keepState(in: folder("state"))
         var quiet = Logger(label: "test")
         quiet.logLevel = .critical
         let aggregator = Aggregator(config: config, tokens: tokens, systemd: ServiceNotifier(socketPath: nil), time: SystemTime(), logger: quiet)

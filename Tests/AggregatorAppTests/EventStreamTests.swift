@@ -23,8 +23,7 @@ struct EventStreamTests {
         let folder = try TemporaryFolder()
         var config = AggregatorConfig()
         config.listen.port = 0
-        config.storage = StorageConfig(path: folder("state"))
-        config.correlating.path = folder("state") + "/correlation.db"
+        config.keepState(in: folder("state"))
         config.admitting.burst = 1_000_000
         change(&config)
         var quiet = Logger(label: "test")

@@ -10,7 +10,8 @@ import Testing
     struct Model {
         var random: SeededGenerator
         let makeID = Scene.counter()
-        let config = CorrelatingConfig(path: "")
+        /// Held changes are another model's: FlappingModelTests.
+        let config = CorrelatingConfig(path: "", flapping: nil)
         var correlation: Correlation
         var stored = StoredCorrelation(nextSequence: 1000)
         var told: [AlertTransition] = []

@@ -16,9 +16,13 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    func makeCorrelator(after: Duration = .seconds(90), isTakingData: Bool = true) -> Correlator {
+    func makeCorrelator(
+        after: Duration = .seconds(90),
+        isTakingData: Bool = true,
+        flapping: FlappingConfig? = FlappingConfig()
+    ) -> Correlator {
         Correlator(
-            config: CorrelatingConfig(path: folder("correlation.db"), hostDown: HostDownConfig(after: after)),
+            config: CorrelatingConfig(path: folder("correlation.db"), hostDown: HostDownConfig(after: after), flapping: flapping),
             reader: log,
             evidence: log,
             writer: log,
@@ -110,11 +114,11 @@ import Testing
         ]
         for (index, row) in rows.enumerated() {
             log.store([row], sequence: UInt64(index + 1), at: Scene.noon)
-            let correlator = makeCorrelator()
+            let correlator = makeCorrelator(flapping: nil)
             try await correlator.step()
             try await correlator.step()
         }
-        try await whileRunning(makeCorrelator()) { await people.wait(for: rows.count) }
+        try await whileRunning(makeCorrelator(flapping: nil)) { await people.wait(for: rows.count) }
         #expect(people.taken.map(\.alert.name) == ["A", "B", "A", "A", "B", "A"])
         #expect(people.taken.map(\.reason) == ["fired", "fired", "resolved", "fired", "resolved", "resolved"])
         #expect(Set(people.taken.map(\.incident)).count == 1)

@@ -12,9 +12,11 @@ private struct Bench {
 
     init(_ config: NotifyingConfig) { dispatcher = Dispatcher(config: config, at: Sample.at(0)) }
 
-    mutating func take(_ alert: Alert, at second: Int, historyOnly: Bool = false) {
+    mutating func take(_ alert: Alert, at second: Int, historyOnly: Bool = false, reason: String? = nil) {
         sequence += 1
-        dispatcher.accept(Sample.transition(sequence, alert, historyOnly: historyOnly), at: Sample.at(second))
+        var transition = Sample.transition(sequence, alert, historyOnly: historyOnly)
+        if let reason { transition.reason = reason }
+        dispatcher.accept(transition, at: Sample.at(second))
     }
 
     /// What is said at this second: `channel kind, reason: alerts`.
@@ -46,6 +48,20 @@ private struct Bench {
 }
 
 @Suite struct DispatcherTests {
+    @Test func `that an alert flaps is said though people know that it fires, once, and with the next message of its group`() {
+        var bench = Bench(Sample.config(Sample.route()))
+        bench.take(Sample.alert("Disk", "a"), at: 0)
+        bench.take(Sample.alert("Disk", "b"), at: 0)
+        #expect(bench.said(from: 0, to: 12) == ["10 webhook first: Disk@a+ Disk@b+"])
+        bench.take(Sample.alert("Disk", "a"), at: 20, reason: "flapping")
+        bench = bench.restarted(Sample.config(Sample.route()), at: 30)
+        #expect(bench.said(from: 30, to: 200) == ["70 webhook new_alerts: Disk@a+ Disk@b+"])
+        bench.take(Sample.alert("Disk", "a", .resolved, since: 0, until: 210), at: 210, reason: "steady")
+        #expect(
+            bench.said(from: 210, to: 300).map { String($0.split(separator: " ", maxSplits: 1)[1]) } == ["webhook some_resolved: Disk@b+ Disk@a-"]
+        )
+    }
+
     @Test func `a group is told after group_wait, additions after group_interval, the end at once with the interval`() {
         var bench = Bench(Sample.config(Sample.route()))
         bench.take(Sample.alert("Disk", "a"), at: 0)

@@ -124,7 +124,7 @@ struct RuleFileTests {
 
     @Test func `the default rules and the examples are right`() {
         let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
-        for path in ["/packaging/agent/host.yaml", "/packaging/examples/rules-web.yaml"] {
+        for path in ["/packaging/agent/host.yaml", "/packaging/examples/rules-web.yaml", "/packaging/examples/rules-all-hosts.yaml"] {
             let (file, problems) = RuleFile.load(path: root + path)
             #expect(problems.isEmpty, "\(problems)")
             #expect(!file.groups.isEmpty)

@@ -12,7 +12,9 @@ import Telemetry
 import TestSupport
 
 /// The rooms behind Serving, in memory.
-final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, NotificationDirectory, AlertmanagerDirectory, AlertHistory {
+final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDirectory, RuleDirectory, NotificationDirectory,
+    AlertmanagerDirectory, AlertHistory
+{
     struct State {
         var events: [Event] = []
         var asked: [EventQuery] = []
@@ -25,6 +27,8 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         var queries: [String] = []
         var silences: [Silence] = []
         var alerts: [Alert] = []
+        var shown: [ShownAlert] = []
+        var evaluated: [EvaluatedGroup] = []
         var hosts: [HostRecord] = []
         var incidents: [Incident] = []
         var askedIncidents: [IncidentQuery] = []
@@ -141,6 +145,8 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
     }
 
     func alerts() async -> [Alert] { state.withLock { $0.alerts } }
+    func shownAlerts() async -> [ShownAlert] { state.withLock { state in state.alerts.map { ShownAlert($0) } + state.shown } }
+    func ruleGroups() async -> [EvaluatedGroup] { state.withLock { $0.evaluated } }
     func incidents(_ query: IncidentQuery) async throws(QueryError) -> IncidentPage {
         try fail()
         return state.withLock { state in
@@ -236,6 +242,7 @@ struct Window {
             stream: rooms,
             queries: rooms,
             alerts: rooms,
+            rules: rooms,
             notifications: rooms,
             alertmanager: rooms,
             reload: { [rooms] in rooms.state.withLock { $0.report } },

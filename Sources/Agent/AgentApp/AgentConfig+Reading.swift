@@ -39,7 +39,10 @@ extension AgentConfig {
             syslog: readSyslog(reader),
             journal: readJournal(reader),
             alarm: readAlarm(reader),
-            judge: JudgeConfig(patterns: readPatterns(reader), groups: readRules(reader, folder: folder, problems))
+            judge: JudgeConfig(
+                patterns: readPatterns(reader),
+                groups: RuleFile.groups(namedBy: reader, folder: folder, default: ruleFilesDefault, problems: problems)
+            )
         )
         reader.finish()
         return config
@@ -102,25 +105,6 @@ extension AgentConfig {
             reader.report(key, "\(error)", "write a regular expression of RE2's language (no backreferences, no look-around)")
             return nil
         }
-    }
-
-    /// Every file once, in the order of the list. A path is taken as seen from the configuration's folder, as Prometheus does.
-    private static func readRules(_ reader: ConfigReader, folder: String?, _ problems: ConfigProblems) -> [RuleGroup] {
-        let named = reader.located("rule_files") ?? (reader.has("rule_files") ? [] : [(text: ruleFilesDefault, line: 0)])
-        var (seen, groups): (Set<String>, [RuleGroup]) = ([], [])
-        for (text, line) in named {
-            let path = text.hasPrefix("/") || folder == nil || folder == "" ? text : "\(folder ?? "")/\(text)"
-            if !ConfigFile.isPattern(path), unsafe access(path, R_OK) != 0 {
-                let reason = unsafe String(cString: strerror(errno))
-                let node = YAMLNode(.scalar(text, isPlain: true), line: line, column: 1)
-                reader.report(at: node, "rule_files", "\(path) cannot be read: \(reason)", "create it, name another file, or write a pattern with *")
-                continue
-            }
-            for file in ConfigFile.matches(of: path) where seen.insert(file).inserted {
-                groups += RuleFile.load(path: file, problems: problems).groups
-            }
-        }
-        return groups
     }
 
     static func absolutePath(_ reader: ConfigReader, _ key: String) -> String? {

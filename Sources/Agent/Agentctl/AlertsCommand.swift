@@ -12,7 +12,7 @@ struct AlertsCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Firing first, then pending and lately resolved.")
 
-        @Option(name: .long, help: "Only those that are pending, firing or resolved.")
+        @Option(name: .long, help: "Only those that are pending, firing, resolved, stale (the host is down) or flapping.")
         var state: String?
         @Option(name: .long) var host: String?
         @Flag(name: .long, help: "For programs.")
@@ -26,7 +26,7 @@ struct AlertsCommand: AsyncParsableCommand {
                 let summary =
                     alert["annotations"]?["summary"]?.string ?? Terminal.labels(alert["labels"], without: ["alertname", "host", "severity"])
                 return [
-                    AlertsCommand.shortID(alert), Terminal.text(alert["state"]), Terminal.text(alert["labels"]?["severity"]),
+                    AlertsCommand.shortID(alert), AlertsCommand.state(of: alert), Terminal.text(alert["labels"]?["severity"]),
                     Terminal.text(alert["alertname"]), Terminal.text(alert["labels"]?["host"]), Terminal.text(alert["starts_at"]),
                     Terminal.text(alert["value"]), summary + care,
                 ]
@@ -76,4 +76,11 @@ struct AlertsCommand: AsyncParsableCommand {
 
     /// What people type: the first eight digits say which, mostly.
     static func shortID(_ alert: JSON) -> String { alert["id"]?.string.map { String($0.prefix(8)) } ?? "-" }
+}
+
+extension AlertsCommand {
+    /// The state, and what whoever reads it must know besides.
+    static func state(of alert: JSON) -> String {
+        Terminal.text(alert["state"]) + (alert["stale"]?.bool == true ? ", stale" : "") + (alert["flapping"] == nil ? "" : ", flapping")
+    }
 }

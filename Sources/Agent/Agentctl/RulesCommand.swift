@@ -8,7 +8,7 @@ import Rules
 struct RulesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules",
-        abstract: "Check rule files, test them, or list the rules that this host's agent judges.",
+        abstract: "Check rule files, test them, or list the rules that this host's agent or an aggregator judges.",
         subcommands: [Check.self, List.self, Test.self]
     )
 
@@ -67,13 +67,22 @@ struct RulesCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Every rule that this host's agent judges, and its state.")
+        static let configuration = CommandConfiguration(
+            abstract: "Every rule that this host's agent judges, or with --aggregator that one's own rules, and its state."
+        )
 
+        @Option(name: .long, help: "The address of an aggregator, whose rules are listed instead.")
+        var aggregator: String?
+        @Option(name: .long, help: "A file that holds the token to show to the aggregator.")
+        var tokenFile: String?
+        @Option(name: .long, help: "A file with the certificates to trust, when the aggregator's is not signed by a public authority.")
+        var caFile: String?
         @Flag(name: .long, help: "For programs.")
         var json = false
         @OptionGroup var agent: SocketOption
 
         func run() async throws {
+            if let aggregator { return print(try await listed(by: aggregator)) }
             let rules = try agent.ask(.status)["rules"] ?? .array([])
             let rows = (rules.array ?? []).map { rule in
                 [
@@ -86,6 +95,13 @@ struct RulesCommand: AsyncParsableCommand {
                     ? rules.text
                     : Terminal.table(["GROUP", "RULE", "STATE", "PENDING", "FIRING", "LAST ERROR"], rows, nothing: "no rules: see rule_files")
             )
+        }
+
+        private func listed(by address: String) async throws -> String {
+            var options = AggregatorOptions()
+            (options.aggregator, options.tokenFile, options.caFile) = (address, tokenFile, caFile)
+            let answer = try await options.get("/api/v1/rules")
+            return json ? answer.text : RulesReport.table(ofGroups: answer["data"]?["groups"]?.array ?? [])
         }
     }
 }

@@ -5,6 +5,25 @@ import Telemetry
 
 /// What `agentctl rules test` prints.
 enum RulesReport {
+    // MARK: An aggregator's rules
+
+    /// Groups as `/api/v1/rules` gives them, a row a rule.
+    static func table(ofGroups groups: [JSON]) -> String {
+        let rows = groups.flatMap { group in
+            (group["rules"]?.array ?? []).map { rule in
+                let alerts = rule["alerts"]?.array ?? []
+                let count = { (state: String) in "\(alerts.count { $0["state"]?.string == state })" }
+                return [
+                    Terminal.text(group["name"]), Terminal.text(rule["name"]), rule["state"]?.string ?? "recording", count("pending"),
+                    count("firing"),
+                    Terminal.text(rule["health"]), Terminal.text(rule["lastEvaluation"]), rule["lastError"]?.string ?? "",
+                ]
+            }
+        }
+        let titles = ["GROUP", "RULE", "STATE", "PENDING", "FIRING", "HEALTH", "LAST EVALUATION", "LAST ERROR"]
+        return Terminal.table(titles, rows, nothing: "no rules: see rule_files of aggregator.yaml")
+    }
+
     // MARK: Unit tests
 
     static func text(_ run: UnitTestRun, of path: String) -> String {

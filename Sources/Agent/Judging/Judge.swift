@@ -52,7 +52,7 @@ package actor Judge: Sink {
         judgement = Judgement(config.groups, restoring: checkpoint.alerts, patternMatches: matches, at: now)
         hostLabels = HostLabels(host: identity.host, knownMax: config.limits.knownSeriesMax)
         recent = RecentSamples(reading: config.groups.flatMap { $0.rules.map(\.expression) }, limits: config.limits)
-        clock = ClockWatch(wall: now, monotonic: time.monotonic())
+        clock = ClockWatch(wall: now, monotonic: time.monotonic(), stepMin: JudgingLimits.clockStepMin)
         (startedAt, lastMoment, lastSweep) = (now, now, now)
         for (name, count) in matches { Self.begin(Self.series(name, hostLabels), at: Double(count), now: now, in: &recent) }
     }

@@ -1,6 +1,7 @@
 import Admitting
 import Answering
 import Correlating
+import Counting
 import JSON
 import Logging
 import Notifying
@@ -8,15 +9,19 @@ import Operating
 import Pinging
 import Querying
 import Receiving
+import Ruling
 import Serving
 import Storing
 import Telemetry
 import Transferring
+import Wire
 
 /// The aggregator: the whole data flow, wired from the last room to the first.
 ///
 ///     HTTP ─▶ Receiver ─▶ Admitter ─▶ Log ─▶ Correlator ─▶ Notifier ─▶ webhook, mail
-///      ▲                               └─▶ EventSearch, EventFeed, MetricReader ─▶ ServingRoutes
+///      ▲                          ▲    │       ▲ Ruler ◀─ MetricReader
+///      │                          └────┼─ EventCounter
+///      │                               └─▶ EventSearch, EventFeed, MetricReader ─▶ ServingRoutes
 struct Aggregator: Sendable {
     private let config: AggregatorConfig
     private let tokens: TokenBook?
@@ -65,10 +70,36 @@ struct Aggregator: Sendable {
             logger: logger,
             isTakingData: { await log.status().problem == nil }
         )
+        let ruler = Ruler(
+            config: config.ruling,
+            queries: querying,
+            samples: OwnSamples(into: log, as: .ruling),
+            next: correlator,
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
+        let counter = EventCounter(
+            config: config.counting,
+            reader: log,
+            samples: OwnSamples(into: log, as: .counting),
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
         try await notifier.open()
         try await correlator.open()
+        try await ruler.open()
+        try await counter.open()
 
-        let health = AggregatorHealth(log: log, notifier: notifier, correlator: correlator, startedAt: startedAt, time: time)
+        let health = AggregatorHealth(
+            log: log,
+            notifier: notifier,
+            correlator: correlator,
+            ruler: ruler,
+            startedAt: startedAt,
+            time: time
+        )
         let deadMan = DeadMan(
             config.deadMan,
             http: HTTPClient(concurrent: 1),
@@ -84,7 +115,7 @@ struct Aggregator: Sendable {
             await notifier.resolveTimeout()
         }
         let reloader = Reloader(systemd: systemd) { () async -> ConfigurationReload in
-            do throws(AggregatorConfig.Mistakes) { return await apply(try await reload(), to: notifier, certificates) } catch {
+            do throws(AggregatorConfig.Mistakes) { return await apply(try await reload(), to: notifier, ruler, certificates) } catch {
                 return refuse(error)
             }
         }
@@ -93,6 +124,7 @@ struct Aggregator: Sendable {
             stream: feed,
             queries: querying,
             alerts: correlator,
+            rules: ruler,
             notifications: notifier,
             alertmanager: notifier,
             reload: { await reloader.reload() },
@@ -132,7 +164,7 @@ struct Aggregator: Sendable {
         )
 
         do {
-            try await Daemon.run([log, notifier, correlator, querying, feed, deadMan, reloader, front], logger: logger)
+            try await Daemon.run([log, notifier, correlator, ruler, counter, querying, feed, deadMan, reloader, front], logger: logger)
         } catch {
             await log.close()
             throw error
@@ -166,7 +198,7 @@ struct Aggregator: Sendable {
     }
 
     /// What counts at once; the rest is compared and named.
-    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier, _ certificates: Certificates?) async -> ConfigurationReload {
+    private func apply(_ fresh: AggregatorConfig, to notifier: Notifier, _ ruler: Ruler, _ certificates: Certificates?) async -> ConfigurationReload {
         var report = ConfigurationReload(needsRestart: config.keysThatNeedARestart(against: fresh))
         if let tokens { tokens.replace(with: fresh.tokens ?? []) }
         do { try certificates?.reload() } catch {
@@ -177,6 +209,7 @@ struct Aggregator: Sendable {
             logger.error("receivers and routes stay as they were", metadata: ["error": "\(error)"])
             report.problems.append("receivers and routes stay as they were: \(error)")
         }
+        await ruler.reload(fresh.ruling)
         if report.needsRestart.isEmpty {
             logger.notice("the configuration was read again and is in force")
         } else {

@@ -2,6 +2,7 @@ import Admitting
 import Answering
 package import Configuring
 import Correlating
+import Counting
 import Logging
 import Notifying
 import Receiving
@@ -22,6 +23,8 @@ extension AggregatorConfig {
         config.readLimits(reader.section("limits"))
         config.readHostDown(reader.section("host_down"))
         config.readIncidents(reader.section("incidents"))
+        config.readFlapping(reader.section("flapping"))
+        config.readRules(reader, folder: path, problems)
         config.readTokens(reader.section("tokens"), problems)
         config.readDeadMan(reader)
         config.readLog(reader.section("log"))
@@ -88,7 +91,7 @@ extension AggregatorConfig {
         retention.finish()
         storage.diskReserve = reader.bytes("disk_reserve", default: storage.diskReserve)
         reader.finish()
-        correlating.path = storage.isInMemory ? storage.path : storage.path + "/correlation.db"
+        keepState(in: storage.path)
     }
 
     private mutating func readLimits(_ reader: ConfigReader) {
@@ -100,6 +103,7 @@ extension AggregatorConfig {
         admitting.agentBurst = agents.number("burst", default: admitting.agentBurst, in: 1...1e9)
         admitting.seriesPerAgentMax = agents.integer("series", default: admitting.seriesPerAgentMax, in: 1...1_000_000)
         agents.finish()
+        counting.seriesMax = reader.integer("event_series", default: counting.seriesMax, in: 1...1_000_000)
         let sizes: ClosedRange<UInt64> = 1024...(1 << 30)
         receiving.body.bytesMax = Int(reader.bytes("body", default: UInt64(receiving.body.bytesMax), in: sizes))
         receiving.inflatedBytesMax = Int(reader.bytes("inflated_body", default: UInt64(receiving.inflatedBytesMax), in: sizes))

@@ -1,9 +1,11 @@
 package import Admitting
 package import Correlating
+package import Counting
 package import Logging
 package import Notifying
 package import Pinging
 package import Receiving
+package import Ruling
 package import Storing
 
 /// `aggregator.yaml`, read and checked. Precedence: environment (`TOCSIN_<SECTION>_<KEY>`) over file over the defaults here.
@@ -26,10 +28,14 @@ package struct AggregatorConfig: Sendable {
     package var streamsMax = 256
     /// `tokens.file` as read; nil: no token is needed, on loopback only.
     package var tokens: [TokenEntry]?
-    /// `host_down`, `incidents`.
+    /// `host_down`, `incidents`, `flapping`.
     package var correlating = CorrelatingConfig(path: AggregatorConfig.storagePathDefault + "/correlation.db")
     /// `deadman`; nil: nobody outside is pinged.
     package var deadMan: DeadManConfig?
+    /// `limits.event_series`.
+    package var counting = CountingConfig(path: AggregatorConfig.storagePathDefault + "/counting.db")
+    /// `rule_files`, `evaluation_interval`, `evaluation_delay`.
+    package var ruling = RulingConfig(path: AggregatorConfig.storagePathDefault + "/rules.db")
     /// `receivers`, `route`, `inhibit_rules`.
     package var notifying = NotifyingConfig.silent
     /// `log.level`.
@@ -47,17 +53,27 @@ package struct AggregatorConfig: Sendable {
     package static let pathDefault = "/etc/tocsin/aggregator.yaml"
     static let storagePathDefault = "/var/lib/tocsin-aggregator"
 
+    /// The log and the files of the other rooms in one folder, or all of it in memory (`:memory:`).
+    package mutating func keepState(in path: String) {
+        storage.path = path
+        let folder = storage.isInMemory ? nil : path
+        correlating.path = folder.map { $0 + "/correlation.db" } ?? path
+        counting.path = folder.map { $0 + "/counting.db" } ?? path
+        ruling.path = folder.map { $0 + "/rules.db" } ?? path
+    }
+
     /// Sections that differ and that a running aggregator does not change.
     func keysThatNeedARestart(against fresh: AggregatorConfig) -> [String] {
         var keys: [String] = []
         if listen != fresh.listen || tls != fresh.tls || externalURL != fresh.externalURL { keys.append("listen") }
         if storage != fresh.storage { keys.append("storage") }
         let haveLimitsChanged = receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory
-        if haveLimitsChanged || streamsMax != fresh.streamsMax { keys.append("limits") }
+        if haveLimitsChanged || streamsMax != fresh.streamsMax || counting.seriesMax != fresh.counting.seriesMax { keys.append("limits") }
         if correlating.hostDown != fresh.correlating.hostDown { keys.append("host_down") }
         if correlating.incidents != fresh.correlating.incidents { keys.append("incidents") }
         let kept = (correlating.keepDecisionsFor, correlating.decisionsPerAlert)
         if kept != (fresh.correlating.keepDecisionsFor, fresh.correlating.decisionsPerAlert) { keys.append("history") }
+        if correlating.flapping != fresh.correlating.flapping { keys.append("flapping") }
         if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
         if deadMan != fresh.deadMan { keys.append("deadman") }
         if logLevel != fresh.logLevel { keys.append("log") }

@@ -2,6 +2,7 @@ import Correlating
 import JSON
 import Notifying
 import Operating
+import Ruling
 import Serving
 import Storing
 import Telemetry
@@ -11,6 +12,7 @@ struct AggregatorHealth: Sendable {
     private let log: Log
     private let notifier: Notifier
     private let correlator: Correlator
+    private let ruler: Ruler
     private let startedAt: Timestamp
     private let startedMonotonic: Duration
     private let time: any TimeSource
@@ -18,14 +20,16 @@ struct AggregatorHealth: Sendable {
     /// Share of `storage.max_size` or of the disk beyond which somebody should look.
     private static let fullShare = 0.95
 
-    init(log: Log, notifier: Notifier, correlator: Correlator, startedAt: Timestamp, time: any TimeSource) {
-        (self.log, self.notifier, self.correlator, self.startedAt, self.time) = (log, notifier, correlator, startedAt, time)
+    init(log: Log, notifier: Notifier, correlator: Correlator, ruler: Ruler, startedAt: Timestamp, time: any TimeSource) {
+        (self.log, self.notifier, self.correlator, self.ruler) = (log, notifier, correlator, ruler)
+        (self.startedAt, self.time) = (startedAt, time)
         startedMonotonic = time.monotonic()
     }
 
     func status() async -> AggregatorStatus {
         let stored = await log.status()
         let told = await notifier.status()
+        let unruled = await ruler.problems()
         return AggregatorStatus(
             version: Version.current,
             startedAt: startedAt,
@@ -39,6 +43,7 @@ struct AggregatorHealth: Sendable {
                     status: told.problems.isEmpty ? .healthy : .degraded,
                     detail: told.problems.joined(separator: "; ")
                 ),
+                HealthReport.Component(name: "rules", status: unruled.isEmpty ? .healthy : .degraded, detail: Self.few(unruled)),
             ]),
             storage: Self.figures(stored)
         )
@@ -56,6 +61,11 @@ struct AggregatorHealth: Sendable {
     private func correlating() async -> HealthReport.Component {
         let problem = await correlator.heldUp()
         return HealthReport.Component(name: "correlating", status: problem == nil ? .healthy : .unhealthy, detail: problem ?? "")
+    }
+
+    /// A rule of each page may fail: the first ones say what is wrong.
+    private static func few(_ problems: [String]) -> String {
+        problems.prefix(10).joined(separator: "; ") + (problems.count > 10 ? "; and \(problems.count - 10) more" : "")
     }
 
     private static func storage(_ status: LogStatus) -> HealthReport.Component {

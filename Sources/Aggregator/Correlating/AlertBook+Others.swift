@@ -71,7 +71,7 @@ extension AlertBook {
 extension AlertDecision {
     /// On which host it is; empty: on none. Of another system's alert its labels say: the host, or the instance without its port.
     var incidentHost: String {
-        guard key.host.isEmpty || key.host == AlertBook.others else { return key.host }
+        guard key.host.isEmpty || key.host == AlertBook.others || key.host == AlertBook.ruledHost else { return key.host }
         if let host = alert.labels["host"] { return host }
         guard key.host == AlertBook.others, let instance = alert.labels["instance"] else { return "" }
         guard let colon = instance.lastIndex(of: ":"), Int(instance[instance.index(after: colon)...]) != nil else { return instance }

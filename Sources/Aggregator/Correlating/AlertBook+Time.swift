@@ -60,9 +60,12 @@ extension AlertBook {
     }
 
     func isMissed(_ entry: AlertEntry, by host: HostCondition, now: Timestamp) -> Bool {
-        // An agent sends its alerts before its samples: newer samples mean that nothing about the alert is still on the way.
-        host.isUp && now.duration(since: entry.heardAt) >= expireAfter
-            && host.dataAt.duration(since: entry.alert.updatedAt) >= expireAfter
+        guard host.isUp else { return false }
+        let silent = now.duration(since: entry.heardAt)
+        // An agent sends its alerts before its samples: newer samples mean that nothing about the alert is still on the way. After a
+        // clock that was set back there are none for as long: that must not keep the alert for ever.
+        return silent >= expireAfter && host.dataAt.duration(since: entry.alert.updatedAt) >= expireAfter
+            || silent >= max(CorrelatingLimits.expireAnywayAfter, expireAfter)
     }
 
     func releaseTime(of entry: AlertEntry) -> Timestamp {

@@ -21,6 +21,12 @@ enum TransitionReason: String, Sendable, CaseIterable {
     case patternEnded = "pattern_ended"
     /// The host was down for so long that it is taken as retired, or an operator said that it is gone for good.
     case hostForgotten = "host_forgotten"
+    /// It changes so often that people are told so, and of no further change.
+    case flapping = "flapping"
+    /// A change of an alert that flaps.
+    case heldFlapping = "held_flapping"
+    /// An alert that flapped did not change for a while: this is its true state.
+    case steady
 }
 
 /// The book's word on one alert: to be numbered, stored and told.

@@ -13,14 +13,17 @@ package struct CorrelatingConfig: Sendable, Hashable {
     /// `history.retention` and `history.decisions_per_alert`: what was decided on alerts, for their explanation. Default 90 days, 500 of each.
     package var keepDecisionsFor = Duration.seconds(90 * 86_400)
     package var decisionsPerAlert = 500
+    /// `flapping`: alerts that come and go are held. Nil: none is. Default: 4 changes within 10 minutes, until it is steady for 10.
+    package var flapping: FlappingConfig?
 
     package init(
         path: String,
         hostDown: HostDownConfig = HostDownConfig(),
         expireAlertsAfter: Duration = .seconds(300),
-        incidents: IncidentsConfig = IncidentsConfig()
+        incidents: IncidentsConfig = IncidentsConfig(),
+        flapping: FlappingConfig? = FlappingConfig()
     ) {
         (self.path, self.hostDown, self.expireAlertsAfter) = (path, hostDown, expireAlertsAfter)
-        self.incidents = incidents
+        (self.incidents, self.flapping) = (incidents, flapping)
     }
 }

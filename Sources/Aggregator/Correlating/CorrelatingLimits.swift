@@ -11,6 +11,8 @@ enum CorrelatingLimits {
     /// Sample blocks of a host that must come after a repeat was missed before an alert may expire: an agent that collects every four
     /// minutes repeats its alerts no more often.
     static let collectionsBeforeExpiry: UInt64 = 5
+    /// A day without a repeat, with its host up, and an alert expires whatever the times of its host's samples say.
+    static let expireAnywayAfter = Duration.seconds(86_400)
     /// How often the alerts that fire are looked at for expiry.
     static let expiryCheckEvery = Duration.seconds(15)
     /// Alerts known of one host: a rule with a label out of control must not fill the memory. About 1 kB each.
@@ -20,6 +22,8 @@ enum CorrelatingLimits {
     /// After our own absence, or while we could not take data, what they sent is not over before so long has passed: a Prometheus repeats what
     /// fires every minute.
     static let othersReturnWithin = Duration.seconds(120)
+    /// Alerts known of the aggregator's own rules, of all hosts together: about 1 kB each.
+    static let ruledAlertsMax = 20_000
     /// Labels of one alert, and bytes of their names and values: over it the alert is refused, because cut labels are another alert.
     static let labelsMax = 64
     static let labelBytesMax = 8 * 1024

@@ -18,6 +18,7 @@ struct Correlation: Sendable {
     var leases: HostLeases
     var incidents: IncidentBook
     var patterns: PatternBook
+    var flaps: FlapBook
     let search: PatternSearch
     let incidentsConfig: IncidentsConfig
     private(set) var nextSequence: UInt64
@@ -27,6 +28,7 @@ struct Correlation: Sendable {
         leases = HostLeases(config.hostDown, restoring: state.leases, outages: state.outages)
         incidents = IncidentBook(makeID: makeID, window: config.incidents.window, restoring: state.incidents)
         patterns = PatternBook(config.incidents.patterns, restoring: state.patterns)
+        flaps = FlapBook(config.flapping, restoring: state.flaps)
         (search, incidentsConfig) = (PatternSearch(patterns: config.incidents.patterns), config.incidents)
         nextSequence = state.nextSequence
     }
@@ -62,12 +64,15 @@ struct Correlation: Sendable {
         var decisions = leases.judge(now: now).flatMap { decide($0, now: now) }
         let leases = leases
         decisions += alerts.judge(now: now) { leases.condition(of: $0) } + alerts.expireOthers(now: now)
-        return tell(decisions, now: now) + judgePatterns(now: now)
+        return tell(decisions, now: now) + judgePatterns(now: now) + letGoSteady(now: now)
     }
+
+    /// What the aggregator's own rules say.
+    mutating func take(_ ruled: RuledAlerts, now: Timestamp) -> [AlertTransition] { tell(alerts.setRuled(ruled, now: now), now: now) }
 
     func nextDeadline(now: Timestamp) -> Timestamp {
         let others = [
-            alerts.nextDeadline(now: now), alerts.nextExpiry, patterns.nextDeadline,
+            alerts.nextDeadline(now: now), alerts.nextExpiry, patterns.nextDeadline, flaps.nextDeadline(),
             incidents.nextCollection(now: now, timeout: incidentsConfig.timeout),
         ]
         return others.compactMap { $0 }.reduce(leases.nextDeadline(now: now), min)
@@ -111,6 +116,11 @@ struct Correlation: Sendable {
             incident = incidents.resolved(alert, of: host, incident: known, keys: keys, now: now)
         }
         alerts.setIncident(incident, of: decision.key)
+        return transition(heldIfFlapping(decision, now: now), in: incident, now: now)
+    }
+
+    /// - Parameter incident: that it belongs to.
+    mutating func transition(_ decision: AlertDecision, in incident: UUID, now: Timestamp) -> AlertTransition {
         defer { nextSequence += 1 }
         let transition = AlertTransition(
             sequence: nextSequence,
@@ -123,17 +133,25 @@ struct Correlation: Sendable {
             isHistoryOnly: decision.isHistoryOnly || decision.alert.foldedInto != nil
                 || decision.alert.state == .firing && decision.alert.isToldLocally
         )
-        note(transition, isToldLocally: !decision.isHistoryOnly && decision.alert.foldedInto == nil, now: now)
+        note(transition, of: decision.key, isToldLocally: !decision.isHistoryOnly && decision.alert.foldedInto == nil, now: now)
         return transition
     }
 
-    private mutating func note(_ transition: AlertTransition, isToldLocally: Bool, now: Timestamp) {
+    private mutating func note(_ transition: AlertTransition, of key: AlertKey, isToldLocally: Bool, now: Timestamp) {
         let alert = transition.alert
+        let flapping = flaps.flapping(key)
         let details: Labels = [
             "value": "\(alert.value)", "expression": alert.expression, "starts_at": alert.startsAt.rfc3339, "ends_at": alert.endsAt?.rfc3339 ?? "",
             "updated_at": alert.updatedAt.rfc3339, "incident": "\(transition.incident)",
+            "changes": flapping.map { "\($0.changes)" } ?? "",
+            "window": flapping.map { "\(Int(now.duration(since: $0.since).inSeconds.rounded(.up))) s" } ?? "",
         ]
-        let kind: Decision.Kind = transition.isHistoryOnly ? .history : alert.state == .resolved ? .resolved : .firing
+        let kind: Decision.Kind
+        switch TransitionReason(rawValue: transition.reason) {
+        case .flapping: kind = .flapping
+        case .steady: kind = .steady
+        default: kind = transition.isHistoryOnly ? .history : alert.state == .resolved ? .resolved : .firing
+        }
         let reason = kind == .history && isToldLocally ? "told_locally" : transition.reason
         alerts.note(kind, of: alert, reason: reason, details: details, at: now)
     }
@@ -148,13 +166,14 @@ struct Correlation: Sendable {
             outages: leases.takeSiteChanges(),
             incidents: incidents.takeChanges(),
             patterns: patterns.takeChanges(),
+            flaps: flaps.takeChanges(),
             decisions: alerts.takeDecisions(),
             nextSequence: nextSequence
         )
     }
 
     /// Whether there is more to write than a cursor and renewed leases.
-    var hasEffects: Bool { alerts.hasChanges || incidents.hasChanges }
+    var hasEffects: Bool { alerts.hasChanges || incidents.hasChanges || flaps.hasChanges }
 }
 
 /// What the file gives back at the start.
@@ -167,6 +186,8 @@ struct StoredCorrelation: Sendable {
     /// Open ones and the latest closed ones.
     var incidents: [IncidentEntry] = []
     var patterns: [PatternState] = []
+    /// Alerts that changed lately.
+    var flaps: [AlertKey: FlapEntry] = [:]
 }
 
 struct CorrelationChanges: Sendable {
@@ -175,6 +196,7 @@ struct CorrelationChanges: Sendable {
     var outages: [String: SiteOutage?]
     var incidents: [IncidentEntry]
     var patterns: [PatternState.Key: PatternState?]
+    var flaps: [AlertKey: FlapEntry?] = [:]
     var decisions: [Decision] = []
     var nextSequence: UInt64
 }

@@ -40,6 +40,12 @@ final class CorrelationStore {
             """,
             DecisionTable.schema,
             hostsStep, incidentsStep, patternsStep,
+            """
+            CREATE TABLE flap (
+                host TEXT NOT NULL, fingerprint INTEGER NOT NULL, times TEXT NOT NULL, since INTEGER, changes INTEGER,
+                PRIMARY KEY (host, fingerprint)
+            ) STRICT, WITHOUT ROWID;
+            """,
         ]
     )
 
@@ -72,6 +78,7 @@ final class CorrelationStore {
         state.alerts = try connection.query("SELECT * FROM alert") { (row) throws(SQLiteError) in try self.alertEntry(row) }
         (state.leases, state.outages) = (try leases(), try outages())
         (state.incidents, state.patterns) = (try rememberedIncidents(), try patterns())
+        state.flaps = try flaps()
         return state
     }
 
@@ -116,6 +123,7 @@ final class CorrelationStore {
             for (site, outage) in changes.outages { try write(outage, site: site) }
             for incident in changes.incidents { try write(incident) }
             for (key, state) in changes.patterns { try write(state, key: key) }
+            for (key, entry) in changes.flaps { try write(entry, key: key) }
             for transition in transitions { try write(transition, now: now) }
             for decision in changes.decisions { try DecisionTable.insert(decision, into: connection) }
             try connection.execute(

@@ -7,19 +7,26 @@ extension Correlator {
     static let staleAnnotation = "stale"
 
     package func alerts() -> [Alert] {
-        guard let correlation else { return [] }
-        let alerts = correlation.alerts.entries.values.map { entry -> Alert in
-            guard entry.isLive, entry.place != nil, let lease = correlation.leases.leases[entry.host], lease.record.state == .down else {
-                return entry.alert
-            }
-            var alert = entry.alert
-            let since = "\(entry.host) is down since \(lease.record.lastContact): this is the last known state"
-            alert.annotations = alert.annotations.setting(Self.staleAnnotation, to: since)
+        shownAlerts().map { shown in
+            guard let since = shown.staleSince else { return shown.alert }
+            var alert = shown.alert
+            let sentence = "\(alert.labels["host"] ?? "its host") is down since \(since): this is the last known state"
+            alert.annotations = alert.annotations.setting(Self.staleAnnotation, to: sentence)
             return alert
         }
+    }
+
+    package func shownAlerts() -> [ShownAlert] {
+        guard let correlation else { return [] }
+        let alerts = correlation.alerts.entries.map { key, entry -> ShownAlert in
+            let record = correlation.leases.leases[entry.host]?.record
+            // What the aggregator itself says is of now.
+            let isStale = entry.isLive && entry.place != nil && record?.state == .down
+            return ShownAlert(entry.alert, staleSince: isStale ? record?.lastContact : nil, flapping: correlation.flapping(key))
+        }
         return alerts.sorted { a, b in
-            if a.state != b.state { return Self.rank(a.state) < Self.rank(b.state) }
-            return (a.startsAt, a.fingerprint) < (b.startsAt, b.fingerprint)
+            if a.alert.state != b.alert.state { return Self.rank(a.alert.state) < Self.rank(b.alert.state) }
+            return (a.alert.startsAt, a.alert.fingerprint) < (b.alert.startsAt, b.alert.fingerprint)
         }
     }
 

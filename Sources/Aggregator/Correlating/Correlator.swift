@@ -44,7 +44,7 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
     /// What was lost before us and told last: it may be told on several pages.
     private var toldGap: Gap?
     /// When the state was judged last, and when it is to be again; until then blocks alone change it.
-    private var judged: (at: Timestamp, next: Timestamp)?
+    var judged: (at: Timestamp, next: Timestamp)?
     /// Wakes the two hand-over loops.
     let told = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let recorded = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -127,8 +127,7 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
                     "correlating is held up; nothing is lost, the log is read again from the last position written",
                     metadata: ["error": "\(error)", "failures": "\(failures)"]
                 )
-                // A failed sync poisons a connection, and what was decided was not written: begin from the file.
-                if !(error is LogError) { (store, correlation) = (nil, nil) }
+                if !(error is LogError) { forgetUnwritten() }
                 let delay = min(CorrelatingLimits.retryCap, CorrelatingLimits.retryBase * (1 << min(failures - 1, 10)))
                 try? await time.sleep(for: delay)
             }
@@ -245,14 +244,14 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
 
     // MARK: The file
 
-    private func openStore() throws(SQLiteError) {
+    func openStore() throws(SQLiteError) {
         let opened: CorrelationStore
         let state: StoredCorrelation
         do {
             (opened, state) = try read()
         } catch {
             guard error.isCorrupt else { throw error }
-            let aside = StateFile.setAside(config.path, at: time.now())
+            let aside = DamagedFile.setAside(config.path, stamp: time.now().milliseconds)
             logger.error(
                 "the correlation state is damaged: it was set aside and a new one begun; agents repeat what fires within a minute",
                 metadata: ["error": "\(error)", "aside": "\(aside)"]

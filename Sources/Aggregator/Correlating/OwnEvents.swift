@@ -29,6 +29,7 @@ enum OwnEvents {
         let summary = alert.annotations["summary"] ?? alert.annotations["description"]
         let name = alert.name.isEmpty ? "an alert" : alert.name
         var message = "\(name) \(isFiring ? "fires" : "is resolved")"
+        if transition.reason == TransitionReason.flapping.rawValue { message = "\(name) flaps" }
         if !host.isEmpty { message += " on \(host)" }
         if let summary { message += ": \(summary)" }
         return Event(
@@ -50,6 +51,8 @@ enum OwnEvents {
         case .hostForgotten where transition.alert.name == HostDown.alertName: return "host.forgotten"
         case .siteUnreachable: return "site.unreachable"
         case .siteReachable: return "site.reachable"
+        case .flapping: return "alert.flapping"
+        case .steady: return "alert.steady"
         default: break
         }
         return transition.alert.state == .firing ? "alert.fired" : "alert.resolved"

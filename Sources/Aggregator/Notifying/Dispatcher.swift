@@ -140,6 +140,7 @@ struct Dispatcher: Sendable {
                 return
             }
             fire(transition.alert, at: now)
+            if transition.reason == AlertTransition.flappingReason { sayAgain(transition.alert.fingerprint) }
         case .resolved: resolve(transition.alert)
         }
     }
@@ -168,6 +169,17 @@ struct Dispatcher: Sendable {
             }
             if groups[key]?.alerts[fingerprint]?.state != .firing { noteJoining(alert, group: key, of: route, at: now) }
             hold(alert, in: key)
+        }
+    }
+
+    /// People know that it fires, and are told once more what is new about it: that it flaps.
+    private mutating func sayAgain(_ fingerprint: UInt64) {
+        for (key, group) in groups where group.alerts[fingerprint] != nil {
+            for (channel, told) in group.told where told.firing.contains(fingerprint) {
+                groups[key]?.told[channel] =
+                    told.firing.count > 1 ? AlertGroup.Told(firing: told.firing.subtracting([fingerprint]), at: told.at) : nil
+                changes.groups.insert(key)
+            }
         }
     }
 

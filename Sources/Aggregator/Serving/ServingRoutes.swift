@@ -16,6 +16,7 @@ package struct ServingRoutes: Sendable {
         stream: any EventStreaming,
         queries: any MetricQuerying,
         alerts: any AlertDirectory,
+        rules: any RuleDirectory,
         notifications: any NotificationDirectory,
         alertmanager: any AlertmanagerDirectory,
         reload: @escaping @Sendable () async -> ConfigurationReload,
@@ -33,6 +34,7 @@ package struct ServingRoutes: Sendable {
             + MetricRoutes(queries, budget: budget, time: time).routes
             + HostRoutes(alerts).routes
             + IncidentRoutes(alerts).routes
+            + RuleRoutes(rules).routes
             + StateRoutes(alerts: alerts, history: history, status: status).routes
             + ExplanationRoutes(alerts: alerts, history: history, correlated: correlated).routes
             + AcknowledgeRoutes(alerts: alerts, history: history, budget: budget, time: time).routes

@@ -31,16 +31,32 @@ struct StateRoutes: Sendable {
     private func alerts(_ request: Request) async throws(Problem) -> Response {
         let parameters = try request.parameters()
         try parameters.refuseOthers(than: ["state", "host", "alertname"])
-        let state = try parameters.word("state", AlertState.self)
+        let state = try parameters.word("state", ShownState.self)
         let host = try parameters.value("host")
         let name = try parameters.value("alertname")
-        let found = await alerts.alerts().filter { alert in
-            (state == nil || alert.state == state) && (host == nil || alert.labels["host"] == host) && (name == nil || alert.name == name)
+        let found = await alerts.shownAlerts().filter { shown in
+            (state?.holds(for: shown) ?? true) && (host == nil || shown.alert.labels["host"] == host) && (name == nil || shown.alert.name == name)
         }
         let acknowledged = await history.acknowledgements()
         return .json { json in
-            json.list("alerts", found) { json, alert in
-                json.alert(alert) { json in json.acknowledgement(alert.state == .firing ? acknowledged[alert.fingerprint] : nil) }
+            json.list("alerts", found) { json, shown in
+                let alert = shown.alert
+                json.alert(shown) { json in json.acknowledgement(alert.state == .firing ? acknowledged[alert.fingerprint] : nil) }
+            }
+        }
+    }
+
+    /// What `state` may ask for: `stale` ones are firing or pending too, as far as is known.
+    private enum ShownState: String, CaseIterable {
+        case pending, firing, resolved, stale, flapping
+
+        func holds(for shown: ShownAlert) -> Bool {
+            switch self {
+            case .pending: shown.alert.state == .pending
+            case .firing: shown.alert.state == .firing
+            case .resolved: shown.alert.state == .resolved
+            case .stale: shown.staleSince != nil
+            case .flapping: shown.flapping != nil
             }
         }
     }
@@ -132,6 +148,21 @@ extension JSONWriter {
         endArray()
         member("count", elements.count)
         endObject()
+    }
+
+    /// With `stale` and `flapping`, for those who look at what is so now.
+    mutating func alert(_ shown: ShownAlert, _ more: (inout JSONWriter) -> Void = { _ in }) {
+        alert(shown.alert) { json in
+            json.member("stale", shown.staleSince != nil)
+            json.member("stale_since", shown.staleSince)
+            more(&json)
+            guard let flapping = shown.flapping else { return }
+            json.key("flapping")
+            json.beginObject()
+            json.member("since", flapping.since)
+            json.member("changes", flapping.changes)
+            json.endObject()
+        }
     }
 
     /// - Parameter more: further members.

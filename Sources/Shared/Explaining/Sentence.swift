@@ -52,6 +52,7 @@ enum Sentence {
         switch reason {
         case "told_locally": "Its host could not reach the aggregator and told its own receivers: nobody is told again."
         case "host_down_folded": "Its whole site is out of reach: one alert stands for all its hosts, and that one is told."
+        case "held_flapping": "It changed again while it flaps: shown, and nobody is told before it is steady."
         case "history", "":
             "It fired at \(details.time("starts_at")) and ended at \(details.time("ends_at")) before that arrived: shown, nobody is told."
         default: "It is shown, and nobody is told (\(reason))."

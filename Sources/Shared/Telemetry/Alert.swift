@@ -60,6 +60,9 @@ package struct AlertTransition: Sendable, Hashable {
     /// True when it fired and was resolved before it arrived: for the history, nobody is paged.
     package var isHistoryOnly: Bool
 
+    /// The reason of a transition that says that an alert flaps: it is told although people may know that the alert fires.
+    package static let flappingReason = "flapping"
+
     package init(sequence: UInt64, alert: Alert, previous: AlertState?, reason: String, incident: UUID, isHistoryOnly: Bool) {
         (self.sequence, self.alert, self.previous) = (sequence, alert, previous)
         (self.reason, self.incident, self.isHistoryOnly) = (reason, incident, isHistoryOnly)

@@ -34,6 +34,8 @@ package struct HostRecord: Sendable, Hashable {
 package protocol AlertDirectory: Sendable {
     /// Pending, firing and lately resolved alerts of all hosts, firing first, then by start.
     func alerts() async -> [Alert]
+    /// The same alerts in the same order, with what must be known besides.
+    func shownAlerts() async -> [ShownAlert]
     /// The latest opening first.
     func incidents(_ query: IncidentQuery) async throws(QueryError) -> IncidentPage
     /// Nil when there is none, or not any more.

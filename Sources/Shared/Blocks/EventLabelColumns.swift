@@ -1,0 +1,38 @@
+package import Telemetry
+
+/// Of a block of events only the columns of few different values: who counts rows by them needs no texts, and a block of lines is decoded in a fraction of
+/// the time of ``EventBlock``.
+package struct EventLabelColumns: Sendable {
+    package let header: BlockHeader
+    /// Nanoseconds, by row.
+    package let timestamps: [Int64]
+    package let sources: StringColumn
+    package let types: StringColumn
+    package let hosts: StringColumn
+    private let bytes: [UInt8]
+    private let severityStart: Int
+
+    package var count: Int { header.count }
+
+    /// Checks what it reads, as ``EventBlock/init(decoding:)`` does; the other columns are passed over.
+    package init(decoding bytes: [UInt8]) throws(BlockError) {
+        typealias Column = BlockFormat.EventColumn
+        let header = try BlockHeader(decoding: bytes)
+        try header.require(.events, columnsThrough: Column.numbered.rawValue)
+        let rows = header.count
+        timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
+        sources = try StringColumn(header.cursor(Column.source.rawValue), rows: rows, in: bytes)
+        types = try StringColumn(header.cursor(Column.type.rawValue), rows: rows, in: bytes)
+        hosts = try StringColumn(header.cursor(Column.host.rawValue), rows: rows, in: bytes)
+        var severities = try header.cursor(Column.severity.rawValue)
+        let range = try severities.take(rows)
+        for index in range where bytes[index] > Severity.critical.rawValue { throw .malformed("severity \(bytes[index]) is unknown") }
+        (self.header, self.bytes, severityStart) = (header, bytes, range.lowerBound)
+    }
+
+    /// - Precondition: `row` is below ``count``.
+    package func severity(at row: Int) -> Severity {
+        precondition(row >= 0 && row < count, "row \(row) of \(count)")
+        return Severity(rawValue: bytes[severityStart + row]) ?? .critical
+    }
+}
