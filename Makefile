@@ -1,5 +1,5 @@
 # What a person types. Each target installs what it needs from Debian's packages by itself, once.
-.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-agent-faults test-packages fuzz build deb bench soak compare-metrics format lint clean
+.PHONY: help run test test-unit test-end-to-end test-faults test-kill test-notify-kill test-agent-faults test-packages fuzz build deb bench soak compare-metrics format lint clean
 
 help:
 	@echo "make run            build, then an aggregator and an agent on this machine, state under .run/"
@@ -7,6 +7,7 @@ help:
 	@echo "make test-faults    the log on disks that fail at each step, fill up and rot, and against a model: half an hour"
 	@echo "make test-agent-faults  what can happen to an agent and its spool, with a table of what became of the lines: some minutes"
 	@echo "make test-kill      kill -9 of the aggregator under load, 200 times: some minutes"
+	@echo "make test-notify-kill  the same while 2 000 alerts fire and resolve and receivers fail half of the time: each alert told, under one key"
 	@echo "make fuzz           the parsers at the edge, with a million damaged inputs (FUZZ_ROUNDS, FUZZ_SEED)"
 	@echo "make test-packages  the .deb files in a clean Debian root: install, start, stop, purge"
 	@echo "make build          release binaries into .build/release/"
@@ -59,6 +60,12 @@ test-kill: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.KillTests
+
+# Every alert is told at least once, whatever dies between, and under one key.
+test-notify-kill: build
+	@scripts/install-dependencies test
+	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
+	TOCSIN_NOTIFY_KILLS=200 TOCSIN_NOTIFY_ALERTS=2000 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.NotifyKillTests
 
 FUZZ_ROUNDS ?= 50000
 FUZZ_SEED ?= 1

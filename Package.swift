@@ -157,8 +157,8 @@ let aggregator: [Target] = [
         "Notifying",
         in: "Aggregator",
         [
-            "Telemetry", "Operating", "Explaining", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", crypto, heap, logging,
-            lifecycle,
+            "Telemetry", "Operating", "Explaining", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", "CDeflate", crypto, heap,
+            logging, lifecycle,
         ]
     ),
     library(
@@ -282,7 +282,7 @@ let testTargets: [Target] = [
     ),
     .testTarget(
         name: "EndToEndTests",
-        dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite"],
+        dependencies: ["TestSupport", "Telemetry", "JSON", "Transferring", "SQLite", "Blocks", "Wire"],
         path: "Tests/EndToEndTests",
         swiftSettings: strict
     ),

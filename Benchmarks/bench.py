@@ -230,12 +230,13 @@ def judging():
 
 
 if __name__ == "__main__":
+    import burst
     import paging
     import soak
     import store
 
     parts = {"idle": idle, "tail": tail, "latency": latency, "judging": judging}
-    parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (paging.paging, store.ingest, store.single, store.native, store.samples, store.streams, store.queries)}
+    parts |= {part.__name__: (lambda part=part: part(sys.modules["__main__"])) for part in (paging.paging, burst.burst, store.ingest, store.single, store.native, store.samples, store.streams, store.queries)}
     # An hour, and no figure for docs/performance.md: only when it is asked for.
     wanted = sys.argv[1:] or list(parts)
     parts["soak"] = lambda: soak.soak(sys.modules["__main__"])

@@ -112,6 +112,7 @@ place tocsin-aggregator packaging/aggregator/aggregator.yaml /etc/tocsin/aggrega
 place tocsin-aggregator packaging/examples/aggregator-tls.yaml /usr/share/doc/tocsin-aggregator/examples/aggregator-tls.yaml
 place tocsin-aggregator packaging/examples/rules-all-hosts.yaml /usr/share/doc/tocsin-aggregator/examples/rules-all-hosts.yaml
 place tocsin-aggregator packaging/examples/tokens.yaml /usr/share/doc/tocsin-aggregator/examples/tokens.yaml
+place tocsin-aggregator packaging/examples/aggregator-receivers.yaml /usr/share/doc/tocsin-aggregator/examples/aggregator-receivers.yaml
 manual tocsin-aggregator tocsin-aggregator.8
 finish tocsin-aggregator "systemd, tocsin-agent, tzdata" "monitoring aggregator: stores, correlates, shows, notifies
  Takes what tocsin-agents and JSON clients send, stores it durably before it

@@ -11,7 +11,7 @@ struct Load: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tocsin-load",
         abstract: "Load for benchmarks: prints one JSON object a run.",
-        subcommands: [Events.self, Singles.self, Native.self, Samples.self, Fill.self]
+        subcommands: [Events.self, Singles.self, Native.self, Samples.self, Fill.self, Alerts.self]
     )
 }
 

@@ -32,6 +32,12 @@ struct AggregatorConfigTests {
         #expect(config.tokens == nil)
     }
 
+    @Test func `the example of receivers is read without a word`() throws {
+        let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+        let (_, problems) = try read(TestFiles.read(root + "/packaging/examples/aggregator-receivers.yaml"))
+        #expect(problems == [])
+    }
+
     @Test func `every key of the design is read`() throws {
         let certificate = "[]"
         try TestFiles.write(certificate, to: folder("tokens.yaml"))

@@ -43,17 +43,22 @@ final class Installation {
 
     // MARK: Configuration
 
-    func writeAggregatorConfiguration(extra: String = "", listen: String? = nil) throws {
+    func writeAggregatorConfiguration(
+        extra: String = "",
+        listen: String? = nil,
+        groupBy: String = "[alertname, host]",
+        hostDown: String = "30s"
+    ) throws {
         try TestFiles.write(
             """
             listen: \(listen ?? "{address: \"127.0.0.1:\(port)\"}")
             storage: {path: \(folder("aggregator"))}
-            host_down: {after: 30s}
+            host_down: {after: \(hostDown)}
             receivers:
               - name: ops
                 webhook_configs: [{url: "http://127.0.0.1:\(webhookPort)/hook", secret_file: \(folder("webhook.secret")), send_resolved: true}]
                 email_configs: [{smarthost: "127.0.0.1:\(smtpPort)", from: tocsin@example.org, to: ops@example.org, require_tls: false, send_resolved: true}]
-            route: {receiver: ops, group_by: [alertname, host], group_wait: 0s, group_interval: 1s}
+            route: {receiver: ops, group_by: \(groupBy), group_wait: 0s, group_interval: 1s}
             \(extra)
 
             """,

@@ -57,7 +57,7 @@ import Transferring
             html: try NotificationTemplate("<p>{{ range .Alerts.Firing }}{{ .Labels.host }},{{ end }}</p>")
         )
         let id = UUID(high: 0, low: 1)
-        let mail = try MailPayload.message(notification, config: config, externalURL: "", id: id, at: Sample.at(0))
+        let mail = try MailPayload(notification, externalURL: "").message(config: config, id: id, at: Sample.at(0)).0
         #expect(mail.subject == "firing ops")
         #expect(mail.text == "a,<b>,")
         #expect(mail.html == "<p>a,&lt;b&gt;,</p>")

@@ -149,4 +149,80 @@ import Testing
         expect("18: inhibit_rules[0].target_matchers", "missing")
         #expect(problems.count == 21)
     }
+
+    @Test func `presets, templates, commands, files, fallbacks and the outbox are read`() throws {
+        let (config, problems) = try read(
+            """
+            outbox: {retry_for: 3d, breaker_failures: 9, breaker_wait: 1s, breaker_wait_max: 2m, digest_after: 5m, digest_above: 50}
+            receivers:
+              - name: ops
+                fallback: {receiver: night, after: 10m}
+                webhook_configs:
+                  - {preset: telegram, bot_token_file: FOLDER/secret, chat_id: "-100"}
+                  - {preset: opsgenie, api_key: k, url: "https://api.eu.opsgenie.com/v2/alerts/"}
+                  - {url: "https://h.example.org", body: '{"text": "{{ .Status }}"}', headers: {X-Team: "{{ .Receiver }}"}, content_type: text/json}
+                command_configs: [{command: [/usr/local/bin/page, --now], timeout: 5s, send_resolved: false}]
+                file_configs: [{path: /var/log/alerts.jsonl}]
+                email_configs: [{to: a@example.org, from: t@example.org, smarthost: "m:2465", force_implicit_tls: true}]
+              - name: night
+                webhook_configs: [{preset: slack, url: "https://hooks.slack.com/services/T/B/x"}]
+            route: {receiver: ops}
+            """
+        )
+        #expect(problems == [])
+        let outbox = OutboxConfig(
+            retryFor: .seconds(3 * 86_400),
+            breakerFailures: 9,
+            breakerWait: .seconds(1),
+            breakerWaitMax: .seconds(120),
+            digestAfter: .seconds(300),
+            digestAbove: 50
+        )
+        #expect(config.outbox == outbox)
+        let ops = try #require(config.receiver("ops"))
+        #expect(ops.fallback == Fallback(receiver: "night", after: .seconds(600)))
+        #expect(ops.channels.map(\.key) == ["ops/webhook/0", "ops/webhook/1", "ops/webhook/2", "ops/email/0", "ops/command/0", "ops/file/0"])
+        #expect(ops.webhooks[0].url.value == "https://api.telegram.org")
+        #expect(ops.webhooks[0].preset?.target == "-100")
+        #expect(ops.webhooks[1].url.value == "https://api.eu.opsgenie.com")
+        #expect(ops.webhooks[2].headers.map(\.name) == ["X-Team"])
+        #expect(ops.webhooks[2].contentType == "text/json")
+        #expect(!ops.channels[4].sendsResolved)
+        #expect(ops.emails[0].implicitTLS)
+        #expect(ops.channels.map { ops.foldsIntoDigest($0) } == [true, false, true, true, true, false])
+        #expect(Channel.receiver(ofKey: "a/b/webhook/0") == "a/b")
+    }
+
+    @Test(arguments: [
+        ("webhook_configs: [{preset: slak, url: \"https://h\"}]", "slack"), ("webhook_configs: [{preset: slack}]", "url"),
+        ("webhook_configs: [{preset: telegram, chat_id: \"1\"}]", "bot_token_file"),
+        ("webhook_configs: [{preset: telegram, bot_token: x}]", "chat_id"),
+        ("webhook_configs: [{preset: slack, url: \"https://h\", bot_token: x}]", "no such key"),
+        ("webhook_configs: [{url: \"https://h\", body: '{\"a\": {{ .Status }}}'}]", "no JSON"),
+        ("webhook_configs: [{url: \"https://h\", body: '{{ .Nope }}'}]", ".Nope"),
+        ("webhook_configs: [{url: \"https://h\", headers: {\"X A\": b}}]", "header name"),
+        ("webhook_configs: [{url: \"https://h\", headers: {Idempotency-Key: b}}]", "Tocsin itself"),
+        ("webhook_configs: [{url: \"https://h\", content_type: \"a\\r\\nb: c\"}]", "line end"),
+        ("command_configs: [{command: [page]}]", "absolute"), ("command_configs: [{}]", "missing"), ("file_configs: [{path: alerts}]", "absolute"),
+        ("fallback: {receiver: nobody}", "no receiver"), ("fallback: {receiver: ops}", "itself"), ("fallback: {receiver: night, after: 5}", "unit"),
+    ])
+    func `a mistake in a channel is told with what to write`(channel: String, words: String) throws {
+        let (_, problems) = try read("receivers:\n  - name: ops\n    \(channel)\n  - {name: night}\nroute: {receiver: ops}\n")
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains(words) == true, "\(problems)")
+    }
+
+    @Test func `fallbacks that go in a circle are refused`() throws {
+        let (_, problems) = try read(
+            """
+            receivers:
+              - {name: a, fallback: {receiver: b}}
+              - {name: b, fallback: {receiver: c}}
+              - {name: c, fallback: {receiver: b}}
+            route: {receiver: a}
+            """
+        )
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("b → c → b") == true, "\(problems)")
+    }
 }

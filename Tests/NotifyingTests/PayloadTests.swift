@@ -72,7 +72,7 @@ import Transferring
             headers: [("Reply-To", try NotificationTemplate("x@example.org"))]
         )
         let id = UUID(high: 1, low: 2)
-        let mail = try MailPayload.message(notification([alert]), config: config, externalURL: "http://t", id: id, at: Sample.at(0))
+        let mail = try MailPayload(notification([alert]), externalURL: "http://t").message(config: config, id: id, at: Sample.at(0)).0
         #expect(mail.messageID == "\(id)@example.org")
         #expect(!mail.subject.contains("\n"))
         #expect(mail.html?.contains("&lt;b&gt;&quot;x&quot;&lt;/b&gt;") == true)
@@ -94,7 +94,7 @@ import Transferring
         let meaning =
             switch Courier.meaning(of: HTTPResponse(status: status, headers: [HTTPHeader("retry-after", "7")])) {
             case .delivered: "delivered"
-            case .retry(_, let after, _): after == .seconds(7) ? "retry" : "retry without Retry-After"
+            case .retry(let failure): failure.after == .seconds(7) ? "retry" : "retry without Retry-After"
             case .failed: "failed"
             }
         #expect(meaning == expected)

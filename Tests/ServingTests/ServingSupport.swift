@@ -46,6 +46,8 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         var acknowledgements: [UInt64: AlertAcknowledgement] = [:]
         var links: [String: LinkedAlerts] = [:]
         var onCall: [OnCallRecord] = []
+        var channels: [ChannelRecord] = []
+        var tests: [String: [ChannelTest]] = [:]
     }
 
     let state = Mutex(State())
@@ -168,7 +170,29 @@ final class FakeRooms: EventSearching, EventStreaming, MetricQuerying, AlertDire
         }
     }
 
-    func notifications(limit: Int) async -> [NotificationRecord] { state.withLock { Array($0.notifications.prefix(limit)) } }
+    func notification(_ id: UUID) async -> NotificationDetail? {
+        state.withLock { state in
+            state.notifications.first { $0.id == id }.map { NotificationDetail(record: $0, alerts: state.alerts, digested: []) }
+        }
+    }
+
+    /// What failed is pending then.
+    func resend(_ id: UUID) async throws(QueryError) -> Bool {
+        try state.withLock { state throws(QueryError) in
+            guard let index = state.notifications.firstIndex(where: { $0.id == id }) else { return false }
+            guard state.notifications[index].state == .failed else { throw .invalid("it was delivered") }
+            state.notifications[index].state = .pending
+            return true
+        }
+    }
+
+    func channels() async -> [ChannelRecord] { state.withLock { $0.channels } }
+
+    func test(receiver: String) async throws(QueryError) -> [ChannelTest]? {
+        try fail()
+        return state.withLock { $0.tests[receiver] }
+    }
+
     func silences() async -> [Silence] { state.withLock { $0.silences } }
 
     func alerts(_ selection: AlertSelection) async throws(QueryError) -> [RoutedAlert] {

@@ -4,6 +4,7 @@ import JSON
 import Serving
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 struct StateRoutesTests {
@@ -144,5 +145,67 @@ struct StateRoutesTests {
         #expect(wrong.isProblem)
         #expect(wrong.headers[.allow] == "GET, HEAD")
         #expect(try await window.ask("/api/v1/hosts", method: .head).status == 200)
+    }
+
+    @Test func `a failed notification is shown and sent again, another state is refused, and an unknown one is not there`() async throws {
+        let window = Window()
+        let now = window.time.now()
+        func record(_ low: UInt64, _ state: NotificationRecord.State) -> NotificationRecord {
+            NotificationRecord(
+                id: UUID(high: 1, low: low),
+                receiver: "ops",
+                channel: "webhook",
+                groupKey: "{}",
+                status: "firing",
+                alertCount: 1,
+                state: state,
+                attempts: 1,
+                createdAt: now,
+                nextAttemptAt: nil,
+                deliveredAt: nil,
+                lastReply: "HTTP 404"
+            )
+        }
+        let (failed, delivered) = (record(1, .failed), record(2, .delivered))
+        window.rooms.set { $0.notifications = [failed, delivered] }
+        #expect(try await window.ask("/api/v1/notifications?state=failed").json["count"]?.integer == 1)
+        #expect(try await window.ask("/api/v1/notifications/\(failed.id)").json["notification"]?["last_reply"]?.string == "HTTP 404")
+        let again = try await window.ask("/api/v1/notifications/\(failed.id)/resend", method: .post)
+        #expect(again.status == 202)
+        #expect(again.json["state"]?.string == "pending")
+        let refused = try await window.ask("/api/v1/notifications/\(delivered.id)/resend", method: .post)
+        #expect(refused.status == 422)
+        #expect(refused.isProblem)
+        #expect(try await window.ask("/api/v1/notifications/\(UUID(high: 9, low: 9))/resend", method: .post).status == 404)
+        #expect(try await window.ask("/api/v1/notifications/x").status == 400)
+    }
+
+    @Test func `channels are listed with their breakers, and tested with what each answered`() async throws {
+        let window = Window()
+        let now = window.time.now()
+        window.rooms.set {
+            $0.channels = [
+                ChannelRecord(
+                    channel: "ops/webhook/0",
+                    receiver: "ops",
+                    state: .open,
+                    failuresInARow: 5,
+                    downSince: now,
+                    nextProbeAt: now,
+                    waiting: 7,
+                    lastReply: "HTTP 500"
+                )
+            ]
+            $0.tests = ["ops": [ChannelTest(channel: "ops/webhook/0", isDelivered: true, reply: "HTTP 200: ok", took: .milliseconds(12))]]
+        }
+        let channel = try await window.ask("/api/v1/channels").json["channels"]?[0]
+        #expect(channel?["state"]?.string == "open")
+        #expect(channel?["waiting"]?.integer == 7)
+        let test = try await window.ask("/api/v1/channels/test", method: .post, "{\"receiver\": \"ops\"}")
+        #expect(test.json["channels"]?[0]?["reply"]?.string == "HTTP 200: ok")
+        #expect(test.json["channels"]?[0]?["seconds"]?.double == 0.012)
+        #expect(try await window.ask("/api/v1/channels/test", method: .post, "{\"receiver\": \"x\"}").status == 404)
+        #expect(try await window.ask("/api/v1/channels/test", method: .post, "{}").status == 422)
+        #expect(try await window.ask("/api/v1/channels/test", method: .post, "no").status == 400)
     }
 }

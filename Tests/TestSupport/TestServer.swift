@@ -15,7 +15,12 @@ package struct TestServer: Sendable {
         try await start("http_recorder.py", record: folder("http.jsonl"), certificate, port, [])
     }
 
-    /// - Parameter options: `--implicit`, `--auth USER:PASS`, `--fail N`, `--reject ADDRESS`.
+    /// Chat and paging services, by their documentation.
+    package static func providers(in folder: TemporaryFolder) async throws -> TestServer {
+        try await start("providers.py", record: folder("providers.jsonl"), nil, 0, [])
+    }
+
+    /// - Parameter options: `--implicit`, `--auth USER:PASS`, `--only MECHANISM`, `--fail N`, `--reject ADDRESS`.
     package static func smtp(
         in folder: TemporaryFolder,
         certificate: Certificate? = nil,

@@ -187,4 +187,18 @@ import Transferring
             return error
         }
     }
+
+    @Test(
+        arguments: [
+            ("120", "", 120_000), ("0.5", "", 500), ("1e9", "", 86_400_000), ("-1", "", nil), ("soon", "", nil), ("nan", "", nil),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:07 GMT", 30_000),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 09:49:07 GMT", 0),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", "", nil), ("Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:07 GMT", nil),
+        ] as [(String, String, Int?)]
+    )
+    func `Retry-After is read as seconds, with a fraction, and as a date by the other end's clock`(text: String, date: String, milliseconds: Int?) {
+        var headers = [HTTPHeader("retry-after", text)]
+        if !date.isEmpty { headers.append(HTTPHeader("date", date)) }
+        #expect(HTTPResponse(status: 429, headers: headers).retryAfter == milliseconds.map { .milliseconds($0) })
+    }
 }

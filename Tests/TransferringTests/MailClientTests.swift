@@ -56,6 +56,24 @@ import Transferring
         #expect(await failure(target) == "unauthenticated")
     }
 
+    @Test(arguments: ["PLAIN", "LOGIN"])
+    func `each of the two ways to log in is spoken where the server offers no other`(mechanism: String) async throws {
+        let certificate = try await TestServer.certificate(in: folder)
+        let server = try await TestServer.smtp(in: folder, certificate: certificate, options: ["--auth", "tocsin:s3cret", "--only", mechanism])
+        let target = SMTPServer(
+            host: "127.0.0.1",
+            port: server.port,
+            security: .startTLS,
+            username: "tocsin",
+            password: "s3cret",
+            tls: TLSOptions(caFile: certificate.certificate)
+        )
+        _ = try await MailClient().send(try envelope(), through: target)
+        let mail = try JSON.parse(Array(try #require(server.records.first).utf8))
+        #expect(mail["mechanism"]?.string == mechanism)
+        #expect(mail["user"]?.string == "tocsin")
+    }
+
     @Test func `without STARTTLS at the server nothing is sent when TLS is required`() async throws {
         let server = try await TestServer.smtp(in: folder)
         #expect(await failure(SMTPServer(host: "127.0.0.1", port: server.port, security: .startTLS)) == "tls")

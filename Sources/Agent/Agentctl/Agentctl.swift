@@ -15,7 +15,7 @@ struct Agentctl: AsyncParsableCommand {
             QueryCommand.self, HostsCommand.self,
             EventsCommand.self,
             AlertsCommand.self,
-            IncidentsCommand.self, NotificationsCommand.self, SilenceCommand.self,
+            IncidentsCommand.self, NotificationsCommand.self, ChannelsCommand.self, SilenceCommand.self,
             OnCallCommand.self,
         ]
     )

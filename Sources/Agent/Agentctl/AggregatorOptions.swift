@@ -25,9 +25,16 @@ struct AggregatorOptions: ParsableArguments {
         return path + (query.isEmpty ? "" : "?" + query)
     }
 
-    /// - Parameter accepting: statuses beyond 2xx whose JSON is an answer too.
-    func post(_ path: String, _ body: JSONWriter, accepting: Set<Int> = []) async throws -> JSON {
-        try await send("POST", path, body: body.bytes, accepting: accepting)
+    /// - Parameters:
+    ///   - accepting: statuses beyond 2xx whose JSON is an answer too.
+    ///   - limit: how long the answer may take.
+    func post(
+        _ path: String,
+        _ body: JSONWriter,
+        accepting: Set<Int> = [],
+        within limit: Duration = TransferLimits.timeout
+    ) async throws -> JSON {
+        try await send("POST", path, body: body.bytes, accepting: accepting, within: limit)
     }
 
     func delete(_ path: String) async throws -> JSON { try await send("DELETE", path, body: []) }
@@ -42,7 +49,13 @@ struct AggregatorOptions: ParsableArguments {
         try await HTTPClient(concurrent: 1, userAgent: "agentctl").stream(request("GET", path, headers), silenceMax: silenceMax, into: sink)
     }
 
-    private func request(_ method: String, _ path: String, _ headers: [HTTPHeader], body: [UInt8] = []) throws -> HTTPRequest {
+    private func request(
+        _ method: String,
+        _ path: String,
+        _ headers: [HTTPHeader],
+        body: [UInt8] = [],
+        within limit: Duration = TransferLimits.timeout
+    ) throws -> HTTPRequest {
         var headers = headers
         if let tokenFile {
             do throws(ConfigProblem) { headers.append(HTTPHeader("Authorization", "Bearer " + (try ConfigFile.secret(tokenFile).value))) } catch {
@@ -50,13 +63,19 @@ struct AggregatorOptions: ParsableArguments {
             }
         }
         let base = aggregator.hasSuffix("/") ? String(aggregator.dropLast()) : aggregator
-        return HTTPRequest(method: method, url: base + path, headers: headers, body: body, tls: TLSOptions(caFile: caFile))
+        return HTTPRequest(method: method, url: base + path, headers: headers, body: body, timeout: limit, tls: TLSOptions(caFile: caFile))
     }
 
-    private func send(_ method: String, _ path: String, body: [UInt8], accepting: Set<Int> = []) async throws -> JSON {
+    private func send(
+        _ method: String,
+        _ path: String,
+        body: [UInt8],
+        accepting: Set<Int> = [],
+        within limit: Duration = TransferLimits.timeout
+    ) async throws -> JSON {
         var headers = [HTTPHeader("Accept", "application/json")]
         if !body.isEmpty { headers.append(HTTPHeader("Content-Type", "application/json")) }
-        let request = try request(method, path, headers, body: body)
+        let request = try request(method, path, headers, body: body, within: limit)
         let response: HTTPResponse
         do throws(TransferError) { response = try await HTTPClient(concurrent: 1, userAgent: "agentctl").perform(request) } catch {
             var isTooMuch = false

@@ -55,6 +55,7 @@ struct Aggregator: Sendable {
             externalURL: config.externalURL,
             http: HTTPClient(concurrent: NotifyingLimits.deliveriesMax),
             mail: MailClient(concurrent: NotifyingLimits.deliveriesMax),
+            pictures: MetricPictures(queries: querying, time: time),
             time: time,
             metrics: metrics,
             logger: logger

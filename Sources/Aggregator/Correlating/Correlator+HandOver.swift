@@ -4,14 +4,29 @@ import Telemetry
 
 /// Both receivers of transitions read them from the file, each from where it stopped: what was decided is told, whatever dies between.
 extension Correlator {
-    /// To people, by way of the next room.
+    /// How many of a page were taken, and why not all.
+    private typealias Taken = (count: Int, error: SinkError?)
+
+    /// To people, by way of the next room: a page is one transaction there.
     func tell() async {
-        await handOver(as: .told, signal: told.stream) { transition throws(SinkError) in try await self.next.accept(transition) }
+        await handOver(as: .told, signal: told.stream) { page in
+            do throws(SinkError) {
+                try await self.next.accept(contentsOf: page)
+                return (page.count, nil)
+            } catch {
+                return (0, error)
+            }
+        }
     }
 
     /// Into the log, as the aggregator's own events.
     func record() async {
-        await handOver(as: .recorded, signal: recorded.stream) { transition throws(SinkError) in try await self.append(transition) }
+        await handOver(as: .recorded, signal: recorded.stream) { page in
+            for (index, transition) in page.enumerated() {
+                do throws(SinkError) { try await self.append(transition) } catch { return (index, error) }
+            }
+            return (page.count, nil)
+        }
     }
 
     private func append(_ transition: AlertTransition) async throws(SinkError) {
@@ -24,25 +39,21 @@ extension Correlator {
     private func handOver(
         as consumer: CorrelationStore.Consumer,
         signal: AsyncStream<Void>,
-        to take: (AlertTransition) async throws(SinkError) -> Void
+        to take: ([AlertTransition]) async -> Taken
     ) async {
         var signals = signal.makeAsyncIterator()
         var failures = 0
         while !Task.isCancelled {
             do {
                 let page = try pending(for: consumer)
-                guard let last = page.last else {
+                guard !page.isEmpty else {
                     guard await signals.next(isolation: self) != nil else { return }
                     continue
                 }
-                for transition in page {
-                    do { try await take(transition) } catch {
-                        // What was taken before it need not be taken again.
-                        try mark(consumer, through: transition.sequence - 1)
-                        throw error
-                    }
-                }
-                try mark(consumer, through: last.sequence)
+                let (count, error) = await take(page)
+                // What was taken need not be taken again.
+                if count > 0 { try mark(consumer, through: page[count - 1].sequence) }
+                if let error { throw error }
                 failures = 0
             } catch SinkError.stopped {
                 return

@@ -18,6 +18,12 @@ enum NotifyReason: String, Sendable, Hashable {
     case escalated
     /// Somebody else has the duty now, and it still fires.
     case handedOver = "handed_over"
+    /// What waited for a channel that was down, in one.
+    case outageDigest = "outage_digest"
+    /// Another channel has not taken it.
+    case fallback
+    /// An operator asked whether the channel works.
+    case test
 }
 
 /// Alerts of one route that share the values of `group_by`, and what its channels were told of them (Alertmanager's notification log).
@@ -56,6 +62,8 @@ struct AlertGroup: Sendable {
     /// Firing ones, and resolved ones that some channel has not been told of yet.
     var alerts: [UInt64: Alert] = [:]
     var nextFlush: Timestamp
+    /// When it came into being; nil for one of a version before the first release.
+    var openedAt: Timestamp?
     var hasFlushed = false
     /// Over the rate limit: waits for a digest.
     var isHeld = false

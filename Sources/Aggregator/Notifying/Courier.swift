@@ -1,5 +1,6 @@
 import Configuring
 import Crypto
+import JSON
 import Telemetry
 import Transferring
 
@@ -7,35 +8,57 @@ import Transferring
 struct Courier: Sendable {
     let http: any HTTPTransferring
     let mail: any MailTransferring
+    let composer: Composer
 
-    func deliver(_ delivery: Delivery, config: NotifyingConfig) async -> DeliveryOutcome {
-        let receiver = config.receiver(delivery.channel.receiver)
-        switch delivery.payload {
-        case .webhook(let body):
-            guard let receiver, delivery.channel.index < receiver.webhooks.count else { return gone(delivery) }
-            return await post(body, of: delivery, to: receiver.webhooks[delivery.channel.index])
-        case .email(let envelope):
-            guard let receiver, delivery.channel.index < receiver.emails.count else { return gone(delivery) }
-            return await send(envelope, through: receiver.emails[delivery.channel.index])
-        case .unsendable(let sentence):
-            return .failed(sentence)
-        }
+    /// What became of an attempt, and what was done otherwise than configured.
+    struct Report: Sendable {
+        var outcome: DeliveryOutcome
+        var note: String?
     }
 
-    private func gone(_ delivery: Delivery) -> DeliveryOutcome {
-        .failed("\(delivery.channel.key) is no longer configured: the alerts are shown in /api/v1/alerts")
+    /// Off the caller's actor: writing out a thousand alerts and a picture takes a while.
+    @concurrent
+    func deliver(_ delivery: Delivery, config: NotifyingConfig) async -> Report {
+        guard let receiver = config.receiver(delivery.channel.receiver) else { return Report(outcome: .failed(composer.gone(delivery).sentence)) }
+        let composed: Composer.Composed
+        do throws(Composer.Unwritable) { composed = try await composer.compose(delivery, for: receiver) } catch {
+            return Report(outcome: .failed(error.sentence))
+        }
+        let index = delivery.channel.index
+        let outcome: DeliveryOutcome =
+            switch composed.written {
+            case .webhook(let body, let headers, let path):
+                index < receiver.webhooks.count
+                    ? await post(body, headers, path, key: delivery.id, to: receiver.webhooks[index]) : .failed(composer.gone(delivery).sentence)
+            case .email(let envelope):
+                index < receiver.emails.count ? await send(envelope, through: receiver.emails[index]) : .failed(composer.gone(delivery).sentence)
+            case .command(let input): await CommandRunner().run(receiver.commands[index], input: input, key: delivery.id)
+            case .file(let line): await FileAppender().append(line, to: receiver.files[index].path)
+            }
+        return Report(outcome: outcome, note: composed.note)
     }
 
     // MARK: Webhook
 
-    private func post(_ body: [UInt8], of delivery: Delivery, to webhook: WebhookConfig) async -> DeliveryOutcome {
-        var headers = [HTTPHeader("Content-Type", "application/json"), HTTPHeader("Idempotency-Key", "\(delivery.id)")]
+    private func post(_ body: [UInt8], _ own: [HTTPHeader], _ path: String, key: UUID, to webhook: WebhookConfig) async -> DeliveryOutcome {
+        var (url, body) = (webhook.url.value, body)
+        var headers = [HTTPHeader("Content-Type", webhook.contentType), HTTPHeader("Idempotency-Key", "\(key)")]
         do throws(SecretFile.Unreadable) {
+            // Secrets join only here: in no row of the outbox, and a new one in a file counts at once.
+            if let preset = webhook.preset {
+                let secret = try preset.secretFile.map { path throws(SecretFile.Unreadable) in try Courier.text(path) } ?? preset.secret?.value ?? ""
+                switch preset.preset {
+                case .telegram: url += "/bot\(secret)"
+                case .pagerduty: body = Courier.adding("routing_key", secret, to: body)
+                case .opsgenie: headers.append(HTTPHeader("Authorization", "GenieKey \(secret)"))
+                case .slack, .discord, .teams, .ntfy: break
+                }
+            }
             if let path = webhook.secretFile {
                 headers.append(HTTPHeader("X-Tocsin-Signature", Courier.signature(of: body, secret: try SecretFile.read(path))))
             }
             if let path = webhook.bearerTokenFile {
-                headers.append(HTTPHeader("Authorization", "Bearer " + String(decoding: try SecretFile.read(path), as: UTF8.self)))
+                headers.append(HTTPHeader("Authorization", "Bearer " + (try Courier.text(path))))
             } else if let token = webhook.bearerToken {
                 headers.append(HTTPHeader("Authorization", "Bearer \(token.value)"))
             } else if let basic = webhook.basicAuth {
@@ -43,11 +66,15 @@ struct Courier: Sendable {
             }
         } catch {
             // The operator can mend the file; until then nothing goes out unsigned.
-            return .retry(error.description, after: nil, isUnreachable: false)
+            return .retry(error.description)
+        }
+        for header in own {
+            headers.removeAll { $0.name.lowercased() == header.name.lowercased() }
+            headers.append(header)
         }
         let request = HTTPRequest(
             method: "POST",
-            url: webhook.url.value,
+            url: url + path,
             headers: headers,
             body: body,
             timeout: webhook.timeout,
@@ -62,6 +89,17 @@ struct Courier: Sendable {
         }
     }
 
+    private static func text(_ path: String) throws(SecretFile.Unreadable) -> String { String(decoding: try SecretFile.read(path), as: UTF8.self) }
+
+    /// A JSON object with one member more, in front.
+    static func adding(_ name: String, _ value: String, to object: [UInt8]) -> [UInt8] {
+        var writer = JSONWriter(reserving: object.count + value.utf8.count + 32)
+        writer.beginObject()
+        writer.member(name, value)
+        writer.endObject()
+        return writer.bytes.dropLast() + (object.count > 2 ? [UInt8(ascii: ",")] : []) + object.dropFirst()
+    }
+
     /// `sha256=` and the HMAC-SHA256 of the body in hex digits: the receiver computes it over the bytes it got.
     static func signature(of body: [UInt8], secret: [UInt8]) -> String {
         let code = HMAC<SHA256>.authenticationCode(for: body, using: SymmetricKey(data: secret))
@@ -74,10 +112,21 @@ struct Courier: Sendable {
         let reply = words.isEmpty ? "HTTP \(response.status)" : "HTTP \(response.status): \(words)"
         switch response.status {
         case 200..<300: return .delivered(reply)
-        case 408, 429, 500...: return .retry(reply, after: response.retryAfter, isUnreachable: response.status == 503)
+        case 408, 429, 500...:
+            // Something between us and the receiver answers 502 and 504 also when the receiver has taken it.
+            let isInDoubt = response.status == 502 || response.status == 504
+            return .retry(reply, after: response.retryAfter ?? waitInBody(response), isUnreachable: response.status == 503, isInDoubt: isInDoubt)
         case 300..<400: return .failed("\(reply) (redirects are not followed: configure the address it points to)")
         default: return .failed(reply)
         }
+    }
+
+    /// What Discord (`retry_after`) and Telegram (`parameters.retry_after`) ask for, in seconds.
+    private static func waitInBody(_ response: HTTPResponse) -> Duration? {
+        guard response.status == 429, let tree = try? JSON.parse(response.body) else { return nil }
+        let seconds = tree["retry_after"]?.double ?? tree["parameters"]?["retry_after"]?.double
+        guard let seconds, seconds >= 0, seconds.isFinite else { return nil }
+        return .milliseconds(Int64(min(seconds, Double(TransferLimits.retryAfterSecondsMax)) * 1000))
     }
 
     // MARK: E-mail
@@ -85,15 +134,13 @@ struct Courier: Sendable {
     private func send(_ envelope: MailEnvelope, through email: EmailConfig) async -> DeliveryOutcome {
         var password = email.password?.value
         if let path = email.passwordFile {
-            do throws(SecretFile.Unreadable) { password = String(decoding: try SecretFile.read(path), as: UTF8.self) } catch {
-                return .retry(error.description, after: nil, isUnreachable: false)
-            }
+            do throws(SecretFile.Unreadable) { password = try Courier.text(path) } catch { return .retry(error.description) }
         }
         let server = SMTPServer(
             host: email.host,
             port: email.port,
             // As in Alertmanager: port 465 speaks TLS from the first byte.
-            security: email.port == 465 ? .implicitTLS : email.requireTLS ? .startTLS : .plain,
+            security: email.implicitTLS || email.port == 465 ? .implicitTLS : email.requireTLS ? .startTLS : .plain,
             hello: email.hello,
             username: email.username,
             password: password,
@@ -109,11 +156,11 @@ struct Courier: Sendable {
 
     static func meaning(of error: TransferError) -> DeliveryOutcome {
         if error.isPermanent { return .failed(error.description) }
-        let isUnreachable =
-            switch error {
-            case .unresolved, .unreachable, .timeout, .tls, .unauthenticated, .busy: true
-            default: false
-            }
-        return .retry(error.description, after: nil, isUnreachable: isUnreachable)
+        switch error {
+        case .unresolved, .unreachable, .tls, .unauthenticated, .busy: return .retry(error.description, isUnreachable: true)
+        case .timeout: return .retry(error.description, isUnreachable: true, isInDoubt: true)
+        case .interrupted, .responseTooLarge, .cancelled: return .retry(error.description, isInDoubt: true)
+        case .rejected, .invalid: return .retry(error.description)
+        }
     }
 }

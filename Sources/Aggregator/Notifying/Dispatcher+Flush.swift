@@ -55,7 +55,8 @@ extension Dispatcher {
                     groupKey: key,
                     groupLabels: group.labels,
                     reason: decision.reason,
-                    alerts: decision.alerts
+                    alerts: decision.alerts,
+                    openedAt: group.openedAt
                 )
             )
         }
@@ -104,13 +105,14 @@ extension Dispatcher {
             let decided = zip(held, standings).map { decisions(for: $0, standing: $1, at: now) }
             let speaking = zip(held, decided).filter { !$0.1.isEmpty }.map(\.0)
             for key in Set(speaking.flatMap { limitKeys(of: $0.route) }) { take(from: key, at: now) }
-            var folded: [Channel: [Alert]] = [:]
+            var (folded, parts): ([Channel: [Alert]], [Channel: [Notification.Part]]) = ([:], [:])
             for (index, group) in held.enumerated() {
                 limits[limit]?.held.remove(group.key)
                 groups[group.key]?.isHeld = false
                 changes.groups.insert(group.key)
                 settle(group.key, standing: standings[index], decisions: decided[index], at: now, pending: &pending, countsPending: false) {
                     folded[$0.channel, default: []] += $0.alerts
+                    parts[$0.channel, default: []].append(Notification.Part(group, $0.alerts, at: now))
                 }
             }
             let told = decided.filter { !$0.isEmpty }
@@ -125,7 +127,9 @@ extension Dispatcher {
                         groupKey: alone?.key ?? "\(limit):digest:\(first.route.receiver)",
                         groupLabels: alone?.labels ?? .empty,
                         reason: reason ?? .digest,
-                        alerts: Dispatcher.sorted(folded[channel] ?? [])
+                        alerts: Dispatcher.sorted(folded[channel] ?? []),
+                        openedAt: alone?.openedAt ?? now,
+                        parts: alone == nil ? parts[channel] ?? [] : []
                     )
                 )
             }
@@ -203,7 +207,7 @@ extension Dispatcher {
     }
 
     /// Firing first, then the oldest, then by labels: the same order each time.
-    private static func sorted(_ alerts: [Alert]) -> [Alert] {
+    static func sorted(_ alerts: [Alert]) -> [Alert] {
         alerts.sorted { a, b in
             if (a.state == .resolved) != (b.state == .resolved) { return b.state == .resolved }
             if a.startsAt != b.startsAt { return a.startsAt < b.startsAt }

@@ -26,6 +26,7 @@ struct Dispatcher: Sendable {
             var isHeld: Bool
             var told: [String: AlertGroup.Told]
             var escalation: Escalation?
+            var openedAt: Timestamp?
         }
 
         struct Limit: Sendable {
@@ -114,7 +115,9 @@ struct Dispatcher: Sendable {
                 // A clock that was set back must not make a group wait for longer than its intervals.
                 let latest = now.advanced(by: max(route.groupWait, route.groupInterval))
                 var restored = AlertGroup(key: key, route: route, labels: labels, nextFlush: min(group.nextFlush, latest))
-                (restored.hasFlushed, restored.isHeld, restored.told) = (group.hasFlushed, group.isHeld, group.told)
+                (restored.hasFlushed, restored.isHeld, restored.told, restored.openedAt) = (
+                    group.hasFlushed, group.isHeld, group.told, group.openedAt
+                )
                 // A clock that was set back must not put a step off for longer than it says.
                 restored.escalation = group.escalation.map { Escalation(since: min($0.since, now), step: $0.step) }
                 groups[key] = restored
@@ -164,6 +167,7 @@ struct Dispatcher: Sendable {
                 }
             } else {
                 groups[key] = AlertGroup(key: key, route: route, labels: labels, nextFlush: isLate ? now : now.advanced(by: route.groupWait))
+                groups[key]?.openedAt = now
                 setTimer(key)
                 changes.groups.insert(key)
             }

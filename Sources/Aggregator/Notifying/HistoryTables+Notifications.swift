@@ -25,11 +25,10 @@ extension HistoryTables {
         }
         if let ordinal = query.after { add("ordinal < ?", .integer(ordinal)) }
         let sql = """
-            SELECT id, receiver, kind, group_key, status, alert_count, state, attempts, created_at, next_attempt_at, finished_at, last_reply, ordinal
-            FROM delivery WHERE \(conditions.joined(separator: " AND ")) ORDER BY ordinal DESC LIMIT ?
+            SELECT \(NotificationStore.recordColumns), ordinal FROM delivery WHERE \(conditions.joined(separator: " AND ")) ORDER BY ordinal DESC LIMIT ?
             """
         return try connection.query(sql, values + [.integer(Int64(query.limit))]) { (row) throws(SQLiteError) in
-            (row.integer(12), NotificationStore.record(row))
+            (row.integer(18), try NotificationStore.record(row))
         }
     }
 }

@@ -8,8 +8,9 @@ import Transferring
 /// its effect on the groups and the notifications that follow from it are on disk together or not at all.
 ///
 /// Tables: `meta` (watermark), `recent` (digests of the last transitions, to tell a repeat from a new count), `alert`, `alert_group`,
-/// `rate_limit`, `silence`, and `delivery`, one row a notification and channel; its `payload` is deleted when it has been delivered or has
-/// failed; `delivery_alert` says which alerts it is about. `decision` holds why things are as they are. Times are nanoseconds since the epoch.
+/// `rate_limit`, `silence`, `down` (channels that take nothing), and `delivery`, one row a notification and channel; its `content` is deleted when
+/// it has been delivered. `payload` and the columns beside it hold what versions before the first release wrote out in advance; `delivery_alert`
+/// says which alerts a delivery is about. `decision` holds why things are as they are. Times are nanoseconds since the epoch.
 final class NotificationStore {
     static let migrations = Migrations(
         applicationID: 0x546F_636E,
@@ -37,6 +38,18 @@ final class NotificationStore {
             DecisionTable.schema,
             historySchema,
             "ALTER TABLE silence ADD COLUMN updated_at INTEGER;",
+            """
+            ALTER TABLE delivery ADD COLUMN content TEXT;
+            ALTER TABLE delivery ADD COLUMN queued_at INTEGER;
+            ALTER TABLE delivery ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE delivery ADD COLUMN digest BLOB;
+            ALTER TABLE delivery ADD COLUMN fallback_at INTEGER;
+            ALTER TABLE delivery ADD COLUMN fallback_of BLOB;
+            ALTER TABLE delivery ADD COLUMN note TEXT;
+            ALTER TABLE alert_group ADD COLUMN opened_at INTEGER;
+            CREATE TABLE down (channel TEXT PRIMARY KEY, since INTEGER NOT NULL, reply TEXT NOT NULL) STRICT, WITHOUT ROWID;
+            CREATE INDEX delivery_by_digest ON delivery (digest) WHERE digest IS NOT NULL;
+            """,
         ]
     )
 
@@ -74,16 +87,16 @@ final class NotificationStore {
 
     /// Writes everything in one transaction; returns the new outbox rows.
     func write(
-        _ taken: Taken?,
+        _ taken: [Taken],
         changes: Dispatcher.Changes,
         of dispatcher: Dispatcher,
         deliveries: [Delivery],
         at now: Timestamp
     ) throws(SQLiteError) -> [Outbox.Item] {
         try connection.transaction { () throws(SQLiteError) in
-            if let taken {
-                try write(taken)
-                try remember(taken.transition)
+            for one in taken {
+                try write(one)
+                try remember(one.transition)
             }
             for fingerprint in changes.alerts { try write(dispatcher.alerts[fingerprint], fingerprint: fingerprint) }
             for key in changes.groups { try write(dispatcher.groups[key], key: key) }
@@ -91,7 +104,7 @@ final class NotificationStore {
             for decision in changes.decisions { try record(decision) }
             for (key, acknowledgement) in changes.acknowledgements { try write(acknowledgement, of: key) }
             var items: [Outbox.Item] = []
-            for delivery in deliveries { if let item = try insert(delivery, at: now) { items.append(item) } }
+            for delivery in deliveries { items.append(try insert(delivery)) }
             return items
         }
     }
@@ -129,13 +142,13 @@ final class NotificationStore {
         guard let group else { return try connection.execute("DELETE FROM alert_group WHERE key = ?", [.text(key)]) }
         try connection.execute(
             """
-            INSERT OR REPLACE INTO alert_group (key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT OR REPLACE INTO alert_group (key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step, opened_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .text(key), .integer(group.nextFlush.nanoseconds), .integer(group.hasFlushed ? 1 : 0), .integer(group.isHeld ? 1 : 0),
                 .text(StoredAlert.encode(told: group.told)), .optional(group.escalation?.since.nanoseconds),
-                .integer(Int64(group.escalation?.step ?? 0)),
+                .integer(Int64(group.escalation?.step ?? 0)), .optional(group.openedAt?.nanoseconds),
             ]
         )
     }
@@ -152,8 +165,9 @@ final class NotificationStore {
         var stored = Dispatcher.Stored()
         stored.alerts = try connection.query("SELECT body FROM alert") { (row) throws(SQLiteError) in StoredAlert.decode(row.text(0)) }
             .compactMap { $0 }
-        stored.groups = try connection.query("SELECT key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step FROM alert_group")
-        {
+        stored.groups = try connection.query(
+            "SELECT key, next_flush, has_flushed, is_held, told, escalating_since, escalation_step, opened_at FROM alert_group"
+        ) {
             (row) throws(SQLiteError) in
             Dispatcher.Stored.Group(
                 key: row.text(0),
@@ -161,7 +175,8 @@ final class NotificationStore {
                 hasFlushed: row.integer(2) != 0,
                 isHeld: row.integer(3) != 0,
                 told: StoredAlert.decode(told: row.text(4)),
-                escalation: row.optionalInteger(5).map { Escalation(since: Timestamp(nanoseconds: $0), step: Int(row.integer(6))) }
+                escalation: row.optionalInteger(5).map { Escalation(since: Timestamp(nanoseconds: $0), step: Int(row.integer(6))) },
+                openedAt: row.optionalInteger(7).map { Timestamp(nanoseconds: $0) }
             )
         }
         stored.limits = try connection.query("SELECT key, tokens, updated_at FROM rate_limit") { (row) throws(SQLiteError) in

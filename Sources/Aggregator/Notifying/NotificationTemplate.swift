@@ -1,6 +1,7 @@
+import JSON
 import Telemetry
 
-/// Alertmanager's templates for mail headers and parts, in the subset that most of them use; everything is checked when it is read.
+/// Alertmanager's templates for mails, webhooks' headers and bodies, in the subset that most of them use; everything is checked when it is read.
 ///
 ///     {{ .Status | toUpper }}  {{ .Receiver }}  {{ .ExternalURL }}  {{ .AcknowledgeURL }}  {{ .GroupKey }}
 ///     {{ .GroupLabels.alertname }}  {{ .CommonLabels.host }}  {{ .CommonAnnotations.summary }}
@@ -33,12 +34,43 @@ package struct NotificationTemplate: Sendable {
         nodes = try parser.parse()
     }
 
+    /// Why a template that was read cannot be used for this notification.
+    enum Unusable: Error, Sendable, Hashable, CustomStringConvertible {
+        case tooLong
+        case notJSON(String)
+
+        var description: String {
+            switch self {
+            case .tooLong: "it makes more than \(NotifyingLimits.renderedBytesMax) bytes"
+            case .notJSON(let detail): "what it makes is no JSON: \(detail)"
+            }
+        }
+    }
+
     /// - Parameter escape: what becomes of each value before it is put into the text (HTML needs it, plain text does not).
-    func render(_ notification: Notification, externalURL: String, escape: (String) -> String = { $0 }) -> String {
+    func render(_ notification: Notification, externalURL: String, escape: (String) -> String = { $0 }) throws(Unusable) -> String {
         let context = TemplateContext(notification: notification, externalURL: externalURL)
         var output = ""
         context.render(nodes, dot: nil, into: &output, escape: escape)
+        guard output.utf8.count < NotifyingLimits.renderedBytesMax else { throw .tooLong }
         return output
+    }
+
+    /// A JSON text: values are written as JSON writes them inside a string, so that no label can end it.
+    func renderJSON(_ notification: Notification, externalURL: String) -> Result<[UInt8], Unusable> {
+        do throws(Unusable) {
+            let text = try render(notification, externalURL: externalURL, escape: NotificationTemplate.insideString)
+            do { _ = try JSON.parse(text) } catch { throw .notJSON(error.description) }
+            return .success(Array(text.utf8))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static func insideString(_ text: String) -> String {
+        var writer = JSONWriter(reserving: text.utf8.count + 2)
+        writer.string(text)
+        return String(writer.text.dropFirst().dropLast())
     }
 }
 
@@ -97,7 +129,7 @@ struct TemplateContext {
 
     func render(_ nodes: [TemplateNode], dot: Alert?, into output: inout String, escape: (String) -> String) {
         for node in nodes {
-            // A bounded mail: what is over the limit is not written.
+            // Bounded: the caller sees that it is too long.
             guard output.utf8.count < NotifyingLimits.renderedBytesMax else { return }
             switch node {
             case .text(let text): output += text

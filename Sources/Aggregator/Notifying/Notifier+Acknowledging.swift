@@ -10,7 +10,10 @@ extension Notifier {
         let store: NotificationStore
         do throws(SinkError) { store = try opened() } catch { throw .failed(error.description) }
         let result = change(&dispatcher)
-        do throws(SQLiteError) { try commit(nil, to: store, at: time.now()) } catch {
+        do throws(SQLiteError) {
+            let now = time.now()
+            try commit([], dispatcher.flush(at: now, pending: outbox.pending), to: store, at: now)
+        } catch {
             closeStore(error)
             throw .failed(error.description)
         }

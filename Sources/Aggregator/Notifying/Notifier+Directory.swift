@@ -5,7 +5,38 @@ package import Telemetry
 /// What Serving shows and changes.
 extension Notifier {
     /// Newest first.
-    package func notifications(limit: Int) async -> [NotificationRecord] { (try? store?.records(limit: limit)) ?? [] }
+    package func notifications(_ state: NotificationRecord.State? = nil, limit: Int) async -> [NotificationRecord] {
+        (try? store?.records(state, limit: limit)) ?? []
+    }
+
+    package func notification(_ id: UUID) async -> NotificationDetail? {
+        guard let store, let record = try? store.record(id) else { return nil }
+        let alerts = (try? store.delivery(id))?.notification?.alerts ?? []
+        return NotificationDetail(record: record, alerts: alerts, digested: (try? store.digested(by: id)) ?? [])
+    }
+
+    package func channels() async -> [ChannelRecord] {
+        config.receivers.flatMap(\.channels).map { channel in
+            let lane = outbox.lanes[channel.key]
+            let breaker = lane?.breaker ?? CircuitBreaker()
+            let (state, probe): (ChannelRecord.State, Timestamp?) =
+                switch breaker.state {
+                case .closed: (.closed, nil)
+                case .open(let until): (.open, until)
+                case .halfOpen: (.halfOpen, nil)
+                }
+            return ChannelRecord(
+                channel: channel.key,
+                receiver: channel.receiver,
+                state: state,
+                failuresInARow: breaker.failuresInARow,
+                downSince: breaker.downSince,
+                nextProbeAt: probe,
+                waiting: lane?.count ?? 0,
+                lastReply: breaker.lastReply
+            )
+        }
+    }
 
     /// Newest first, ended ones too for a while.
     package func silences() async -> [Silence] { dispatcher.silences.all }
@@ -37,7 +68,10 @@ extension Notifier {
             }
         }
         let failing = outbox.failing
-        var problems = failing.map { "\($0.channel) does not take notifications (\($0.failures) failures in a row: \($0.reply)): check the receiver" }
+        var problems = failing.map { channel, failures, reply in
+            let since = (outbox.lanes[channel]?.breaker.downSince).map { "down since \($0)" } ?? "\(failures) failures in a row"
+            return "\(channel) does not take notifications (\(since): \(reply)): check the receiver"
+        }
         if let problem { problems.append("notifications cannot be stored: \(problem)") }
         for (channel, count) in outbox.pending.sorted(by: { $0.key < $1.key }) where count >= NotifyingLimits.pendingPerChannelMax {
             problems.append("\(channel) has \(count) undelivered notifications, its limit: further groups wait until it takes some")

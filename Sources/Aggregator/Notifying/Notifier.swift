@@ -27,7 +27,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     let past: HistoryReader?
     /// Signs and reads the links in messages.
     nonisolated let links: AcknowledgeLinks
-    private let makeID: @Sendable (Timestamp) -> UUID
+    let makeID: @Sendable (Timestamp) -> UUID
     private let jitter: @Sendable (Duration) -> Duration
 
     private(set) var config: NotifyingConfig
@@ -35,9 +35,9 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     private(set) var store: NotificationStore?
     var dispatcher: Dispatcher
     var outbox = Outbox()
-    private var watermark: UInt64 = 0
+    var watermark: UInt64 = 0
     /// When old history was deleted last.
-    private var lastPrune: Duration?
+    var lastPrune: Duration?
     private var storeProblem: String?
     private var openFailures = 0
     private var nextOpening: Timestamp?
@@ -52,6 +52,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     ///   - path: of `notifications.db`; its folder must exist.
     ///   - externalURL: where people reach this aggregator, without a slash at the end; it stands in every notification.
     ///   - http, mail: should run ``NotifyingLimits/deliveriesMax`` transfers at once, so that slow providers do not hold up others.
+    ///   - pictures: of metrics, for mails; nil: mails without.
     ///   - makeID: identifiers of deliveries; random UUIDv7 unless told.
     ///   - jitter: what becomes of a retry's longest wait; a random part of it unless told.
     package init(
@@ -60,6 +61,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         externalURL: String,
         http: any HTTPTransferring,
         mail: any MailTransferring,
+        pictures: (any MetricPictureSource)? = nil,
         time: any TimeSource,
         metrics: MetricsRegistry,
         logger: Logger,
@@ -70,7 +72,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         (self.time, self.logger, self.metrics) = (time, logger, NotifyingMetrics(metrics))
         past = path == ":memory:" ? nil : HistoryReader(path: path)
         links = Notifier.links(beside: path, logger: logger)
-        courier = Courier(http: http, mail: mail)
+        courier = Courier(http: http, mail: mail, composer: Composer(externalURL: externalURL, pictures: pictures))
         dispatcher = Dispatcher(config: config, at: time.now())
         self.makeID =
             makeID ?? { moment in
@@ -109,11 +111,10 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         let stored = try store.load()
         let now = time.now()
         var dispatcher = Dispatcher(config: config, stored: stored, at: now)
-        var outbox = Outbox()
-        for item in try store.pending() { outbox.add(item) }
+        let outbox = try outbox(from: store, at: now)
         watermark = try store.watermark
         let changes = dispatcher.takeChanges()
-        _ = try store.write(nil, changes: changes, of: dispatcher, deliveries: [], at: now)
+        _ = try store.write([], changes: changes, of: dispatcher, deliveries: [], at: now)
         (self.store, self.dispatcher, self.outbox) = (store, dispatcher, outbox)
         updateGauges()
     }
@@ -144,13 +145,15 @@ package actor Notifier: Service, Sink, NotificationDirectory {
     package func reload(_ config: NotifyingConfig) throws(SinkError) {
         self.config = config
         // Deliveries under way keep their places: the outbox stays as it is.
+        outbox.settings = config.outbox
+        outbox.setFallbacks { fallbackAt($0) }
         defer { wake.continuation.yield() }
         guard let store else { return }
         do throws(SQLiteError) {
             let now = time.now()
             // From memory, not from the file: timers of groups that had nothing new to say stand here only.
             var fresh = Dispatcher(config: config, stored: dispatcher.snapshot, at: now)
-            _ = try store.write(nil, changes: fresh.takeChanges(), of: fresh, deliveries: [], at: now)
+            _ = try store.write([], changes: fresh.takeChanges(), of: fresh, deliveries: [], at: now)
             dispatcher = fresh
         } catch {
             closeStore(error)
@@ -158,105 +161,17 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         }
     }
 
-    // MARK: Transitions
-
-    /// Takes a transition; returns when it is on disk with all that follows from it. One that was taken before is passed over.
-    package func accept(_ transition: AlertTransition) async throws(SinkError) {
-        let store = try opened()
-        do throws(SQLiteError) {
-            let digest = StoredAlert.digest(of: transition)
-            var beginsAnew = false
-            if transition.sequence <= watermark {
-                let known = try store.digest(of: transition.sequence)
-                if known == digest {
-                    metrics.repeats.increment()
-                    return
-                }
-                beginsAnew = true
-                logger.notice(
-                    "alert changes are counted anew: the state before them was lost",
-                    metadata: ["sequence": "\(transition.sequence)", "expected": "\(watermark + 1)"]
-                )
-            }
-            let now = time.now()
-            let refused = dispatcher.refused
-            dispatcher.accept(transition, at: now)
-            if dispatcher.refused > refused { refuse(transition.alert) }
-            try commit(
-                NotificationStore.Taken(transition: transition, digest: digest, beginsAnew: beginsAnew),
-                to: store,
-                at: now
-            )
-            watermark = transition.sequence
-            metrics.transitions.increment()
-        } catch {
-            closeStore(error)
-            throw .failed(error.description)
-        }
-        // The loop may have to sleep less now, or has something to deliver.
-        wake.continuation.yield()
-    }
-
-    private func refuse(_ alert: Alert) {
-        metrics.refused.increment()
-        logger.error(
-            "more alerts fire than can be told; people hear of those that came first",
-            metadata: ["limit": "\(NotifyingLimits.alertsMax)", "alert": "\(alert.labels)"]
-        )
-    }
-
-    /// Groups whose time has come: called by the loop.
-    func flush() {
-        guard let store = try? opened() else { return }
-        let now = time.now()
-        guard let deadline = dispatcher.nextDeadline, deadline <= now else { return }
-        do throws(SQLiteError) { try commit(nil, to: store, at: now) } catch { closeStore(error) }
-    }
-
-    /// Flushes what is due and writes everything that changed, in one transaction.
-    func commit(_ taken: NotificationStore.Taken?, to store: NotificationStore, at now: Timestamp) throws(SQLiteError) {
-        let notifications = dispatcher.flush(at: now, pending: outbox.pending)
-        let deliveries = notifications.map { notification in
-            let id = makeID(now)
-            let linked = linking(notification, id: id, at: now)
-            return Delivery(linked, config: config, externalURL: externalURL, id: id, at: now)
-        }
-        let changes = dispatcher.takeChanges()
-        if taken != nil || !changes.isEmpty || !deliveries.isEmpty {
-            for item in try store.write(taken, changes: changes, of: dispatcher, deliveries: deliveries, at: now) { outbox.add(item) }
-        }
-        for delivery in deliveries { record(delivery) }
-        updateGauges()
-        if lastPrune.map({ time.monotonic() - $0 >= NotifyingLimits.historyPruneEvery }) ?? true {
-            lastPrune = time.monotonic()
-            try store.prune(config.history, at: now)
-        }
-    }
-
-    private func record(_ delivery: Delivery) {
-        metrics.countCreated(delivery.channel.kind)
-        var metadata: Logger.Metadata = [
-            "channel": "\(delivery.channel.key)", "group": "\(delivery.groupKey)", "reason": "\(delivery.reason.rawValue)",
-            "status": "\(delivery.status)", "alerts": "\(delivery.alertCount)", "id": "\(delivery.id)",
-        ]
-        guard case .unsendable(let sentence) = delivery.payload else {
-            return logger.info("notification made", metadata: metadata)
-        }
-        metadata["error"] = "\(sentence)"
-        metrics.countFailed(delivery.channel.kind)
-        logger.warning("a notification could not be written out and has failed; mend the receiver's configuration", metadata: metadata)
-    }
-
     func updateGauges() {
         metrics.pending.set(Double(outbox.count))
         metrics.groups.set(Double(dispatcher.groups.count))
+        metrics.channelsDown.set(Double(outbox.lanes.values.count { !$0.breaker.isClosed }))
     }
 
     /// When the loop has to look again by itself; nil: only when it is woken.
     var nextDeadline: Timestamp? {
         guard store != nil else { return nextOpening ?? time.now() }
-        let attempt = isStopping ? nil : outbox.nextAttempt
-        return [dispatcher.nextDeadline, attempt].compactMap { $0 }.min()
+        let (attempt, fallback) = isStopping ? (nil, nil) : (outbox.nextAttempt, outbox.nextFallback)
+        return [dispatcher.nextDeadline, attempt, fallback].compactMap { $0 }.min()
     }
 
     func retryDelay(afterFailures failures: Int) -> Duration {

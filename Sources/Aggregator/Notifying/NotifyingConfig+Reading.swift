@@ -17,11 +17,13 @@ extension NotifyingConfig {
     private init(reading root: ConfigReader, alertmanager source: ConfigReader) {
         let global = GlobalDefaults(reading: source.section("global"), templates: TemplateLibrary.read(source))
         let receivers = Receiver.read(source, global)
+        let outbox = OutboxConfig(reading: root.section("outbox"))
         let inhibitRules = source.sections("inhibit_rules").map { InhibitRule(reading: $0) }
         let intervals = TimeInterval.readAll(source)
         guard source.has("route") || source.has("receivers") else {
             self = .silent
-            (self.inhibitRules, timeIntervals, resolveTimeout) = (inhibitRules, intervals, global.resolveTimeout)
+            (self.inhibitRules, self.outbox) = (inhibitRules, outbox)
+            (timeIntervals, resolveTimeout) = (intervals, global.resolveTimeout)
             _ = OnCallSchedule.readAll(root, receivers: [])
             readHistory(root)
             return
@@ -46,6 +48,7 @@ extension NotifyingConfig {
         )
         onCall = rotas
         readHistory(root)
+        self.outbox = outbox
     }
 }
 
@@ -54,7 +57,8 @@ extension NotifyingConfig {
 extension Receiver {
     fileprivate static func read(_ root: ConfigReader, _ global: GlobalDefaults) -> [Receiver] {
         var names: Set<String> = []
-        return root.sections("receivers").map { reader in
+        let all = root.sections("receivers").map { $0.string("name") ?? "" }
+        let receivers = root.sections("receivers").map { reader in
             let name = reader.requiredString("name")
             if !name.isEmpty, !names.insert(name).inserted {
                 reader.report("name", "\"\(name)\" is the name of another receiver too", "give each its own")
@@ -63,15 +67,29 @@ extension Receiver {
             let emails = reader.sections("email_configs").map { EmailConfig(reading: $0, global) }
             let limit = reader.parsed("rate_limit", expecting: "a count and a time such as 20/1h, or off") { RouteTree.RateLimit($0) }
             AlertmanagerFile.refuseOtherKinds(reader)
+            let commands = reader.sections("command_configs").map { CommandConfig(reading: $0) }
+            let files = reader.sections("file_configs").map { FileConfig(reading: $0) }
+            let fallback = reader.has("fallback") ? Fallback(reading: reader.section("fallback"), of: name, receivers: all) : nil
             reader.finish()
-            return Receiver(name: name, webhooks: webhooks, emails: emails, rateLimit: limit)
+            return Receiver(
+                name: name,
+                webhooks: webhooks,
+                emails: emails,
+                commands: commands,
+                files: files,
+                rateLimit: limit,
+                fallback: fallback
+            )
         }
+        Fallback.refuseCircles(root, receivers)
+        return receivers
     }
 }
 
 extension WebhookConfig {
     fileprivate init(reading reader: ConfigReader, _ global: GlobalDefaults) {
-        let url = reader.requiredString("url")
+        let preset = PresetConfig.read(reader, global.templates)
+        let url = preset?.preset.addressDefault.map { reader.string("url", default: $0) } ?? reader.requiredString("url")
         let isWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
         if !url.isEmpty, !isWeb || url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
             // The address is not repeated: it often holds a secret.
@@ -79,7 +97,7 @@ extension WebhookConfig {
         }
         let http = reader.has("http_config") ? HTTPConfig(reading: reader.section("http_config")) : global.http
         self.init(
-            url: Secret(url),
+            url: Secret(preset.map { PresetConfig.base(of: url, $0.preset) } ?? url),
             secretFile: fileOf(reader, "secret_file", isSecret: true),
             sendResolved: reader.bool("send_resolved", default: true),
             maxAlerts: reader.integer("max_alerts", default: 0, in: 0...NotifyingLimits.alertsPerNotificationMax),
@@ -90,6 +108,8 @@ extension WebhookConfig {
             caFile: http.caFile,
             insecureSkipVerify: http.insecureSkipVerify
         )
+        self.preset = preset
+        readTemplates(reader, global.templates)
         reader.finish()
     }
 }
@@ -132,6 +152,7 @@ extension EmailConfig {
             text: templateOf(reader, "text", global.templates),
             html: TemplateLibrary.isDefaultPage(reader.string("html")) ? nil : templateOf(reader, "html", global.templates)
         )
+        implicitTLS = reader.bool("force_implicit_tls", default: port == 465)
         reader.finish()
     }
 

@@ -15,6 +15,8 @@ package struct NotifyingConfig: Sendable {
     package var onCall: [OnCallSchedule] = []
     package var history = HistoryConfig()
     package var acknowledge = AcknowledgeConfig()
+    /// How the outbox treats its channels.
+    package var outbox = OutboxConfig()
 
     /// Alertmanager's default.
     package static let resolveTimeoutDefault = Duration.seconds(300)
@@ -44,11 +46,24 @@ package struct Receiver: Sendable {
     package var name: String
     package var webhooks: [WebhookConfig]
     package var emails: [EmailConfig]
+    package var commands: [CommandConfig]
+    package var files: [FileConfig]
     /// For everything that goes to it, whatever route it comes from; nil: no limit of its own.
     package var rateLimit: RouteTree.RateLimit?
+    /// Who is told when this one takes nothing.
+    package var fallback: Fallback?
 
-    package init(name: String, webhooks: [WebhookConfig] = [], emails: [EmailConfig] = [], rateLimit: RouteTree.RateLimit? = nil) {
-        (self.name, self.webhooks, self.emails, self.rateLimit) = (name, webhooks, emails, rateLimit)
+    package init(
+        name: String,
+        webhooks: [WebhookConfig] = [],
+        emails: [EmailConfig] = [],
+        commands: [CommandConfig] = [],
+        files: [FileConfig] = [],
+        rateLimit: RouteTree.RateLimit? = nil,
+        fallback: Fallback? = nil
+    ) {
+        (self.name, self.webhooks, self.emails, self.commands, self.files) = (name, webhooks, emails, commands, files)
+        (self.rateLimit, self.fallback) = (rateLimit, fallback)
     }
 
     /// Its limit, under a key beside those of routes, which begin with a brace.
@@ -59,14 +74,26 @@ package struct Receiver: Sendable {
 
     /// The channels in the order of the configuration, webhooks first.
     var channels: [Channel] {
-        webhooks.enumerated().map { Channel(receiver: name, kind: .webhook, index: $0.offset, sendsResolved: $0.element.sendResolved) }
-            + emails.enumerated().map { Channel(receiver: name, kind: .email, index: $0.offset, sendsResolved: $0.element.sendResolved) }
+        func channels(_ kind: Channel.Kind, _ sendsResolved: [Bool]) -> [Channel] {
+            sendsResolved.enumerated().map { Channel(receiver: name, kind: kind, index: $0.offset, sendsResolved: $0.element) }
+        }
+        return channels(.webhook, webhooks.map(\.sendResolved)) + channels(.email, emails.map(\.sendResolved))
+            + channels(.command, commands.map(\.sendResolved)) + channels(.file, files.map(\.sendResolved))
+    }
+
+    /// Whether what waits for a channel may be told in one digest: not where each conversation has a state, nor where a program reads each line.
+    func foldsIntoDigest(_ channel: Channel) -> Bool {
+        switch channel.kind {
+        case .webhook: channel.index < webhooks.count && webhooks[channel.index].preset?.preset.keepsState != true
+        case .email, .command: true
+        case .file: false
+        }
     }
 }
 
-/// One `webhook_configs` or `email_configs` entry, by its place.
+/// One `webhook_configs`, `email_configs`, `command_configs` or `file_configs` entry, by its place.
 struct Channel: Sendable, Hashable {
-    enum Kind: String, Sendable, Hashable, CaseIterable { case webhook, email }
+    enum Kind: String, Sendable, Hashable, CaseIterable { case webhook, email, command, file }
 
     var receiver: String
     var kind: Kind
@@ -75,6 +102,11 @@ struct Channel: Sendable, Hashable {
 
     /// `ops/webhook/0`: what the outbox, the notification log and messages call it.
     var key: String { "\(receiver)/\(kind.rawValue)/\(index)" }
+
+    /// The receiver of a channel's key. A receiver's name may hold a slash itself.
+    static func receiver(ofKey key: String) -> String {
+        key.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")
+    }
 }
 
 /// An entry of `webhook_configs`.
@@ -94,6 +126,13 @@ package struct WebhookConfig: Sendable {
     package var basicAuth: BasicAuth?
     package var caFile: String?
     package var insecureSkipVerify: Bool
+    /// A provider whose shape is known; nil: Alertmanager's JSON, or ``body``.
+    package var preset: PresetConfig?
+    /// A JSON text with templates in its strings, instead of what we would send.
+    package var body: NotificationTemplate?
+    package var contentType = "application/json"
+    /// Besides ours; one of the same name takes its place.
+    package var headers: [(name: String, value: NotificationTemplate)] = []
 
     package init(
         url: Secret,
@@ -141,6 +180,8 @@ package struct EmailConfig: Sendable {
     package var hello: String?
     /// STARTTLS, or TLS from the first byte on port 465; false: neither, except on port 465.
     package var requireTLS: Bool
+    /// TLS from the first byte; as it is on port 465.
+    package var implicitTLS = false
     package var username: String?
     /// The file wins.
     package var password: Secret?

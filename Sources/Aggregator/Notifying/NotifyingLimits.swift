@@ -7,6 +7,8 @@ package enum NotifyingLimits {
     package static let pendingPerChannelMax = 1_000
     /// Alerts in one notification; `truncatedAlerts` counts the others. A thousand are about 700 kB of JSON.
     package static let alertsPerNotificationMax = 1_000
+    /// A body for a webhook, a command or a file: alerts beyond it are counted in `truncatedAlerts`. Only labels of many kB get there.
+    package static let bodyBytesMax = 4 * 1024 * 1024
     /// Alerts written out in one mail; the others are counted.
     package static let alertsPerMailMax = 100
     /// Groups at a time. Alerts of further groups go into their route's one group without labels.
@@ -36,11 +38,22 @@ package enum NotifyingLimits {
     package static let explainedDeliveriesMax = 200
     /// How often what is older than `history.retention` is deleted.
     package static let historyPruneEvery = Duration.seconds(3600)
+    /// A channel whose breaker is open waits as long as the provider asks, up to this.
+    package static let channelHeldMax = Duration.seconds(3600)
+    /// Failed notifications that can still be sent again.
+    package static let deadLettersKept = 1_000
     /// Transitions whose content is remembered, to tell a repeat from a new count after a lost file of Correlating's.
     package static let rememberedTransitions: UInt64 = 2_048
     /// For an answer of a webhook; Alertmanager's own default has none.
     package static let webhookTimeout = Duration.seconds(10)
     package static let mailTimeout = Duration.seconds(30)
+    /// For a command, unless its receiver says otherwise; what it may write; which of its exit codes mean that trying again does not help (EX_USAGE
+    /// and EX_DATAERR of sysexits(3)).
+    package static let commandTimeout = Duration.seconds(30)
+    package static let commandOutputBytesMax = 64 * 1024
+    package static let commandRefusals: Set<Int32> = [64, 65]
+    /// A receiver's fallback is told when this receiver has not taken a notification for so long.
+    package static let fallbackAfter = Duration.seconds(300)
     /// What is kept of a provider's reply.
     package static let replyBytesMax = 1_000
     /// A secret or a password in a file.
@@ -49,6 +62,8 @@ package enum NotifyingLimits {
     package static let lastDeliveries = Duration.seconds(3)
     /// A template of the configuration, and what becomes of it: many mail servers refuse more than 10 MB.
     package static let templateBytesMax = 64 * 1024
+    /// One value of a label or an annotation as a mail or a chat shows it.
+    package static let shownValueMax = 2_000
     package static let renderedBytesMax = 2 * 1024 * 1024
     /// A route tree's depth and size.
     package static let routeDepthMax = 16

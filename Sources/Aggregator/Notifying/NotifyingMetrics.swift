@@ -8,6 +8,9 @@ struct NotifyingMetrics: Sendable {
     let refused: Counter
     let pending: Gauge
     let groups: Gauge
+    let channelsDown: Gauge
+    let digested: Counter
+    let fallbacks: Counter
     let storeFailures: Counter
     private let created: [Channel.Kind: Counter]
     private let delivered: [Channel.Kind: Counter]
@@ -20,6 +23,12 @@ struct NotifyingMetrics: Sendable {
         refused = registry.counter("tocsin_notifier_alerts_refused_total", help: "Firing alerts that nobody is told of because too many fire.")
         pending = registry.gauge("tocsin_notifications_pending", help: "Notifications in the outbox that are not delivered yet.")
         groups = registry.gauge("tocsin_notification_groups", help: "Groups of alerts.")
+        channelsDown = registry.gauge("tocsin_notification_channels_down", help: "Channels whose circuit breaker is open.")
+        digested = registry.counter(
+            "tocsin_notifications_digested_total",
+            help: "Notifications that a digest told, after an outage of their channel."
+        )
+        fallbacks = registry.counter("tocsin_notification_fallbacks_total", help: "Notifications made for a fallback.")
         storeFailures = registry.counter("tocsin_notifier_store_failures_total", help: "Transactions of the notifications' store that failed.")
         func each(_ name: String, _ help: String) -> [Channel.Kind: Counter] {
             Dictionary(

@@ -5,6 +5,11 @@ import Telemetry
 enum StoredAlert {
     static func encode(_ alert: Alert) -> String {
         var writer = JSONWriter(reserving: 512)
+        write(alert, to: &writer)
+        return writer.text
+    }
+
+    static func write(_ alert: Alert, to writer: inout JSONWriter) {
         writer.beginObject()
         write("labels", alert.labels, to: &writer)
         write("annotations", alert.annotations, to: &writer)
@@ -17,12 +22,13 @@ enum StoredAlert {
         writer.member("updated_at", alert.updatedAt.nanoseconds)
         writer.member("expression", alert.expression)
         writer.endObject()
-        return writer.text
     }
 
     /// Nil for what this version cannot read.
-    static func decode(_ text: String) -> Alert? {
-        guard let object = try? JSON.parse(text), let state = AlertState(rawValue: object["state"]?.string ?? ""),
+    static func decode(_ text: String) -> Alert? { (try? JSON.parse(text)).flatMap { decode($0) } }
+
+    static func decode(_ object: JSON) -> Alert? {
+        guard let state = AlertState(rawValue: object["state"]?.string ?? ""),
             let activeAt = object["active_at"]?.integer, let startsAt = object["starts_at"]?.integer, let value = object["value"]?.integer,
             let updatedAt = object["updated_at"]?.integer
         else { return nil }
@@ -76,14 +82,14 @@ enum StoredAlert {
         return hash
     }
 
-    private static func write(_ name: String, _ labels: Labels, to writer: inout JSONWriter) {
+    static func write(_ name: String, _ labels: Labels, to writer: inout JSONWriter) {
         writer.key(name)
         writer.beginObject()
         for label in labels.pairs { writer.member(label.name, label.value) }
         writer.endObject()
     }
 
-    private static func labels(_ object: JSON?) -> Labels {
+    static func labels(_ object: JSON?) -> Labels {
         Labels((object?.members ?? []).compactMap { member in member.value.string.map { Label(member.key, $0) } })
     }
 }

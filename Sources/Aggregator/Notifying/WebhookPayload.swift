@@ -1,18 +1,31 @@
 import JSON
 import Telemetry
 
-/// Alertmanager's webhook body, version 4: its fields, and `acknowledgeURL` while something fires.
+/// Alertmanager's webhook body, version 4: its fields, `acknowledgeURL` while something fires, and in a digest `digest`, which lists what it stands for.
 enum WebhookPayload {
     /// What Go writes for a time that is not set: Alertmanager's `endsAt` while an alert fires.
     private static let noTime = "0001-01-01T00:00:00Z"
 
-    static func encode(_ notification: Notification, externalURL: String, maxAlerts: Int) -> [UInt8] {
+    /// - Parameters:
+    ///   - maxAlerts: more are cut off and counted; 0: the limit of ``NotifyingLimits/alertsPerNotificationMax``.
+    ///   - key: of a delivery without headers, for whoever wants to know a repeat.
+    static func encode(_ notification: Notification, externalURL: String, maxAlerts: Int, key: UUID? = nil) -> [UInt8] {
         let limit = maxAlerts > 0 ? min(maxAlerts, NotifyingLimits.alertsPerNotificationMax) : NotifyingLimits.alertsPerNotificationMax
-        var writer = JSONWriter(reserving: 512 + 512 * min(limit, notification.alerts.count))
+        var alerts = JSONWriter(reserving: 512 * min(limit, notification.alerts.count))
+        alerts.beginArray()
+        var written = 0
+        for alert in notification.alerts.prefix(limit) {
+            write(alert, externalURL: externalURL, to: &alerts)
+            written += 1
+            if alerts.bytes.count > NotifyingLimits.bodyBytesMax { break }
+        }
+        alerts.endArray()
+        var writer = JSONWriter(reserving: 1024 + alerts.bytes.count)
         writer.beginObject()
+        if let key { writer.member("idempotencyKey", key.description) }
         writer.member("version", "4")
         writer.member("groupKey", notification.groupKey)
-        writer.member("truncatedAlerts", max(0, notification.alerts.count - limit))
+        writer.member("truncatedAlerts", notification.alerts.count - written)
         writer.member("status", notification.status)
         writer.member("receiver", notification.channel.receiver)
         write("groupLabels", notification.groupLabels, to: &writer)
@@ -21,21 +34,39 @@ enum WebhookPayload {
         writer.member("externalURL", externalURL)
         if let url = notification.acknowledgeURL { writer.member("acknowledgeURL", url) }
         writer.key("alerts")
+        writer.raw(utf8: alerts.bytes.span)
+        if !notification.parts.isEmpty { write(notification.parts, to: &writer) }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private static func write(_ alert: Alert, externalURL: String, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("status", alert.state == .resolved ? "resolved" : "firing")
+        write("labels", alert.labels, to: &writer)
+        write("annotations", alert.annotations, to: &writer)
+        writer.member("startsAt", alert.startsAt.rfc3339)
+        writer.member("endsAt", alert.state == .resolved ? (alert.endsAt ?? alert.updatedAt).rfc3339 : noTime)
+        writer.member("generatorURL", generatorURL(of: alert, externalURL: externalURL))
+        writer.member("fingerprint", hexadecimal(alert.fingerprint))
+        writer.endObject()
+    }
+
+    /// What a digest stands for: the one member that Alertmanager does not have.
+    private static func write(_ parts: [Notification.Part], to writer: inout JSONWriter) {
+        writer.key("digest")
         writer.beginArray()
-        for alert in notification.alerts.prefix(limit) {
+        for part in parts {
             writer.beginObject()
-            writer.member("status", alert.state == .resolved ? "resolved" : "firing")
-            write("labels", alert.labels, to: &writer)
-            write("annotations", alert.annotations, to: &writer)
-            writer.member("startsAt", alert.startsAt.rfc3339)
-            writer.member("endsAt", alert.state == .resolved ? (alert.endsAt ?? alert.updatedAt).rfc3339 : noTime)
-            writer.member("generatorURL", generatorURL(of: alert, externalURL: externalURL))
-            writer.member("fingerprint", hexadecimal(alert.fingerprint))
+            if let id = part.id { writer.member("id", id.description) }
+            writer.member("groupKey", part.groupKey)
+            write("groupLabels", part.groupLabels, to: &writer)
+            writer.member("status", part.status)
+            writer.member("alerts", part.alertCount)
+            writer.member("createdAt", part.createdAt.rfc3339)
             writer.endObject()
         }
         writer.endArray()
-        writer.endObject()
-        return writer.bytes
     }
 
     /// Where the alert's expression can be asked again; empty when there is none. Another system's alert brings its own.

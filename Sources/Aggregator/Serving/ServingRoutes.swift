@@ -38,6 +38,7 @@ package struct ServingRoutes: Sendable {
             + StateRoutes(alerts: alerts, history: history, status: status).routes
             + ExplanationRoutes(alerts: alerts, history: history, correlated: correlated).routes
             + AcknowledgeRoutes(alerts: alerts, history: history, budget: budget, time: time).routes
+            + NotificationRoutes(notifications, budget: budget).routes
             + SilenceRoutes(notifications, budget: budget, time: time, makeID: makeID).routes
             + AlertmanagerRoutes(alertmanager, alerts: alerts, time: time, status: status).routes
             + AlertmanagerSilenceRoutes(alertmanager, silences: notifications, budget: budget, time: time, makeID: makeID).routes

@@ -4,7 +4,7 @@ package import JSON
 import Operating
 package import Telemetry
 
-/// What is so now: alerts, incidents, notifications, and the aggregator itself.
+/// What is so now: alerts, and the aggregator itself.
 struct StateRoutes: Sendable {
     private let alerts: any AlertDirectory
     private let history: any AlertHistory
@@ -80,21 +80,8 @@ struct StateRoutes: Sendable {
         let found = try await asked { () async throws(QueryError) in try await history.notifications(asking) }
         let page = found.prefix(limit)
         return .json { json in
-            json.page("notifications", page.map(\.record), next: found.count > limit ? page.last.map { "\($0.ordinal)" } : nil) { json, record in
-                json.beginObject()
-                json.member("id", record.id.description)
-                json.member("receiver", record.receiver)
-                json.member("channel", record.channel)
-                json.member("group_key", record.groupKey)
-                json.member("status", record.status)
-                json.member("alert_count", record.alertCount)
-                json.member("state", record.state.rawValue)
-                json.member("attempts", record.attempts)
-                json.member("created_at", record.createdAt)
-                json.member("next_attempt_at", record.nextAttemptAt)
-                json.member("delivered_at", record.deliveredAt)
-                json.member("last_reply", record.lastReply)
-                json.endObject()
+            json.page("notifications", page.map(\.record), next: found.count > limit ? page.last.map { "\($0.ordinal)" } : nil) {
+                $0.notification($1)
             }
         }
     }

@@ -7,7 +7,7 @@ enum Sentence {
         case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .resolved: state(decision, alert)
         case .refused, .routed, .grouped, .inhibited, .silenced, .muted, .limited, .held, .released, .escalated, .acknowledged, .unacknowledged:
             telling(decision)
-        case .queued, .attempted, .delivered, .failed, .diverted, .resent: delivery(decision)
+        case .queued, .attempted, .delivered, .failed, .diverted, .resent, .digested: delivery(decision)
         }
     }
 
@@ -118,6 +118,7 @@ enum Sentence {
         case .attempted: return "\(details["channel"]) did not take it (\(attempt)\(details["reply"])): tried again at \(details.time("until"))."
         case .delivered: return "\(details["channel"]) took it (\(attempt)\(details["reply"]))."
         case .failed: return "\(details["channel"]) will not get it (\(attempt)\(details["reply"]))."
+        case .digested: return "The digest \(details["digest"]) tells it, because its channel was down."
         case .diverted: return "\(details["channel"]) is tried in its place."
         default: return "An operator sends it again."
         }

@@ -42,7 +42,7 @@ extension Decision.Kind {
         case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .resolved: 0
         case .refused, .routed, .grouped, .inhibited, .silenced, .muted, .limited, .held, .released, .escalated, .acknowledged, .unacknowledged: 1
         case .queued: 2
-        case .attempted, .delivered, .failed, .diverted, .resent: 3
+        case .attempted, .delivered, .failed, .diverted, .resent, .digested: 3
         }
     }
 

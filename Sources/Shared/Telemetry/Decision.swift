@@ -79,6 +79,8 @@ package struct Decision: Sendable, Hashable {
         case diverted
         /// An operator sends it again.
         case resent
+        /// A digest tells it, after an outage of its channel [digest].
+        case digested
     }
 
     package var at: Timestamp

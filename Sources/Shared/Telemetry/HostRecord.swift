@@ -73,49 +73,16 @@ package struct Silence: Sendable, Hashable {
     }
 }
 
-/// One delivery of the outbox and what became of it.
-package struct NotificationRecord: Sendable, Hashable {
-    package enum State: String, Sendable, Hashable, CaseIterable { case pending, delivered, failed }
-
-    package var id: UUID
-    package var receiver: String
-    /// `webhook` or `email`.
-    package var channel: String
-    package var groupKey: String
-    /// `firing` or `resolved`.
-    package var status: String
-    package var alertCount: Int
-    package var state: State
-    package var attempts: Int
-    package var createdAt: Timestamp
-    package var nextAttemptAt: Timestamp?
-    package var deliveredAt: Timestamp?
-    /// The provider's last reply or the last error.
-    package var lastReply: String
-
-    package init(
-        id: UUID,
-        receiver: String,
-        channel: String,
-        groupKey: String,
-        status: String,
-        alertCount: Int,
-        state: State,
-        attempts: Int,
-        createdAt: Timestamp,
-        nextAttemptAt: Timestamp?,
-        deliveredAt: Timestamp?,
-        lastReply: String
-    ) {
-        (self.id, self.receiver, self.channel, self.groupKey, self.status) = (id, receiver, channel, groupKey, status)
-        (self.alertCount, self.state, self.attempts, self.createdAt) = (alertCount, state, attempts, createdAt)
-        (self.nextAttemptAt, self.deliveredAt, self.lastReply) = (nextAttemptAt, deliveredAt, lastReply)
-    }
-}
-
 /// What Notifying knows and Serving shows and changes.
 package protocol NotificationDirectory: Sendable {
-    func notifications(limit: Int) async -> [NotificationRecord]
+    /// One with all that it tells; nil when there is none of this id, or no longer.
+    func notification(_ id: UUID) async -> NotificationDetail?
+    /// Sends a failed one again, under its old key; throws a sentence when it has not failed or its content is gone. False: there is none of this id.
+    func resend(_ id: UUID) async throws(QueryError) -> Bool
+    /// Where each channel of each receiver stands.
+    func channels() async -> [ChannelRecord]
+    /// Sends a test notification through each channel of a receiver, now, and waits for the replies; nil when there is no such receiver.
+    func test(receiver: String) async throws(QueryError) -> [ChannelTest]?
     func silences() async -> [Silence]
     /// Throws a sentence when a matcher is wrong or the end is not after the start.
     func add(_ silence: Silence) async throws(QueryError)

@@ -4,6 +4,9 @@ package struct HTTPHeader: Sendable, Hashable {
     package var value: String
 
     package init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+
+    /// Throws when it would not stay in its line, or when its name is none; for whoever reads one from a configuration.
+    package func check() throws(TransferError) { try HeaderText.check(name: name, value: value) }
 }
 
 /// How the other end proves who it is.
@@ -65,10 +68,15 @@ package struct HTTPResponse: Sendable, Hashable {
         return headers.first { $0.name.lowercased() == wanted }?.value
     }
 
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3, the delay form); nil when absent or a date.
+    /// `Retry-After` (RFC 9110 §10.2.3) as a delay, also with a fraction, as some send it; a date counts from the answer's own `Date`. Nil when absent or
+    /// unreadable.
     package var retryAfter: Duration? {
-        guard let text = self[header: "retry-after"], let seconds = Int64(text), seconds >= 0 else { return nil }
-        return .seconds(min(seconds, TransferLimits.retryAfterSecondsMax))
+        guard let text = self[header: "retry-after"] else { return nil }
+        if let seconds = Double(text), seconds >= 0, seconds.isFinite {
+            return .milliseconds(Int64((min(seconds, Double(TransferLimits.retryAfterSecondsMax)) * 1000).rounded(.up)))
+        }
+        guard let date = HTTPDate.seconds(text), let now = self[header: "date"].flatMap({ HTTPDate.seconds($0) }) else { return nil }
+        return .seconds(min(max(0, date - now), TransferLimits.retryAfterSecondsMax))
     }
 }
 

@@ -85,5 +85,17 @@ package enum MIMEText {
         return String(decoding: output, as: UTF8.self)
     }
 
+    /// Base64 in lines of 76 (RFC 2045 §6.8), each with its end.
+    static func base64Lines(_ bytes: [UInt8]) -> [UInt8] {
+        let text = Array(base64(bytes).utf8)
+        var output: [UInt8] = []
+        output.reserveCapacity(text.count + text.count / 38 + 2)
+        for start in stride(from: 0, to: text.count, by: 76) {
+            output += text[start..<min(start + 76, text.count)]
+            output += [0x0D, 0x0A]
+        }
+        return output
+    }
+
     private static func encodedWord(_ bytes: [UInt8]) -> String { "=?UTF-8?B?\(base64(bytes))?=" }
 }

@@ -10,6 +10,8 @@ package struct MailMessage: Sendable, Hashable {
     /// `unique@domain`, without the angle brackets.
     package var messageID: String
     package var date: Timestamp
+    /// Pictures that the HTML part shows by their content id (`<img src="cid:…">`).
+    package var inline: [Inline]
     /// Besides From, To, Subject, Date, Message-ID and MIME's own, which cannot be given here.
     package var headers: [HTTPHeader]
 
@@ -21,13 +23,26 @@ package struct MailMessage: Sendable, Hashable {
         html: String? = nil,
         messageID: String,
         date: Timestamp,
-        headers: [HTTPHeader] = []
+        headers: [HTTPHeader] = [],
+        inline: [Inline] = []
     ) {
         (self.from, self.to, self.subject, self.text, self.html) = (from, to, subject, text, html)
-        (self.messageID, self.date, self.headers) = (messageID, date, headers)
+        (self.messageID, self.date, self.headers, self.inline) = (messageID, date, headers, inline)
     }
 
-    /// RFC 5322 with CRLF line ends, all ASCII: multipart/alternative with a quoted-printable part each, or the text alone.
+    package struct Inline: Sendable, Hashable {
+        /// `name@place`, without the angle brackets.
+        package var contentID: String
+        package var type: String
+        package var content: [UInt8]
+
+        package init(contentID: String, type: String, content: [UInt8]) {
+            (self.contentID, self.type, self.content) = (contentID, type, content)
+        }
+    }
+
+    /// RFC 5322 with CRLF line ends, all ASCII: multipart/alternative with a quoted-printable part each, or the text alone. With pictures both stand in a
+    /// multipart/related (RFC 2387).
     /// - Throws: `.invalid` when a header would not stay on its line, a name is reserved, or a limit is passed.
     package func encoded() throws(TransferError) -> [UInt8] {
         guard !to.isEmpty, to.count <= TransferLimits.recipientsMax else {
@@ -52,15 +67,31 @@ package struct MailMessage: Sendable, Hashable {
         lines.append("MIME-Version: 1.0")
         var mail: [UInt8] = []
         if let html {
-            // Quoted-printable text never holds "=_" (RFC 2045 §6.7 note 5), so that this cannot occur in a part.
-            let boundary = "=_tocsin_" + String(MailMessage.hash(messageID), radix: 16)
-            lines.append("Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\"")
-            mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+            // Quoted-printable and base64 text never hold "=_" (RFC 2045 §6.7 note 5), so that these cannot occur in a part.
+            let mark = String(MailMessage.hash(messageID), radix: 16)
+            let (boundary, outer) = ("=_tocsin_" + mark, "=_tocsin_related_" + mark)
+            let alternative = "Content-Type: multipart/alternative;\r\n boundary=\"\(boundary)\""
+            if inline.isEmpty {
+                lines.append(alternative)
+                mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+            } else {
+                lines.append("Content-Type: multipart/related; type=\"multipart/alternative\";\r\n boundary=\"\(outer)\"")
+                mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n--\(outer)\r\n\(alternative)\r\n\r\n").utf8)
+            }
             for (type, content) in [("text/plain", text), ("text/html", html)] {
                 mail += Array("--\(boundary)\r\n\(MailMessage.partHeader(type))\r\n\r\n".utf8)
                 mail += MIMEText.quotedPrintable(content)
             }
             mail += Array("--\(boundary)--\r\n".utf8)
+            for picture in inline {
+                let (name, value) = ("Content-ID", "<\(picture.contentID)>")
+                try HeaderText.check(name: name, value: value)
+                try HeaderText.check(name: "Content-Type", value: picture.type)
+                mail += Array("--\(outer)\r\nContent-Type: \(picture.type)\r\n\(name): \(value)\r\nContent-Disposition: inline\r\n".utf8)
+                mail += Array("Content-Transfer-Encoding: base64\r\n\r\n".utf8)
+                mail += MIMEText.base64Lines(picture.content)
+            }
+            if !inline.isEmpty { mail += Array("--\(outer)--\r\n".utf8) }
         } else {
             lines.append(MailMessage.partHeader("text/plain"))
             mail += Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)

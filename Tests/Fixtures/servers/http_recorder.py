@@ -6,7 +6,7 @@
 --cert, --key   serve TLS
 
 Paths: /echo answers the request as JSON; /status/N answers N; /status/N/retry/S adds Retry-After; /flaky/N[/…] answers 503 to the first N
-requests of that path, then 200; /slow/S waits S seconds; /big/N sends N bytes; /redirect goes to /echo; /drop closes without an answer;
+requests of that path, then 200; /slow/S waits S seconds; /big/N sends N bytes; /redirect goes to /echo, /redirect?to=URL there; /drop closes without an answer; /cut closes in the middle of its body;
 anything else answers 200.
 """
 import argparse
@@ -15,6 +15,7 @@ import json
 import ssl
 import threading
 import time
+import urllib.parse
 
 lock = threading.Lock()
 seen = {}
@@ -67,7 +68,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif parts[0] == "big":
             self.answer(200, b"x" * int(parts[1]))
         elif parts[0] == "redirect":
-            self.answer(302, b"", Location="/echo")
+            target = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("to", ["/echo"])[0]
+            self.answer(302, b"", Location=target)
+        elif parts[0] == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"only this")
+            self.close_connection = True
         elif parts[0] == "drop":
             self.close_connection = True
         else:

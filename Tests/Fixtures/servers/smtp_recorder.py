@@ -5,11 +5,13 @@
 --record FILE       {"from", "to", "tls", "user", "subject", "message_id", "date", "headers", "text", "html", "raw", "at"}
 --cert, --key       offer STARTTLS; with --implicit the connection begins with TLS
 --auth USER:PASS    require AUTH
+--only MECHANISM    offer no other way of AUTH
 --fail N            answer 451 to the first N mails
 --reject ADDRESS    answer 550 to this recipient
 """
 import argparse
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -25,6 +27,7 @@ parser.add_argument("--cert")
 parser.add_argument("--key")
 parser.add_argument("--implicit", action="store_true")
 parser.add_argument("--auth")
+parser.add_argument("--only")
 parser.add_argument("--fail", type=int, default=0)
 parser.add_argument("--reject")
 arguments = parser.parse_args()
@@ -45,7 +48,9 @@ class Handler:
             Handler.failed += 1
             return "451 4.3.0 try again later"
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in message.walk() if not part.is_multipart()}
+        texts = [part for part in message.walk() if part.get_content_maintype() == "text"]
+        parts = {part.get_content_type(): part.get_content().replace("\r\n", "\n") for part in texts}
+        pictures = [part for part in message.walk() if part.get_content_maintype() == "image"]
         record = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
@@ -60,6 +65,9 @@ class Handler:
             "defects": [str(defect) for part in message.walk() for defect in part.defects],
             "text": parts.get("text/plain"),
             "html": parts.get("text/html"),
+            "types": [part.get_content_type() for part in message.walk()],
+            "pictures": [{"id": part["content-id"], "bytes": base64.b64encode(part.get_content()).decode()} for part in pictures],
+            "mechanism": getattr(session, "mechanism", None),
             "raw": envelope.content.decode("utf-8", "replace"),
             "at": time.time(),
         }
@@ -72,6 +80,7 @@ class Handler:
 
 
 def authenticate(server, session, envelope, mechanism, data):
+    session.mechanism = mechanism
     given = data.login.decode() + ":" + data.password.decode()
     return AuthResult(success=given == arguments.auth, auth_data=data.login.decode(), handled=False)
 
@@ -90,6 +99,7 @@ def session():
         auth_required=bool(arguments.auth),
         auth_require_tls=context is not None and not arguments.implicit,
         data_size_limit=None,
+        auth_exclude_mechanism=[name for name in ("PLAIN", "LOGIN") if arguments.only and name != arguments.only],
         hostname="mail.example.org",
         ident="test",
         loop=asyncio.get_running_loop(),
