@@ -33,7 +33,7 @@ run:
 
 test: build test-unit test-end-to-end
 
-DEADLINES = CollectingTests|ControllingTests|ExposingTests|TailingTests|EventStreamTests|BodyTests
+DEADLINES = CollectingTests|ControllingTests|ExposingTests|TailingTests|TransferringTests|EventStreamTests|BodyTests
 HEAVY = StoringTests|SpoolingTests|TailingTests.ModelTests
 
 test-unit:
