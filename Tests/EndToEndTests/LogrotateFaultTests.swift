@@ -66,11 +66,22 @@ import Testing
         }
         // Killed, then away for some rotations.
         for round in 0..<rounds {
+            // Into a file that is compressed and deleted while it is written to only an agent that has it open can look: what is not read when it is
+            // killed, and what is written while it is away, nobody could know of.
+            let isBlind = style.reopening == .afterwards
+            if isBlind {
+                writer.pause(true)
+                try eventually("all is stored before the kill", within: 60) { try scene.stored().count == writer.written }
+            }
             house.agent?.killHard()
+            writer.pause(false)
             for _ in 0..<round % 4 {
+                writer.pause(isBlind)
                 try rotations.rotate(writer)
+                writer.pause(false)
                 writer.wait(forLines: scene.random(1...lines))
             }
+            writer.pause(isBlind)
             // Away while the new file is empty, and while it is not.
             if round % 2 == 0, style.reopening != .never {
                 writer.pause(true)
