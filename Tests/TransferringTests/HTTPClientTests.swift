@@ -103,6 +103,21 @@ import Transferring
         #expect(await failure(HTTPRequest(url: "http://127.0.0.1:\(server.port)/drop"))?.label.description == "interrupted")
     }
 
+    /// A webhook that was taken, and whose connection was closed without a word, was sent once more by libcurl, refused, and told under another key.
+    @Test func `what asks for a connection of its own is not sent again behind its back`() async throws {
+        let server = try await TestServer.http(in: folder)
+        let (client, url) = (HTTPClient(concurrent: 1), "http://127.0.0.1:\(server.port)")
+        for (isReused, times) in [(true, 2), (false, 1)] {
+            // A connection to reuse.
+            _ = try await client.perform(HTTPRequest(url: url + "/echo"))
+            let before = server.records.count
+            let request = HTTPRequest(method: "POST", url: url + "/drop", body: [1], reusesConnection: isReused)
+            await #expect { _ = try await client.perform(request) } throws: { ($0 as? TransferError)?.label.description == "interrupted" }
+            _ = try await client.perform(HTTPRequest(url: url + "/echo"))
+            #expect(server.records[before...].count { $0.contains("/drop") } == times)
+        }
+    }
+
     @Test func `a port where nobody listens is unreachable, a name without address unresolved`() async throws {
         #expect(await failure(HTTPRequest(url: "http://127.0.0.1:1/"))?.label.description == "unreachable")
         #expect(await failure(HTTPRequest(url: "http://tocsin.invalid/"))?.label.description == "unresolved")

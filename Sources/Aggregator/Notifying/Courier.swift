@@ -80,7 +80,9 @@ struct Courier: Sendable {
             timeout: webhook.timeout,
             connectTimeout: min(webhook.timeout, TransferLimits.connectTimeout),
             tls: TLSOptions(caFile: webhook.caFile, verifiesPeer: !webhook.insecureSkipVerify),
-            responseBytesMax: 64 * 1024
+            responseBytesMax: 64 * 1024,
+            // Whether somebody may have it decides under which key it is told next.
+            reusesConnection: false
         )
         do throws(TransferError) {
             return Courier.meaning(of: try await http.perform(request))

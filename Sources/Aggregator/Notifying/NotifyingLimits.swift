@@ -2,9 +2,10 @@
 package enum NotifyingLimits {
     /// The loop that delivers is taken as stuck when something is overdue by so much: a delivery may take a minute.
     static let stuckAfter = Duration.seconds(300)
-    /// Undelivered notifications of one channel. When they are reached, its groups wait with what they have to say and say it, in their state
-    /// of then, when there is room again: nothing is dropped.
-    package static let pendingPerChannelMax = 1_000
+    /// Undelivered notifications of one channel, about 1 kB of memory each: one for each group that there may be. When they are reached, its groups
+    /// wait with what they have to say and say it, in their state of then, when there is room again: who fired and ended in between is not told of,
+    /// and the alert's explanation says so.
+    package static let pendingPerChannelMax = 20_000
     /// Alerts in one notification; `truncatedAlerts` counts the others. A thousand are about 700 kB of JSON.
     package static let alertsPerNotificationMax = 1_000
     /// A body for a webhook, a command or a file: alerts beyond it are counted in `truncatedAlerts`. Only labels of many kB get there.

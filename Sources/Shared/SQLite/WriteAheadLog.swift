@@ -42,15 +42,18 @@ package struct WriteAheadLog: Sendable, Hashable {
     private mutating func read(_ file: File, _ layout: Layout, from sums: Sums?) {
         var expected = sums
         var previous: Link?
+        /// The largest that the database can be by now: each page that it gained is a frame. Nil: not known.
+        var pagesMax: Int?
         var offset = Self.headerBytes
         var index = 0
         while true {
             let bytes = file.read(Self.frameHeaderBytes + layout.pageSize, at: offset)
             guard bytes.count == Self.frameHeaderBytes + layout.pageSize else { break }
             let frame = Frame(bytes: bytes, layout: layout)
+            pagesMax = pagesMax.map { $0 + 1 }
             if let before = expected, frame.follows(before) {
                 expected = frame.stored
-                if frame.isCommit { committedFrames = index + 1 }
+                if frame.isCommit { (committedFrames, pagesMax) = (index + 1, frame.pages + 1) }
                 previous = Link(stored: frame.stored, computed: nil, isCommit: frame.isCommit)
             } else {
                 expected = nil
@@ -60,7 +63,7 @@ package struct WriteAheadLog: Sendable, Hashable {
                 previous = Link(
                     stored: frame.stored,
                     computed: previous.map { frame.sums(after: $0.stored) },
-                    isCommit: previous.map { frame.wasCommit(after: $0.stored) } ?? frame.isCommit
+                    isCommit: previous.map { frame.wasCommit(after: $0.stored, pagesMax: pagesMax) } ?? frame.isCommit
                 )
             }
             offset += bytes.count
@@ -94,16 +97,21 @@ extension WriteAheadLog {
             sums.adding(bytes[0..<8], bigEndian: layout.isBigEndian).adding(bytes[24...], bigEndian: layout.isBigEndian)
         }
 
-        /// For a frame that does not follow: whether it was a commit before a bit of that word turned.
-        func wasCommit(after sums: Sums) -> Bool {
+        /// Of a commit: how large the database is after it; 0 of other frames.
+        var pages: Int { Int(Sums.word(bytes[4..<8], bigEndian: true)) }
+
+        /// For a frame that does not follow: whether it was a commit before a bit of that word turned. The highest bit of any other word weighs as
+        /// much in the sums as the highest of this one: a size that the database cannot have tells them apart.
+        func wasCommit(after sums: Sums, pagesMax: Int?) -> Bool {
+            func isPossible(_ frame: Frame) -> Bool { frame.pages <= pagesMax ?? .max }
             guard isOfThisLog else { return isCommit }
             for bit in 0..<32 {
                 var copy = bytes
                 copy[4 + bit / 8] ^= 1 << UInt8(bit % 8)
                 let whole = Frame(bytes: copy, layout: layout)
-                if whole.follows(sums) { return whole.isCommit }
+                if isPossible(whole), whole.follows(sums) { return whole.isCommit }
             }
-            return isCommit
+            return isCommit && isPossible(self)
         }
     }
 

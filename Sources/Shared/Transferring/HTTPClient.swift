@@ -61,6 +61,10 @@ package final class HTTPClient: HTTPTransferring {
             handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
             handle.set(CURLOPT_LOW_SPEED_TIME, max(1, Int(silenceMax.components.seconds)))
         }
+        if !request.reusesConnection {
+            handle.set(CURLOPT_FRESH_CONNECT, 1)
+            handle.set(CURLOPT_FORBID_REUSE, 1)
+        }
         handle.set(CURLOPT_HTTPHEADER, lines)
         let sendsBody = !request.body.isEmpty || request.method == "POST" || request.method == "PUT" || request.method == "PATCH"
         if sendsBody { handle.set(CURLOPT_POST, 1) }

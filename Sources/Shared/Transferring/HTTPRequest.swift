@@ -33,6 +33,9 @@ package struct HTTPRequest: Sendable, Hashable {
     package var tls: TLSOptions
     /// A longer response body ends the transfer with ``TransferError/responseTooLarge(_:)``.
     package var responseBytesMax: Int
+    /// False: on a connection of its own. On one that was used before, which the other end closes without an answer, libcurl sends the request again
+    /// by itself and gives the second answer: nobody learns that the first may have been taken.
+    package var reusesConnection: Bool
 
     package init(
         method: String = "GET",
@@ -42,10 +45,12 @@ package struct HTTPRequest: Sendable, Hashable {
         timeout: Duration = TransferLimits.timeout,
         connectTimeout: Duration = TransferLimits.connectTimeout,
         tls: TLSOptions = TLSOptions(),
-        responseBytesMax: Int = TransferLimits.responseBytesMax
+        responseBytesMax: Int = TransferLimits.responseBytesMax,
+        reusesConnection: Bool = true
     ) {
         (self.method, self.url, self.headers, self.body, self.timeout) = (method, url, headers, body, timeout)
         (self.connectTimeout, self.tls, self.responseBytesMax) = (connectTimeout, tls, responseBytesMax)
+        self.reusesConnection = reusesConnection
     }
 
     /// Scheme, host and port: what may stand in an error or a log. Paths, queries and user information often hold secrets.
