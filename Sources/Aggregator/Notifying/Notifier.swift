@@ -1,4 +1,3 @@
-import Glibc
 package import Logging
 package import Operating
 import SQLite
@@ -91,8 +90,7 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         do throws(SQLiteError) {
             do throws(SQLiteError) { try load() } catch {
                 guard error.isCorrupt else { throw error }
-                let aside = "\(path).damaged-\(time.now().milliseconds)"
-                for suffix in ["", "-wal", "-shm"] { unsafe rename(path + suffix, aside + suffix) }
+                let aside = DamagedFile.setAside(path, stamp: time.now().milliseconds)
                 logger.error(
                     "the notifications' file was damaged and is set aside; a new one is begun, and alerts that still fire are told again",
                     metadata: ["file": "\(aside)", "error": "\(error)"]
