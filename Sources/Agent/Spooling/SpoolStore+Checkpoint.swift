@@ -103,7 +103,9 @@ extension SpoolStore {
     /// - Parameter isWhole: whether all positions are in it; if not, where files stood is asked elsewhere.
     func adopt(_ adopted: Checkpoint, isWhole: Bool) throws(SQLiteError) -> Checkpoint {
         var (adopted, written) = (adopted, Checkpoint())
-        if !isWhole, adopted.notes[FileMemory.note] == nil { adopted.notes[FileMemory.note] = FileMemory.salvaged.text }
+        // Also a note that says that nothing was ever read is of an earlier moment. A question that stands goes on standing.
+        let memory = adopted.notes[FileMemory.note].flatMap { FileMemory($0) }
+        if !isWhole, memory == nil || memory == .new { adopted.notes[FileMemory.note] = FileMemory.salvaged.text }
         try connection.execute("DELETE FROM note WHERE name = ?", [.text(FileMemory.note)])
         for position in adopted.positions { try save(position, into: &written) }
         let judgement = JudgementState(alerts: adopted.alerts, patternMatches: adopted.patternMatches)
