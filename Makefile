@@ -53,19 +53,19 @@ test-end-to-end: build
 test-faults:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_EVERY_STEP=1 TOCSIN_MODEL_SEEDS=300 TOCSIN_DAMAGE_SEEDS=1500 scripts/test \
+	TOCSIN_TEST_MINUTES=120 TOCSIN_EVERY_STEP=1 TOCSIN_MODEL_SEEDS=300 TOCSIN_DAMAGE_SEEDS=1500 scripts/test \
 		--filter 'StoringTests.(PowerLossTests|LogModelTests|DamageTests|FullDiskTests)'
 
 test-kill: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.KillTests
+	TOCSIN_TEST_MINUTES=120 TOCSIN_KILLS=200 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.KillTests
 
 # Every alert is told at least once, whatever dies between, and under one key.
 test-notify-kill: build
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_NOTIFY_KILLS=200 TOCSIN_NOTIFY_ALERTS=2000 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.NotifyKillTests
+	TOCSIN_TEST_MINUTES=120 TOCSIN_NOTIFY_KILLS=200 TOCSIN_NOTIFY_ALERTS=2000 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel --filter EndToEndTests.NotifyKillTests
 
 FUZZ_ROUNDS ?= 50000
 FUZZ_SEED ?= 1
@@ -73,7 +73,7 @@ FUZZ_SEED ?= 1
 fuzz:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) scripts/test --filter '(Fuzz|fuzz)'
+	TOCSIN_TEST_MINUTES=120 TOCSIN_FUZZ_ROUNDS=$(FUZZ_ROUNDS) TOCSIN_FUZZ_SEED=$(FUZZ_SEED) scripts/test --filter '(Fuzz|fuzz)'
 
 # Everything that can happen to an agent and its spool, with the table of what became of the lines.
 test-agent-faults: build
@@ -81,8 +81,8 @@ test-agent-faults: build
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
 	@echo "| fault | times | written | stored | in gaps | lost | duplicated |"
 	@echo "| --- | --- | --- | --- | --- | --- | --- |"
-	TOCSIN_EVERY_STEP=1 scripts/test --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
-	TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel \
+	TOCSIN_TEST_MINUTES=120 TOCSIN_EVERY_STEP=1 scripts/test --filter "SpoolingTests.Spool(PowerLoss|AnyByte|Clock)Tests"
+	TOCSIN_TEST_MINUTES=120 TOCSIN_EVERY_STEP=1 TOCSIN_BINARIES=$(CURDIR)/.build/release scripts/test --no-parallel \
 		--filter "EndToEndTests.(AgentFault|LogrotateFault|Input|NoDisk|ExactlyOnce)Tests"
 
 deb: build
