@@ -23,6 +23,7 @@ struct IncidentConfigTests {
               timeout: 30m
               changes: [deploy.*]
               changes_before: 2h
+              allowed_lateness: 30s
               patterns:
                 - name: deploy-then-errors
                   first: {type: deploy.finished, labels: {service: shop}}
@@ -38,6 +39,7 @@ struct IncidentConfigTests {
                   missing: {type: backup.finished}
                   within: 1h
                   by: [host, job]
+                  allowed_lateness: 10m
                 - {name: cascade, first: {alert: DiskFull}, then: {alert: HostDown}, within: 10m, by: []}
             """
         )
@@ -49,6 +51,7 @@ struct IncidentConfigTests {
         #expect(incidents.patterns[0].first == EventMatch(type: "deploy.finished", labels: ["service": "shop"]))
         #expect(incidents.patterns[1].shape == .repeated(5) && incidents.patterns[1].alert?.keepFiringFor == .seconds(600))
         #expect(incidents.patterns[2].shape == .missing(EventMatch(type: "backup.finished")) && incidents.patterns[2].by == ["host", "job"])
+        #expect(incidents.patterns.map(\.allowedLateness) == [30, 30, 600, 30].map { .seconds($0) })
         #expect(incidents.patterns[3].by == [] && incidents.patterns[3].alert == nil)
     }
 

@@ -33,6 +33,7 @@ import Testing
             keys: [IncidentKey(.pattern, "p {}")],
             hosts: ["web-1", "web-2", "no-agent"],
             events: [],
+            from: Scene.at(0),
             at: Scene.at(0),
             isOld: false,
             now: Scene.at(0)

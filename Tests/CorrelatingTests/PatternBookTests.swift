@@ -18,20 +18,23 @@ import Testing
         )
     }
 
-    static func pattern(_ shape: IncidentPattern.Shape, within seconds: Int = 300, by: [String] = ["host"], keep: Int? = 300) -> IncidentPattern {
+    static func pattern(_ shape: IncidentPattern.Shape, within seconds: Int = 300, by: [String] = ["host"], keep: Int? = 300, lateness: Int = 5)
+        -> IncidentPattern
+    {
         IncidentPattern(
             name: "p",
             first: EventMatch(type: "a"),
             shape: shape,
             within: .seconds(seconds),
             by: by,
-            alert: keep.map { IncidentPattern.AlertSpec(name: "P", labels: [:], annotations: [:], keepFiringFor: .seconds($0)) }
+            alert: keep.map { IncidentPattern.AlertSpec(name: "P", labels: [:], annotations: [:], keepFiringFor: .seconds($0)) },
+            allowedLateness: .seconds(lateness)
         )
     }
 
     /// What holds, by the second that completed it.
     static func held(_ verdicts: [PatternVerdict]) -> [Timestamp] {
-        verdicts.compactMap { if case .holds(_, _, let at, _) = $0 { at } else { nil } }
+        verdicts.compactMap { if case .holds(_, _, _, let at, _) = $0 { at } else { nil } }
     }
 
     var book = PatternBook([])
@@ -56,22 +59,28 @@ import Testing
         #expect(try play([Self.event("a", at: 1), Self.event("b", at: 2, host: "web-2")]).isEmpty)
         let verdicts = try play([Self.event("b", at: 200)])
         #expect(Self.held(verdicts) == [Scene.at(200)])
-        guard case .holds(_, let state, _, let isOld)? = verdicts.first else { return }
+        guard case .holds(_, let state, let from, _, let isOld)? = verdicts.first else { return }
+        #expect(from == Scene.at(1))
         #expect(state.events.map(\.type) == ["a", "b"])
         #expect(state.values == ["host": "web-1"])
         #expect(!isOld)
-        // Its A is used up; a later B needs another.
-        #expect(try play([Self.event("b", at: 201)]).isEmpty)
-        #expect(try play([Self.event("a", at: 300), Self.event("b", at: 601)]).isEmpty)
+        // A later B of the same A belongs to it; one that comes after the time needs another A.
+        guard case .holds(_, let more, from: Scene.at(1), at: Scene.at(201), _)? = try play([Self.event("b", at: 201)]).first else {
+            Issue.record("it does not belong")
+            return
+        }
+        #expect(more.events.map(\.timestamp) == [Scene.at(201)])
+        #expect(try play([Self.event("a", at: 302), Self.event("b", at: 603)]).isEmpty)
     }
 
     @Test mutating func `N of A in the time, by their own times, whatever the order in which they arrive`() throws {
         begin(Self.pattern(.repeated(3), within: 60))
         #expect(try play([Self.event("a", at: 0), Self.event("a", at: 61), Self.event("a", at: 122)]).isEmpty)
         #expect(Self.held(try play([Self.event("a", at: 140), Self.event("a", at: 130)], readAt: 150)).count == 1)
-        // They are used up.
-        #expect(try play([Self.event("a", at: 150), Self.event("a", at: 151)]).isEmpty)
-        #expect(try play([Self.event("a", at: 152)]).count == 1)
+        // More of them belong to it, up to what is kept of one.
+        #expect(Self.held(try play([Self.event("a", at: 150), Self.event("a", at: 151)])) == [Scene.at(150), Scene.at(151)])
+        #expect(try play((0..<40).map { Self.event("a", at: 152 + $0) }).count < CorrelatingLimits.patternEventsMax)
+        #expect(book.nextDeadline == Scene.at(191 + 300))
     }
 
     @Test mutating func `A and no B: said when it is too late for one, and taken back when it comes after all`() throws {
@@ -101,7 +110,7 @@ import Testing
     @Test mutating func `what held last week is history`() throws {
         begin(Self.pattern(.repeated(2), within: 60))
         let verdicts = try play([Self.event("a", at: 0), Self.event("a", at: 1)], readAt: 7 * 86_400)
-        guard case .holds(_, _, _, isOld: true)? = verdicts.first else {
+        guard case .holds(_, _, _, _, isOld: true)? = verdicts.first else {
             Issue.record("taken as news")
             return
         }

@@ -6,6 +6,8 @@ import Telemetry
 
 extension AggregatorConfig {
     static let patternsMax = 200
+    /// An hour: what held longer ago pages nobody.
+    static let allowedLateness: ClosedRange<Duration> = .zero ... .seconds(3600)
 
     /// `incidents:`, what belongs together besides the alerts of one host.
     mutating func readIncidents(_ reader: ConfigReader) {
@@ -19,9 +21,10 @@ extension AggregatorConfig {
         incidents.changesBefore = reader.duration("changes_before", default: incidents.changesBefore, in: time)
         incidents.keep = reader.duration("keep", default: incidents.keep, in: kept)
         incidents.countMax = reader.integer("max", default: incidents.countMax, in: 100...1_000_000)
+        let lateness = reader.duration("allowed_lateness", default: IncidentPattern.allowedLatenessDefault, in: Self.allowedLateness)
         var names: Set<String> = []
         for section in reader.sections("patterns") {
-            guard let pattern = readPattern(section) else { continue }
+            guard let pattern = readPattern(section, allowedLateness: lateness) else { continue }
             if !names.insert(pattern.name).inserted {
                 section.report("name", "\"\(pattern.name)\" stands there twice", "give each pattern its own name")
             }
@@ -34,8 +37,9 @@ extension AggregatorConfig {
         reader.finish()
     }
 
-    private func readPattern(_ reader: ConfigReader) -> IncidentPattern? {
+    private func readPattern(_ reader: ConfigReader, allowedLateness: Duration) -> IncidentPattern? {
         defer { reader.finish() }
+        let lateness = reader.duration("allowed_lateness", default: allowedLateness, in: Self.allowedLateness)
         let name = reader.requiredString("name")
         let within = reader.optionalDuration("within", in: .seconds(1) ... .seconds(86_400))
         if !reader.has("within") { reader.report("within", "missing", "write within: 5m") }
@@ -57,7 +61,7 @@ extension AggregatorConfig {
         }
         let alert = hasAlert ? readAlert(reader.section("alert"), within: within ?? .seconds(300)) : nil
         guard let first, let shape, let within, !name.isEmpty else { return nil }
-        return IncidentPattern(name: name, first: first, shape: shape, within: within, by: by, alert: alert)
+        return IncidentPattern(name: name, first: first, shape: shape, within: within, by: by, alert: alert, allowedLateness: lateness)
     }
 
     private func readMatch(_ reader: ConfigReader) -> EventMatch? {

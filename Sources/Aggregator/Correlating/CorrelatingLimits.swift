@@ -88,13 +88,16 @@ enum CorrelatingLimits {
     static let changesKnownFor = Duration.seconds(15)
     /// How often it is looked whether all of an incident has arrived.
     static let collectionCheckEvery = Duration.seconds(15)
-    /// States of all patterns: one for each set of values. About 2 kB each.
+    /// States of all patterns: one for each set of values. About 3 kB each.
     static let patternStatesMax = 20_000
-    /// Times of A that one state keeps (more where `count` asks for more), and events for the record.
+    /// States of Bs alone, which wait for an A that is late; kept for `allowed_lateness`. Over it a B waits for none.
+    static let patternEarlyMax = 10_000
+    /// Times of A and times of B that one state keeps (of A twice `count` where that is more), and events for the record: the order of arrival does
+    /// not matter as long as no more lie within the time and the lateness that is allowed.
     static let patternTimesMax = 64
     static let patternEventsMax = 10
-    /// What is missed gets so much longer than the pattern says: it may be on the way.
-    static let patternSlack = Duration.seconds(5)
+    /// A pattern that is told late fires for so long at least.
+    static let patternFiresMin = Duration.seconds(60)
     /// A pattern that held longer ago than this is history: nobody is paged about last week.
     static let patternFreshFor = Duration.seconds(3600)
     /// Alerts listed in one incident.

@@ -29,7 +29,7 @@ extension Correlation {
 
     private mutating func decide(_ verdict: PatternVerdict, now: Timestamp) -> [AlertTransition] {
         switch verdict {
-        case .holds(let pattern, let state, let at, let isOld):
+        case .holds(let pattern, let state, let from, let at, let isOld):
             let hosts = Set(state.events.map(\.host)).union([state.host]).subtracting([""]).sorted()
             var keys = [IncidentKey(.pattern, "\(state.key.pattern) \(state.key.values)")]
             // Our own events carry an incident's id there.
@@ -41,20 +41,21 @@ extension Correlation {
                 keys: keys,
                 hosts: hosts,
                 events: state.events,
+                from: from,
                 at: at,
                 isOld: isOld,
                 now: now
             )
             guard let spec = pattern.alert, !isOld else { return [] }
-            let alert = PatternAlert.alert(for: pattern, spec, state, at: at, now: now)
+            let alert = PatternAlert.alert(for: pattern, spec, state, from: from, at: at, now: now)
             guard let decision = alerts.setOwn(alert, of: state.host, reason: .patternMatched, now: now) else { return [] }
             return [number(decision, in: incident, now: now)]
-        case .over(let state):
+        case .over(let state, let at):
             let own = alerts.live.compactMap { alerts.entries[$0] }.filter { entry in
                 entry.place == nil && entry.alert.annotations[PatternAlert.patternAnnotation] == "\(state.key.pattern) \(state.key.values)"
             }
             return own.compactMap { entry in
-                alerts.setOwn(PatternAlert.ended(entry.alert, now: now), of: entry.host, reason: .patternEnded, now: now)
+                alerts.setOwn(PatternAlert.ended(entry.alert, at: at, now: now), of: entry.host, reason: .patternEnded, now: now)
             }.map { number($0, now: now) }
         }
     }
@@ -70,8 +71,14 @@ enum PatternAlert {
     /// Names the pattern and its values.
     static let patternAnnotation = "tocsin_pattern"
 
-    static func alert(for pattern: IncidentPattern, _ spec: IncidentPattern.AlertSpec, _ state: PatternState, at: Timestamp, now: Timestamp) -> Alert
-    {
+    static func alert(
+        for pattern: IncidentPattern,
+        _ spec: IncidentPattern.AlertSpec,
+        _ state: PatternState,
+        from: Timestamp,
+        at: Timestamp,
+        now: Timestamp
+    ) -> Alert {
         var labels = spec.labels.merged(over: state.values).setting("alertname", to: spec.name)
         if !state.host.isEmpty { labels = labels.setting("instance", to: state.host) }
         if labels["severity"] == nil { labels = labels.setting("severity", to: "warning") }
@@ -93,7 +100,7 @@ enum PatternAlert {
             labels: labels,
             annotations: annotations.setting(patternAnnotation, to: "\(state.key.pattern) \(state.key.values)"),
             state: .firing,
-            activeAt: min(state.events.first?.timestamp ?? at, at),
+            activeAt: min(from, at),
             startsAt: at,
             value: count,
             updatedAt: now,
@@ -101,9 +108,9 @@ enum PatternAlert {
         )
     }
 
-    static func ended(_ alert: Alert, now: Timestamp) -> Alert {
+    static func ended(_ alert: Alert, at: Timestamp, now: Timestamp) -> Alert {
         var ended = alert
-        (ended.state, ended.endsAt, ended.updatedAt) = (.resolved, max(now, alert.startsAt), now)
+        (ended.state, ended.endsAt, ended.updatedAt) = (.resolved, max(min(at, now), alert.startsAt), now)
         return ended
     }
 }

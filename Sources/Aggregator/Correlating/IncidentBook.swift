@@ -63,23 +63,29 @@ struct IncidentBook: Sendable {
 
     // MARK: Patterns
 
-    /// Events that say something together. `keys` begin with the pattern's own.
+    /// Events that say something together. `keys` begin with the pattern's own; `from` is when the first of them was, which may be one that is
+    /// known: what belongs together is one incident, in whatever order it arrives.
     mutating func matched(
         _ name: String,
         keys: [IncidentKey],
         hosts: [String],
         events: [Event],
+        from: Timestamp,
         at: Timestamp,
         isOld: Bool,
         now: Timestamp
     ) -> UUID {
         let id: UUID
-        if let known = open(for: keys) ?? touched(by: at, keys) {
+        let opening = min(from, at)
+        if let known = open(for: keys) ?? touched(by: opening, keys) {
             id = known
-            entries[id]?.learn(keys, hosts: hosts)
-            if let entry = entries[id], entry.isOpen { index(entry) }
+            if var entry = entries[id] {
+                if !isOld { entry.openedAt = min(entry.openedAt, opening) }
+                entry.learn(keys, hosts: hosts)
+                entries[id] = entry
+                if entry.isOpen { index(entry) }
+            }
         } else {
-            let opening = min(events.map(\.timestamp).min() ?? at, at)
             id = makeID(opening)
             var entry = newEntry(id, name, openedAt: opening, now: now)
             entry.learn(keys, hosts: hosts)

@@ -35,9 +35,23 @@ package struct IncidentPattern: Sendable, Hashable {
     /// it is passed over.
     package var by: [String]
     package var alert: AlertSpec?
+    /// `allowed_lateness`: an event that arrives so late counts as if it had been in time; what is missed is waited for so much longer.
+    package var allowedLateness: Duration
 
-    package init(name: String, first: EventMatch, shape: Shape, within: Duration, by: [String], alert: AlertSpec? = nil) {
+    /// An agent that could not reach us tries again after a minute at most: two such waits.
+    package static let allowedLatenessDefault = Duration.seconds(120)
+
+    package init(
+        name: String,
+        first: EventMatch,
+        shape: Shape,
+        within: Duration,
+        by: [String],
+        alert: AlertSpec? = nil,
+        allowedLateness: Duration = allowedLatenessDefault
+    ) {
         (self.name, self.first, self.shape, self.within, self.by, self.alert) = (name, first, shape, within, by, alert)
+        self.allowedLateness = allowedLateness
     }
 
     var second: EventMatch? {

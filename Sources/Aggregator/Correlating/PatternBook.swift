@@ -1,47 +1,26 @@
 import Telemetry
 
-/// What a pattern has seen for one set of values.
-struct PatternState: Sendable, Hashable {
-    struct Key: Sendable, Hashable {
-        var pattern: String
-        /// In Prometheus's notation; `{}` where nothing must be equal.
-        var values: String
-    }
-
-    var key: Key
-    var values: Labels
-    /// Times of A that count still, in order; at most ``CorrelatingLimits/patternTimesMax``.
-    var firsts: [Timestamp] = []
-    /// Of the same index as `firsts`, where a B is missed: when it is too late for one, by our clock.
-    var dueAt: [Timestamp] = []
-    /// The latest of A and B, for the record; at most ``CorrelatingLimits/patternEventsMax``.
-    var events: [Event] = []
-    /// While its alert fires: until when, unless the pattern holds again.
-    var firingUntil: Timestamp?
-    /// When something was taken in last, by our clock.
-    var heardAt: Timestamp
-
-    var host: String { values["host"] ?? "" }
-}
-
-/// What a pattern says.
-enum PatternVerdict: Sendable, Hashable {
-    /// It holds. `at`: the moment that completed it. `isOld`: it did so long ago, and nobody is paged for it.
-    case holds(IncidentPattern, PatternState, at: Timestamp, isOld: Bool)
-    /// Its alert ends.
-    case over(PatternState)
-}
-
-/// The states of all patterns. Pure. What is counted is each event's own time; what is waited for is waited by our clock.
+/// The states of all patterns. Pure. What counts is each event's own time, whatever the order of arrival; what is waited for is waited by our clock.
+///
+/// ```
+/// A, then B     holds at each B that has an A in the time before it
+/// N of A        holds at the last of any N that lie within the time
+/// A and no B    holds a time after each A without a B in it, and is decided `allowedLateness` later
+/// ```
+/// Each is a statement about a set of times, so an event that is `allowedLateness` late at most completes what it would have completed in time:
+/// a B waits that long for its A. What holds while it is told already adds its events to the same incident, and the alert lasts longer.
 struct PatternBook: Sendable {
     private let patterns: [IncidentPattern]
     private(set) var states: [PatternState.Key: PatternState] = [:]
+    /// States of Bs alone.
+    private var earlyCount = 0
     private var changed: Set<PatternState.Key> = []
     private(set) var refusedOverLimit = 0
 
     init(_ patterns: [IncidentPattern], restoring stored: [PatternState] = []) {
         self.patterns = patterns
         for state in stored { states[state.key] = state }
+        earlyCount = stored.count { $0.isEarly }
     }
 
     // MARK: Hits
@@ -49,52 +28,102 @@ struct PatternBook: Sendable {
     mutating func take(_ hit: PatternHit, now: Timestamp) -> PatternVerdict? {
         let pattern = patterns[hit.pattern]
         let key = PatternState.Key(pattern: pattern.name, values: hit.values.description)
-        // A B without an A says nothing.
-        if states[key] == nil, hit.part == .second { return nil }
-        guard states[key] != nil || states.count < CorrelatingLimits.patternStatesMax else {
+        guard states[key] != nil || hasRoom(for: hit.part) else {
             refusedOverLimit += 1
             return nil
         }
         var state = states[key] ?? PatternState(key: key, values: hit.values, heardAt: now)
-        let at = hit.event.timestamp
         state.heardAt = now
-        var verdict: PatternVerdict?
+        let verdict: PatternVerdict?
         switch (hit.part, pattern.shape) {
-        case (.first, .repeated(let count)):
-            note(hit.event, in: &state)
-            insert(at, in: &state, max: count)
-            if state.firsts.count >= count, let first = state.firsts.first, let last = state.firsts.last,
-                last.duration(since: first) <= pattern.within
-            {
-                state.firsts = []
-                verdict = holds(pattern, &state, at: last, now: now)
-            }
-        case (.first, .followed):
-            note(hit.event, in: &state)
-            insert(at, in: &state, max: CorrelatingLimits.patternTimesMax)
+        case (.first, .repeated(let count)): verdict = tally(hit, pattern, of: count, in: &state, now: now)
+        case (.first, .followed): verdict = takeFirst(hit, pattern, in: &state, now: now)
         case (.first, .missing):
-            note(hit.event, in: &state)
-            guard state.firsts.count < CorrelatingLimits.patternTimesMax else { break }
-            state.firsts.append(at)
-            state.dueAt.append(max(at.advanced(by: pattern.within + CorrelatingLimits.patternSlack), now.advanced(by: settle(at, now: now))))
-        case (.second, .followed):
-            let isMet = state.firsts.contains { $0 <= at && at <= $0.advanced(by: pattern.within) }
-            guard isMet else { return nil }
-            note(hit.event, in: &state)
-            state.firsts.removeAll { $0 <= at }
-            verdict = holds(pattern, &state, at: at, now: now)
-        case (.second, .missing):
-            let met = state.firsts.indices.filter { state.firsts[$0] <= at && at <= state.firsts[$0].advanced(by: pattern.within) }
-            for index in met.reversed() {
-                state.firsts.remove(at: index)
-                state.dueAt.remove(at: index)
-            }
-            // What was missed has come after all.
-            if state.firingUntil != nil { verdict = over(&state) }
+            expect(hit, pattern, in: &state, now: now)
+            verdict = nil
+        case (.second, .followed): verdict = takeSecond(hit, pattern, in: &state, now: now)
+        case (.second, .missing): verdict = takeMissed(hit, pattern, in: &state, now: now)
         case (.second, .repeated): return nil
         }
         keep(state)
         return verdict
+    }
+
+    /// Bs that wait for an A never take the place of what is watched.
+    private func hasRoom(for part: PatternHit.Part) -> Bool {
+        switch part {
+        case .first: states.count - earlyCount < CorrelatingLimits.patternStatesMax
+        case .second: earlyCount < CorrelatingLimits.patternEarlyMax
+        }
+    }
+
+    private func tally(_ hit: PatternHit, _ pattern: IncidentPattern, of count: Int, in state: inout PatternState, now: Timestamp) -> PatternVerdict?
+    {
+        let at = hit.event.timestamp
+        state.note(hit.event)
+        let horizon = horizon(pattern, at, now: now)
+        state.insertFirst(at, max: max(CorrelatingLimits.patternTimesMax, 2 * count), horizon: horizon, isCounted: true)
+        let times = state.firsts
+        guard let index = times.lastIndex(of: at) else { return nil }
+        // All of N times around this one.
+        var (from, to): (Timestamp?, Timestamp?) = (nil, nil)
+        for start in max(0, index - count + 1)...index where start + count <= times.count {
+            let end = times[start + count - 1]
+            guard end.duration(since: times[start]) <= pattern.within else { continue }
+            (from, to) = (from ?? times[start], end)
+        }
+        guard let from, let to else { return nil }
+        return holds(pattern, &state, from: from, at: to, now: now)
+    }
+
+    private func takeFirst(_ hit: PatternHit, _ pattern: IncidentPattern, in state: inout PatternState, now: Timestamp) -> PatternVerdict? {
+        let at = hit.event.timestamp
+        state.note(hit.event)
+        state.insertFirst(at, max: CorrelatingLimits.patternTimesMax, horizon: horizon(pattern, at, now: now), isCounted: false)
+        guard let last = answers(to: at, pattern, in: state).last else { return nil }
+        return holds(pattern, &state, from: at, at: last.at, now: now)
+    }
+
+    private func takeSecond(_ hit: PatternHit, _ pattern: IncidentPattern, in state: inout PatternState, now: Timestamp) -> PatternVerdict? {
+        let at = hit.event.timestamp
+        state.note(hit.event)
+        state.insertSecond(PatternState.Second(at: at, isFirst: hit.isBoth), horizon: horizon(pattern, at, now: now))
+        guard let first = state.firsts.first(where: { $0 <= at && at.duration(since: $0) <= pattern.within }) else { return nil }
+        return holds(pattern, &state, from: first, at: at, now: now)
+    }
+
+    private func expect(_ hit: PatternHit, _ pattern: IncidentPattern, in state: inout PatternState, now: Timestamp) {
+        let at = hit.event.timestamp
+        guard answers(to: at, pattern, in: state).isEmpty, state.firsts.count < CorrelatingLimits.patternTimesMax else { return }
+        state.note(hit.event)
+        let index = state.firsts.lastIndex { $0 <= at }.map { $0 + 1 } ?? 0
+        state.firsts.insert(at, at: index)
+        let due = max(at.advanced(by: pattern.within + pattern.allowedLateness), now.advanced(by: settle(at, now: now)))
+        state.dueAt.insert(due, at: index)
+    }
+
+    private func takeMissed(_ hit: PatternHit, _ pattern: IncidentPattern, in state: inout PatternState, now: Timestamp) -> PatternVerdict? {
+        let at = hit.event.timestamp
+        state.insertSecond(PatternState.Second(at: at, isFirst: hit.isBoth), horizon: horizon(pattern, at, now: now))
+        let met = state.firsts.indices.filter { state.firsts[$0] <= at && at.duration(since: state.firsts[$0]) <= pattern.within }
+        for index in met.reversed() {
+            let first = state.firsts.remove(at: index)
+            state.dueAt.remove(at: index)
+            state.events.removeAll { $0.timestamp == first }
+        }
+        // What was missed has come after all.
+        guard state.firingUntil != nil, state.spell.map({ at >= $0.to.advanced(by: .zero - pattern.within) }) ?? true else { return nil }
+        return over(&state, at: at)
+    }
+
+    /// Bs that answer an A, in order.
+    private func answers(to at: Timestamp, _ pattern: IncidentPattern, in state: PatternState) -> [PatternState.Second] {
+        state.seconds.filter { at <= $0.at && $0.at.duration(since: at) <= pattern.within && !($0.isFirst && $0.at == at) }
+    }
+
+    /// What is older than this has no part in what arrives in time. A clock that is ahead moves it no further than ours.
+    private func horizon(_ pattern: IncidentPattern, _ at: Timestamp, now: Timestamp) -> Timestamp {
+        min(at, now).advanced(by: .zero - pattern.within - pattern.allowedLateness)
     }
 
     /// Old data arrives in one rush; what belongs to it may be a moment behind.
@@ -104,28 +133,36 @@ struct PatternBook: Sendable {
         return min(max(age / 10, CorrelatingLimits.settleMin), CorrelatingLimits.settleMax)
     }
 
-    private func insert(_ at: Timestamp, in state: inout PatternState, max count: Int) {
-        let index = state.firsts.firstIndex { $0 > at } ?? state.firsts.endIndex
-        state.firsts.insert(at, at: index)
-        if state.firsts.count > count { state.firsts.removeFirst(state.firsts.count - count) }
-    }
-
-    private func note(_ event: Event, in state: inout PatternState) {
-        state.events.append(event)
-        if state.events.count > CorrelatingLimits.patternEventsMax { state.events.removeFirst() }
-    }
-
-    private func holds(_ pattern: IncidentPattern, _ state: inout PatternState, at: Timestamp, now: Timestamp) -> PatternVerdict {
+    /// Nil where it adds nothing: what belongs to it has handed over enough, and its alert fires.
+    private func holds(_ pattern: IncidentPattern, _ state: inout PatternState, from: Timestamp, at: Timestamp, now: Timestamp) -> PatternVerdict? {
         let isOld = now.duration(since: at) > CorrelatingLimits.patternFreshFor
-        if let alert = pattern.alert, !isOld { state.firingUntil = now.advanced(by: alert.keepFiringFor) }
-        let seen = state
-        state.events = []
-        return .holds(pattern, seen, at: at, isOld: isOld)
+        let isMissed = if case .missing = pattern.shape { true } else { false }
+        let wasFiring = state.firingUntil != nil
+        if let alert = pattern.alert, !isOld {
+            // By the events' own time, so that the order of arrival does not move the end; what is late is told for a moment all the same. What
+            // is missed is known only now.
+            let end = (isMissed ? now : min(at, now)).advanced(by: alert.keepFiringFor)
+            let soonest = now.advanced(by: min(alert.keepFiringFor, CorrelatingLimits.patternFiresMin))
+            state.firingUntil = max(state.firingUntil ?? .distantPast, end, soonest)
+        }
+        let before = state.spell.flatMap { spell in
+            from.duration(since: spell.to) <= pattern.within && spell.from.duration(since: at) <= pattern.within ? spell : nil
+        }
+        var spell = before ?? PatternState.Spell(from: from, to: at)
+        (spell.from, spell.to) = (min(spell.from, from), max(spell.to, at))
+        var seen = state
+        // What is missed is missed after this one event; others that wait may be answered yet.
+        seen.events = state.takeEvents(from: from, to: isMissed ? from : at)
+        let isNews = before == nil || from < (before?.from ?? from) || pattern.alert != nil && !isOld && !wasFiring
+        let isTold = !isNews && (seen.events.isEmpty || spell.handed >= CorrelatingLimits.patternEventsMax)
+        spell.handed += seen.events.count
+        state.spell = spell
+        return isTold ? nil : .holds(pattern, seen, from: from, at: at, isOld: isOld)
     }
 
-    private func over(_ state: inout PatternState) -> PatternVerdict {
+    private func over(_ state: inout PatternState, at: Timestamp) -> PatternVerdict {
         state.firingUntil = nil
-        return .over(state)
+        return .over(state, at: at)
     }
 
     // MARK: Time
@@ -137,29 +174,46 @@ struct PatternBook: Sendable {
         for (key, known) in states {
             var state = known
             let pattern = patterns.first { $0.name == key.pattern }
-            if let until = state.firingUntil, now >= until || pattern == nil { verdicts.append(over(&state)) }
-            if let pattern, case .missing = pattern.shape {
-                while let index = state.dueAt.firstIndex(where: { $0 <= now }) {
-                    // Its logs lie in its spool: asked again when it is back, for as long as somebody would care.
-                    let at = state.firsts[index].advanced(by: pattern.within)
-                    if !state.host.isEmpty, !isHeard(state.host), now.duration(since: at) < CorrelatingLimits.patternFreshFor {
-                        state.dueAt[index] = now.advanced(by: CorrelatingLimits.settleMax)
-                        continue
-                    }
-                    state.firsts.remove(at: index)
-                    state.dueAt.remove(at: index)
-                    verdicts.append(holds(pattern, &state, at: at, now: now))
-                }
-            }
-            let isIdle = state.firingUntil == nil && state.dueAt.isEmpty
-            if isIdle, pattern == nil || now.duration(since: state.heardAt) > (pattern?.within ?? .zero) + CorrelatingLimits.patternFreshFor {
-                states[key] = nil
-                changed.insert(key)
+            if let until = state.firingUntil, now >= until || pattern == nil { verdicts.append(over(&state, at: min(until, now))) }
+            if let pattern, case .missing = pattern.shape { verdicts += judgeMissing(pattern, in: &state, now: now, isHeard) }
+            if isForgotten(state, pattern, now: now) {
+                forget(key)
             } else if state != known {
                 keep(state)
             }
         }
-        return verdicts.sorted { $0.order < $1.order }
+        return verdicts.enumerated().sorted { a, b in
+            a.element.order == b.element.order ? a.offset < b.offset : a.element.order < b.element.order
+        }.map(\.element)
+    }
+
+    private func judgeMissing(_ pattern: IncidentPattern, in state: inout PatternState, now: Timestamp, _ isHeard: (String) -> Bool)
+        -> [PatternVerdict]
+    {
+        var verdicts: [PatternVerdict] = []
+        while let index = state.dueAt.firstIndex(where: { $0 <= now }) {
+            let first = state.firsts[index]
+            // Its logs lie in its spool: asked again when it is back, for as long as somebody would care.
+            let at = first.advanced(by: pattern.within)
+            if !state.host.isEmpty, !isHeard(state.host), now.duration(since: at) < CorrelatingLimits.patternFreshFor {
+                state.dueAt[index] = now.advanced(by: CorrelatingLimits.settleMax)
+                continue
+            }
+            state.firsts.remove(at: index)
+            state.dueAt.remove(at: index)
+            if let verdict = holds(pattern, &state, from: first, at: at, now: now) { verdicts.append(verdict) }
+            // It has come meanwhile, too late.
+            if state.firingUntil != nil, let late = state.seconds.first(where: { $0.at > at }) { verdicts.append(over(&state, at: late.at)) }
+        }
+        return verdicts
+    }
+
+    private func isForgotten(_ state: PatternState, _ pattern: IncidentPattern?, now: Timestamp) -> Bool {
+        guard state.firingUntil == nil, state.dueAt.isEmpty else { return false }
+        guard let pattern else { return true }
+        let silence = now.duration(since: state.heardAt)
+        if state.isEarly, state.spell == nil { return silence > pattern.allowedLateness }
+        return silence > pattern.within + CorrelatingLimits.patternFreshFor
     }
 
     /// When `judge` has something to do; nil when it has not.
@@ -175,8 +229,14 @@ struct PatternBook: Sendable {
     // MARK: Writing
 
     private mutating func keep(_ state: PatternState) {
+        earlyCount += (state.isEarly ? 1 : 0) - (states[state.key]?.isEarly == true ? 1 : 0)
         states[state.key] = state
         changed.insert(state.key)
+    }
+
+    private mutating func forget(_ key: PatternState.Key) {
+        if states.removeValue(forKey: key)?.isEarly == true { earlyCount -= 1 }
+        changed.insert(key)
     }
 
     /// The state, or nil where it was forgotten.
@@ -185,13 +245,5 @@ struct PatternBook: Sendable {
         var changes: [PatternState.Key: PatternState?] = [:]
         for key in changed { changes[key] = .some(states[key]) }
         return changes
-    }
-}
-
-extension PatternVerdict {
-    fileprivate var order: (String, String) {
-        switch self {
-        case .holds(_, let state, _, _), .over(let state): (state.key.pattern, state.key.values)
-        }
     }
 }

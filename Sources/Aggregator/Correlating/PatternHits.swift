@@ -13,6 +13,8 @@ struct PatternHit: Sendable, Hashable {
     var values: Labels
     /// Cut, and with its id.
     var event: Event
+    /// As a B: it is an A, too.
+    var isBoth = false
 }
 
 /// Finds what patterns are about, in blocks and among alerts. Nothing is decoded where a block's own lists of sources and types say that nothing fits.
@@ -55,7 +57,8 @@ struct PatternSearch: Sendable {
                 continue
             }
             if event.id == nil { event.id = Evidence.id(of: event, row: row, in: block) }
-            hits.append(PatternHit(pattern: index, part: part, values: values, event: Evidence.shortened(event)))
+            let isBoth = part == .second && patterns[index].first.holds(for: event)
+            hits.append(PatternHit(pattern: index, part: part, values: values, event: Evidence.shortened(event), isBoth: isBoth))
         }
         return hits
     }
@@ -65,10 +68,11 @@ struct PatternSearch: Sendable {
         var hits: [PatternHit] = []
         for (index, pattern) in patterns.enumerated() {
             guard let values = values(of: alert, on: host, by: pattern.by) else { continue }
+            let isFirst = pattern.first.holds(for: alert, on: host)
             if pattern.second?.holds(for: alert, on: host) == true {
-                hits.append(PatternHit(pattern: index, part: .second, values: values, event: event))
+                hits.append(PatternHit(pattern: index, part: .second, values: values, event: event, isBoth: isFirst))
             }
-            if pattern.first.holds(for: alert, on: host) { hits.append(PatternHit(pattern: index, part: .first, values: values, event: event)) }
+            if isFirst { hits.append(PatternHit(pattern: index, part: .first, values: values, event: event)) }
         }
         return hits
     }
