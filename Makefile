@@ -33,13 +33,13 @@ run:
 
 test: build test-unit test-end-to-end
 
-DEADLINES = CollectingTests|ControllingTests|ExposingTests|TailingTests|TransferringTests|EventStreamTests|BodyTests
+DEADLINES = AgentAppTests|CollectingTests|ControllingTests|ExposingTests|TailingTests|TransferringTests|EventStreamTests|BodyTests
 HEAVY = StoringTests|SpoolingTests|TailingTests.ModelTests
 
 test-unit:
 	@scripts/install-dependencies test
 	@scripts/build tests --build-tests --explicit-target-dependency-import-check error
-	@# In three turns: what holds deadlines (sockets, mounts that hang, files that are followed) alone, the many, and what takes all processors for minutes.
+	@# In three turns: what holds deadlines (whole agents, sockets, mounts that hang, files that are followed) alone, the many, and what takes all processors for minutes.
 	scripts/test --no-parallel --filter '$(DEADLINES)' --skip '$(HEAVY)'
 	scripts/test --skip 'EndToEndTests|$(DEADLINES)|$(HEAVY)'
 	scripts/test --filter '$(HEAVY)'
