@@ -1,4 +1,5 @@
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Notifying
@@ -70,5 +71,50 @@ import Testing
         for number in 1...100 { outbox.add(item(Int64(number), channel: "c\(number)")) }
         #expect(outbox.takeDue(at: Sample.at(0)).count == NotifyingLimits.deliveriesMax)
         #expect(outbox.nextAttempt == nil)
+    }
+
+    /// Ten thousand groups in one channel once cost ten milliseconds a notification: all of them were looked at, and copied, for each.
+    @Test func `what goes next is what the queues themselves say, whatever happened before`() throws {
+        var generator = SeededGenerator(seed: 11)
+        var outbox = Outbox(settings: OutboxConfig(breakerFailures: 4))
+        var (made, taken, now) = (Int64(0), [Outbox.Item](), 0)
+        for _ in 0..<3000 {
+            now += Int.random(in: 0...2, using: &generator)
+            switch Int.random(in: 0..<10, using: &generator) {
+            case 0...3:
+                made += 1
+                var new = item(made, group: "g\(Int.random(in: 0..<40, using: &generator))", at: now)
+                new.isDigest = Int.random(in: 0..<30, using: &generator) == 0
+                new.attempts = Int.random(in: 0..<5, using: &generator) == 0 ? 1 : 0
+                new.isInDoubt = new.attempts > 0 && Bool.random(using: &generator)
+                outbox.add(new)
+            case 4...6:
+                let before = outbox.lanes.values.first
+                let more = outbox.takeDue(at: Sample.at(now))
+                if let before { #expect(Set(ordinals(more)).isSubset(of: eligible(before, at: now))) }
+                taken += more
+            case 7: if let item = taken.popLast() { outbox.finish(item, failure: nil, at: Sample.at(now)) }
+            case 8:
+                guard let item = taken.popLast() else { continue }
+                let until = Sample.at(now + Int.random(in: 0...20, using: &generator))
+                let opens = outbox.wouldOpen(item, failure: "no", askedToWait: nil, at: Sample.at(now))
+                let unreachable = Bool.random(using: &generator)
+                #expect(outbox.postpone(item, until: until, failure: "no", isUnreachable: unreachable, at: Sample.at(now)) == opens)
+            default: if let item = taken.popLast() { outbox.putBack(item, at: Sample.at(now)) }
+            }
+            guard let lane = outbox.lanes.values.first else { continue }
+            let heads = lane.queues.values.compactMap(\.first).map { Outbox.Lane.Head($0, isUnderWay: lane.isUnderWay($0.id)) }
+            #expect(lane.heads == heads.sorted { $0.goes(before: $1) })
+            #expect(lane.count == lane.queues.values.reduce(0) { $0 + $1.count })
+            #expect(lane.underWay == Set(taken.map(\.id)))
+        }
+        #expect(made > 1000)
+    }
+
+    /// By the rules, from the queues alone.
+    private func eligible(_ lane: Outbox.Lane, at second: Int) -> Set<Int64> {
+        let barrier = lane.queues.values.compactMap { $0.first(where: \.isDigest)?.ordinal }.min() ?? .max
+        let heads = lane.queues.values.compactMap(\.first).filter { !lane.isUnderWay($0.id) && $0.ordinal <= barrier }
+        return Set(heads.filter { $0.nextAttemptAt <= Sample.at(second) || !lane.breaker.isClosed }.map(\.ordinal))
     }
 }

@@ -157,9 +157,13 @@ extension Notifier {
     ) throws(SQLiteError) {
         let reply = Notifier.cut(failure.reply)
         let next = now.advanced(by: max(retryDelay(afterFailures: item.attempts + 1), failure.after ?? .zero))
-        // Tried out on a copy: what is in memory follows what is on disk.
-        var outbox = outbox
-        let opens = outbox.postpone(
+        let opens = outbox.wouldOpen(item, failure: reply, askedToWait: failure.after, at: now)
+        try store.connection.transaction { () throws(SQLiteError) in
+            try store.postpone(item, until: next, failure, reply: reply, note: note, at: now)
+            if opens { try store.setDown(item.channel, since: now, reply: reply) }
+        }
+        // What is in memory follows what is on disk.
+        outbox.postpone(
             item,
             until: next,
             failure: reply,
@@ -168,11 +172,6 @@ extension Notifier {
             askedToWait: failure.after,
             at: now
         )
-        try store.connection.transaction { () throws(SQLiteError) in
-            try store.postpone(item, until: next, failure, reply: reply, note: note, at: now)
-            if opens { try store.setDown(item.channel, since: now, reply: reply) }
-        }
-        self.outbox = outbox
         metrics.countRetried(channel.kind)
         logger.warning(
             "a notification was not delivered; it is tried again",

@@ -48,18 +48,6 @@ struct Outbox: Sendable {
         }
     }
 
-    struct Lane: Sendable {
-        /// By group, each in its order.
-        var queues: [String: [Item]] = [:]
-        var underWay: Set<UUID> = []
-        /// When it was last given a place, to be fair between channels.
-        var turn: UInt64 = 0
-        var breaker = CircuitBreaker()
-        var count = 0
-
-        var first: Item? { queues.values.compactMap(\.first).min { $0.ordinal < $1.ordinal } }
-    }
-
     private(set) var lanes: [String: Lane] = [:]
     var settings: OutboxConfig
     private var turns: UInt64 = 0
@@ -69,18 +57,15 @@ struct Outbox: Sendable {
 
     var pending: [String: Int] { lanes.mapValues(\.count).filter { $0.value > 0 } }
     var count: Int { lanes.values.reduce(0) { $0 + $1.count } }
-    var oldest: Timestamp? { lanes.values.compactMap { $0.first?.createdAt }.min() }
+    var oldest: Timestamp? { lanes.values.compactMap(\.oldest).min() }
 
     /// Channels that fail now: how often in a row, and the last reply.
     var failing: [(channel: String, failures: Int, reply: String)] {
-        lanes.filter { $0.value.breaker.failuresInARow > 0 || !$0.value.breaker.isClosed }
+        lanes.filter(\.value.isFailing)
             .map { ($0.key, $0.value.breaker.failuresInARow, $0.value.breaker.lastReply ?? "") }.sorted { $0.0 < $1.0 }
     }
 
-    mutating func add(_ item: Item) {
-        lanes[item.channel, default: Lane()].queues[item.group, default: []].append(item)
-        lanes[item.channel]?.count += 1
-    }
+    mutating func add(_ item: Item) { lanes[item.channel, default: Lane()].add(item) }
 
     /// From the store, before anything is taken: this channel was down when the program ended.
     mutating func restoreDown(_ channel: String, since: Timestamp, reply: String, at now: Timestamp) {
@@ -90,55 +75,21 @@ struct Outbox: Sendable {
     /// Takes out, as being under way, what may be delivered now.
     mutating func takeDue(at now: Timestamp) -> [Item] {
         var taken: [Item] = []
-        var room = NotifyingLimits.deliveriesMax - underWay
-        for channel in lanes.keys.sorted(by: { (lanes[$0]?.turn ?? 0, $0) < (lanes[$1]?.turn ?? 0, $1) }) where room > 0 {
-            guard let lane = lanes[channel], lane.count > lane.underWay.count else { continue }
-            let free = lane.breaker.allowance(at: now, free: min(room, NotifyingLimits.deliveriesPerChannelMax - lane.underWay.count))
-            guard free > 0 else { continue }
-            let chosen = Outbox.choose(free, from: Outbox.heads(of: lane).filter { $0.nextAttemptAt <= now || !lane.breaker.isClosed }, of: lane)
-            guard !chosen.isEmpty else { continue }
+        for channel in lanes.keys.sorted(by: { (lanes[$0]?.turn ?? 0, $0) < (lanes[$1]?.turn ?? 0, $1) }) {
+            let room = NotifyingLimits.deliveriesMax - underWay
+            guard room > 0, let chosen = lanes[channel]?.take(room, at: now), !chosen.isEmpty else { continue }
             turns += 1
             lanes[channel]?.turn = turns
-            lanes[channel]?.underWay.formUnion(chosen.map(\.id))
-            lanes[channel]?.breaker.begin()
             underWay += chosen.count
             taken += chosen
-            room -= chosen.count
         }
         return taken
-    }
-
-    private static func choose(_ count: Int, from heads: [Item], of lane: Lane) -> [Item] {
-        if !lane.breaker.isClosed {
-            // A probe of one that may have arrived already leaves the others free of that doubt. With few of them it could be their own fault.
-            let doubtful = heads.filter(\.isInDoubt)
-            if doubtful.count >= 3, let probe = doubtful.min(by: { ($0.attempts, $0.ordinal) < ($1.attempts, $1.ordinal) }) { return [probe] }
-        }
-        func rank(_ item: Item) -> (Int, Int64) { (item.attempts == 0 ? 0 : 1, item.ordinal) }
-        guard count < heads.count else { return heads.sorted { rank($0) < rank($1) } }
-        var (rest, chosen) = (heads, [Item]())
-        while chosen.count < count, let index = rest.indices.min(by: { rank(rest[$0]) < rank(rest[$1]) }) { chosen.append(rest.remove(at: index)) }
-        return chosen
     }
 
     /// When the next one may go; nil: none can before one under way has ended.
     var nextAttempt: Timestamp? {
         guard underWay < NotifyingLimits.deliveriesMax else { return nil }
-        return lanes.values.filter { $0.underWay.count < NotifyingLimits.deliveriesPerChannelMax && $0.count > $0.underWay.count }
-            .compactMap { lane in
-                // A probe does not wait for its own back-off, only for the channel's.
-                guard let first = Outbox.heads(of: lane).map(\.nextAttemptAt).min() else { return nil }
-                return lane.breaker.earliest(lane.breaker.isClosed ? first : Timestamp(nanoseconds: .min))
-            }.min()
-    }
-
-    /// The first notification of each group that has none under way. What comes after a digest waits for it: it tells of those groups too.
-    private static func heads(of lane: Lane) -> [Item] {
-        let barrier = lane.queues.lazy.compactMap { $0.value.first { $0.isDigest }?.ordinal }.min() ?? .max
-        return lane.queues.values.compactMap { queue in
-            guard let first = queue.first, first.ordinal <= barrier, !lane.underWay.contains(first.id) else { return nil }
-            return first
-        }
+        return lanes.values.compactMap(\.nextAttempt).min()
     }
 
     // MARK: Ends
@@ -149,19 +100,17 @@ struct Outbox: Sendable {
         guard var lane = lanes.removeValue(forKey: item.channel) else { return }
         let (wasFailing, wasDown) = (lane.breaker.failuresInARow > 0, !lane.breaker.isClosed)
         release(item, from: &lane)
-        Outbox.remove(item, from: &lane)
+        lane.remove(item)
         // A refusal is an answer: the channel itself is well.
         lane.breaker.answer(failure)
-        // Somebody answers again: what only waits because nobody did need not wait longer.
-        if wasFailing || wasDown {
-            for group in lane.queues.keys {
-                for index in lane.queues[group, default: []].indices {
-                    guard let other = lane.queues[group]?[index], other.isUnreachable || wasDown, !other.isAskedToWait else { continue }
-                    lane.queues[group]?[index].nextAttemptAt = min(other.nextAttemptAt, now)
-                }
-            }
-        }
+        if wasFailing || wasDown { lane.hurry(all: wasDown, at: now) }
         if lane.count > 0 || failure != nil || !lane.underWay.isEmpty { lanes[item.channel] = lane }
+    }
+
+    /// Whether ``postpone(_:until:failure:isUnreachable:isInDoubt:askedToWait:at:)`` would make the channel count as down.
+    func wouldOpen(_ item: Item, failure: String, askedToWait: Duration?, at now: Timestamp) -> Bool {
+        guard var breaker = lanes[item.channel]?.breaker else { return false }
+        return breaker.fail(failure, at: now, askedToWait: askedToWait, settings: settings)
     }
 
     /// An attempt failed and is repeated. True when the channel counts as down from now on.
@@ -178,12 +127,12 @@ struct Outbox: Sendable {
         guard var lane = lanes.removeValue(forKey: item.channel) else { return false }
         defer { lanes[item.channel] = lane }
         release(item, from: &lane)
-        if let index = lane.queues[item.group]?.firstIndex(where: { $0.id == item.id }) {
-            lane.queues[item.group]?[index].attempts += 1
-            lane.queues[item.group]?[index].nextAttemptAt = moment
-            lane.queues[item.group]?[index].isUnreachable = isUnreachable
-            lane.queues[item.group]?[index].isInDoubt = isInDoubt || item.isInDoubt
-            lane.queues[item.group]?[index].isAskedToWait = askedToWait != nil
+        lane.change(item) { waiting in
+            waiting.attempts += 1
+            waiting.nextAttemptAt = moment
+            waiting.isUnreachable = isUnreachable
+            waiting.isInDoubt = isInDoubt || item.isInDoubt
+            waiting.isAskedToWait = askedToWait != nil
         }
         return lane.breaker.fail(failure, at: now ?? item.nextAttemptAt, askedToWait: askedToWait, settings: settings)
     }
@@ -196,16 +145,7 @@ struct Outbox: Sendable {
         lanes[item.channel] = lane
     }
 
-    private mutating func release(_ item: Item, from lane: inout Lane) {
-        if lane.underWay.remove(item.id) != nil { underWay -= 1 }
-    }
-
-    private static func remove(_ item: Item, from lane: inout Lane) {
-        guard let index = lane.queues[item.group]?.firstIndex(where: { $0.id == item.id }) else { return }
-        lane.queues[item.group]?.remove(at: index)
-        lane.count -= 1
-        if lane.queues[item.group]?.isEmpty == true { lane.queues[item.group] = nil }
-    }
+    private mutating func release(_ item: Item, from lane: inout Lane) { if lane.release(item) { underWay -= 1 } }
 
     // MARK: Many at once
 
@@ -217,54 +157,33 @@ struct Outbox: Sendable {
         }
         let waiting = lane.queues.values.filter { queue in
             // All of a group or nothing of it: its notifications must not overtake each other.
-            !queue.contains { $0.isInDoubt || $0.isDigest || ($0.id != item.id && lane.underWay.contains($0.id)) }
+            !queue.contains { $0.isInDoubt || $0.isDigest || ($0.id != item.id && lane.isUnderWay($0.id)) }
         }.flatMap { $0 }.filter { $0.id != item.id }
         return waiting.count > settings.digestAbove ? waiting.sorted { $0.ordinal < $1.ordinal } : []
     }
 
     /// They are told by others now.
-    mutating func remove(_ items: [Item]) {
-        for item in items {
-            guard var lane = lanes.removeValue(forKey: item.channel) else { continue }
-            Outbox.remove(item, from: &lane)
-            lanes[item.channel] = lane
-        }
-    }
+    mutating func remove(_ items: [Item]) { for item in items { lanes[item.channel]?.remove(item) } }
 
     /// Those whose fallback is to be told now, because their channel fails and their time has come; in their order.
     func fallbackDue(at now: Timestamp) -> [Item] {
-        failingLanes.flatMap { $0.queues.values.joined() }.filter { $0.fallbackAt.map { $0 <= now } ?? false }.sorted { $0.ordinal < $1.ordinal }
+        guard nextFallback.map({ $0 <= now }) ?? false else { return [] }
+        return lanes.values.filter(\.isFailing).flatMap { $0.queues.values.joined() }.filter { $0.fallbackAt.map { $0 <= now } ?? false }
+            .sorted { $0.ordinal < $1.ordinal }
     }
 
     /// The fallback of these has been told.
     mutating func clearFallback(_ items: [Item]) {
-        for item in items {
-            guard let index = lanes[item.channel]?.queues[item.group]?.firstIndex(where: { $0.id == item.id }) else { continue }
-            lanes[item.channel]?.queues[item.group]?[index].fallbackAt = nil
-            lanes[item.channel]?.queues[item.group]?[index].hasFallenBack = true
-        }
+        for item in items { lanes[item.channel]?.change(item) { ($0.fallbackAt, $0.hasFallenBack) = (nil, true) } }
     }
 
     /// The receivers are others now: when is the fallback of one that has not been told?
-    mutating func setFallbacks(_ moment: (Item) -> Timestamp?) {
-        for (channel, lane) in lanes {
-            let queues = lane.queues.mapValues { queue in
-                queue.map { item in
-                    var item = item
-                    if !item.hasFallenBack { item.fallbackAt = moment(item) }
-                    return item
-                }
-            }
-            lanes[channel]?.queues = queues
-        }
-    }
+    mutating func setFallbacks(_ moment: (Item) -> Timestamp?) { for channel in Array(lanes.keys) { lanes[channel]?.setFallbacks(moment) } }
 
     /// Whether somebody could still be told in its place.
     func canFallBack(_ item: Item) -> Bool {
         lanes[item.channel]?.queues[item.group]?.first { $0.id == item.id }.map { $0.fallbackAt != nil } ?? false
     }
 
-    var nextFallback: Timestamp? { failingLanes.compactMap { $0.queues.values.joined().compactMap(\.fallbackAt).min() }.min() }
-
-    private var failingLanes: [Lane] { lanes.values.filter { $0.breaker.failuresInARow > 0 || !$0.breaker.isClosed } }
+    var nextFallback: Timestamp? { lanes.values.filter(\.isFailing).compactMap(\.nextFallback).min() }
 }
