@@ -36,6 +36,18 @@ struct IncidentStoryTests {
         #expect(lines.last == #"█▅▁  1 to 9  free{host="web-1"}"#)
     }
 
+    @Test func `what an incident turned out to be part of is said, and what turned out to be part of it`() throws {
+        let part = try JSON.parse(
+            """
+            {"name": "p", "state": "closed", "id": "i-2", "hosts": [], "keys": [], "opened_at": "2026-01-01T12:00:00Z",
+             "closed_at": "2026-01-01T12:30:00Z", "closing": "merged", "merged_into": "i-1"}
+            """
+        )
+        #expect(IncidentStory(part).text.contains("closed    2026-01-01T12:30:00Z (it turned out to be part of i-1)"))
+        let whole = try JSON.parse(#"{"name": "p", "state": "open", "id": "i-1", "merged_from": ["i-2", "i-3"]}"#)
+        #expect(IncidentStory(whole).text.contains("with      i-2, i-3, which turned out to be part of it"))
+    }
+
     @Test func `a curve has one character a value`() {
         #expect(IncidentStory.curve([]) == "")
         #expect(IncidentStory.curve([3, 3]) == "▁▁")

@@ -39,7 +39,10 @@ struct IncidentRoutesTests {
             changes: [event],
             metrics: [series]
         )
-        window.rooms.set { state in state.incidents = [incident, Incident(id: UUID(high: 4, low: 4), hosts: [], openedAt: now, alerts: [])] }
+        var whole = incident
+        (whole.mergedInto, whole.mergedFrom) = (UUID(high: 7, low: 7), [UUID(high: 8, low: 8)])
+        let merged = whole
+        window.rooms.set { state in state.incidents = [merged, Incident(id: UUID(high: 4, low: 4), hosts: [], openedAt: now, alerts: [])] }
     }
 
     @Test func `the list counts what an incident holds, the incident itself shows it`() async throws {
@@ -53,6 +56,8 @@ struct IncidentRoutesTests {
         #expect(whole["hosts"]?.array?.count == 2)
         #expect(whole["collection"]?.string == "timeout")
         #expect(whole["missing"] == ["web-2"])
+        #expect(whole["merged_into"]?.string == UUID(high: 7, low: 7).description)
+        #expect(whole["merged_from"]?[0]?.string == UUID(high: 8, low: 8).description)
         #expect(whole["evidence"]?[0]?["message"]?.string == "v7")
         #expect(whole["changes"]?[0]?["type"]?.string == "deploy.finished")
         #expect(whole["metrics"]?[0]?["metric"]?["__name__"]?.string == "node_load1")

@@ -17,10 +17,14 @@ struct IncidentStory {
         lines.append("opened    \(word("opened_at"))")
         if let closed = incident["closed_at"]?.string {
             let why = ["resolved": "its last alert ended", "complete": "all that belongs to it arrived", "timeout": "not everything arrived in time"]
-            let reason = incident["closing"]?.string.flatMap { why[$0] }
+            let part = incident["merged_into"]?.string.map { "it turned out to be part of \($0)" }
+            let reason = part ?? incident["closing"]?.string.flatMap { why[$0] }
             lines.append("closed    \(closed)" + (reason.map { " (\($0))" } ?? ""))
         }
         lines.append("together  \(words("keys").joined(separator: ", "))")
+        if !words("merged_from").isEmpty {
+            lines.append("with      \(words("merged_from").joined(separator: ", ")), which turned out to be part of it")
+        }
         switch incident["collection"]?.string {
         case "collecting": lines.append("record    still collecting")
         case "timeout": lines.append("record    without the metrics of \(words("missing").joined(separator: ", "))")

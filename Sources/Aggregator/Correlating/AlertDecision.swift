@@ -27,6 +27,8 @@ enum TransitionReason: String, Sendable, CaseIterable {
     case heldFlapping = "held_flapping"
     /// An alert that flapped did not change for a while: this is its true state.
     case steady
+    /// Of no alert: two open incidents turned out to be one. It goes into the log and to nobody.
+    case incidentsMerged = "incidents_merged"
 }
 
 /// The book's word on one alert: to be numbered, stored and told.

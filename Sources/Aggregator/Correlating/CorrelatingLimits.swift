@@ -64,6 +64,8 @@ enum CorrelatingLimits {
     /// What leads to one incident, and its hosts.
     static let keysPerIncidentMax = 64
     static let hostsPerIncidentMax = 1_000
+    /// Incidents named as part of one; of more the oldest are no longer named.
+    static let mergedPerIncidentMax = 50
     /// Events kept that say what changed.
     static let changesMax = 20
     /// Metrics are kept from so long before the opening until so long after it, of so many alerts and series.

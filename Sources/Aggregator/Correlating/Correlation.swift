@@ -38,7 +38,7 @@ struct Correlation: Sendable {
         let host = block.contact.host
         guard !host.isEmpty else {
             let others = block.alerts.compactMap { alerts.takeOther($0, at: block.origin, now: now) }
-            return tell(others, now: now) + take(block.hits, now: now)
+            return tell(others, now: now) + take(block.hits, now: now) + tellMerges(now: now)
         }
         var decisions: [AlertDecision] = []
         if let verdict = leases.renew(block.contact, now: now) { decisions += decide(verdict, now: now) }
@@ -48,7 +48,7 @@ struct Correlation: Sendable {
             place.row &+= UInt32(truncatingIfNeeded: row)
             if let decision = alerts.take(alert, at: place, of: host, now: now) { decisions.append(decision) }
         }
-        return tell(decisions, now: now) + take(block.hits, now: now)
+        return tell(decisions, now: now) + take(block.hits, now: now) + tellMerges(now: now)
     }
 
     /// The aggregator begins to listen, now or again.
@@ -64,11 +64,13 @@ struct Correlation: Sendable {
         var decisions = leases.judge(now: now).flatMap { decide($0, now: now) }
         let leases = leases
         decisions += alerts.judge(now: now) { leases.condition(of: $0) } + alerts.expireOthers(now: now)
-        return tell(decisions, now: now) + judgePatterns(now: now) + letGoSteady(now: now)
+        return tell(decisions, now: now) + judgePatterns(now: now) + letGoSteady(now: now) + tellMerges(now: now)
     }
 
     /// What the aggregator's own rules say.
-    mutating func take(_ ruled: RuledAlerts, now: Timestamp) -> [AlertTransition] { tell(alerts.setRuled(ruled, now: now), now: now) }
+    mutating func take(_ ruled: RuledAlerts, now: Timestamp) -> [AlertTransition] {
+        tell(alerts.setRuled(ruled, now: now), now: now) + tellMerges(now: now)
+    }
 
     func nextDeadline(now: Timestamp) -> Timestamp {
         let others = [
@@ -84,7 +86,7 @@ struct Correlation: Sendable {
     /// An operator's word that a host is gone for good; nil when there is none of this name.
     mutating func forget(host: String, by author: String, now: Timestamp) -> [AlertTransition]? {
         guard let verdict = leases.forget(host, by: author) else { return nil }
-        return tell(decide(verdict, now: now), now: now)
+        return tell(decide(verdict, now: now), now: now) + tellMerges(now: now)
     }
 
     // MARK: Numbers and incidents
@@ -105,7 +107,7 @@ struct Correlation: Sendable {
         let known = alerts.entries[decision.key]?.incident
         let incident: UUID
         if let given {
-            incident = incidents.fired(alert, of: host, in: given)
+            incident = incidents.fired(alert, of: host, in: given, keys: keys, now: now)
         } else if decision.isHistoryOnly {
             incident = incidents.past(alert, of: host, keys: keys, now: now)
         } else if alert.state == .firing {
@@ -154,6 +156,26 @@ struct Correlation: Sendable {
         }
         let reason = kind == .history && isToldLocally ? "told_locally" : transition.reason
         alerts.note(kind, of: alert, reason: reason, details: details, at: now)
+    }
+
+    /// Incidents that turned out to be one: alerts of the younger are of the older now, and the log says so once.
+    private mutating func tellMerges(now: Timestamp) -> [AlertTransition] {
+        incidents.takeMerges().map { merge in
+            for key in alerts.live {
+                guard let entry = alerts.entries[key], entry.incident == merge.from else { continue }
+                alerts.setIncident(merge.into, of: key)
+                alerts.note(.incidentMerged, of: entry.alert, details: ["incident": "\(merge.from)", "into": "\(merge.into)"], at: now)
+            }
+            defer { nextSequence += 1 }
+            return AlertTransition(
+                sequence: nextSequence,
+                alert: OwnEvents.words(of: merge, at: now),
+                previous: nil,
+                reason: TransitionReason.incidentsMerged.rawValue,
+                incident: merge.into,
+                isHistoryOnly: true
+            )
+        }
     }
 
     // MARK: Writing

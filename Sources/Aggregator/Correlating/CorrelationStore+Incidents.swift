@@ -88,6 +88,7 @@ extension CorrelationStore {
         let keys = facts["keys"]?.array?.compactMap { $0.string.flatMap { IncidentKey($0) } } ?? hosts.map { IncidentKey(.host, $0) }
         do {
             let alerts = try AlertBlock(decoding: row.blob(3)).alerts
+            let mergedInto = facts["merged_into"]?.string.flatMap { UUID($0) }
             let changes = try row.isNull(9) ? [] : EventBlock(decoding: row.blob(9)).events()
             let metrics = try row.isNull(10) ? [] : Self.series(SampleBlock(decoding: row.blob(10)))
             return IncidentEntry(
@@ -106,7 +107,9 @@ extension CorrelationStore {
                 metrics: metrics,
                 isEvidenceWanted: row.integer(6) != 0,
                 collection: facts["collection"]?.string.flatMap { Incident.Collection(rawValue: $0) } ?? .complete,
-                missing: facts["missing"]?.array?.compactMap(\.string) ?? []
+                missing: facts["missing"]?.array?.compactMap(\.string) ?? [],
+                mergedInto: mergedInto,
+                mergedFrom: facts["merged_from"]?.array?.compactMap { $0.string.flatMap { UUID($0) } } ?? []
             )
         } catch {
             throw connection.corruption("incident \(id) cannot be read: \(error)")
@@ -122,6 +125,8 @@ extension CorrelationStore {
         writer.member("made_at", entry.madeAt.nanoseconds)
         writer.member("collection", entry.collection.rawValue)
         writer.member("missing", entry.missing)
+        if let id = entry.mergedInto { writer.member("merged_into", id.description) }
+        if !entry.mergedFrom.isEmpty { writer.member("merged_from", entry.mergedFrom.map(\.description)) }
         writer.endObject()
         return writer.text
     }

@@ -10,8 +10,10 @@ extension Correlator {
     /// To people, by way of the next room: a page is one transaction there.
     func tell() async {
         await handOver(as: .told, signal: told.stream) { page in
+            // What is said of incidents is nobody's alert.
+            let news = page.filter { $0.reason != TransitionReason.incidentsMerged.rawValue }
             do throws(SinkError) {
-                try await self.next.accept(contentsOf: page)
+                if !news.isEmpty { try await self.next.accept(contentsOf: news) }
                 return (page.count, nil)
             } catch {
                 return (0, error)

@@ -39,7 +39,7 @@ enum Evidence {
     /// Our own words about alerts and hosts; what an agent says of its host is not among them.
     static func isOwn(_ event: Event) -> Bool {
         guard event.source == Event.ownSource, event.type != AgentNotice.booted else { return false }
-        return ["alert.", "host.", "site."].contains { event.type.hasPrefix($0) }
+        return ["alert.", "host.", "site.", "incident."].contains { event.type.hasPrefix($0) }
     }
 
     /// What is kept of an event; nil for our own words about alerts.

@@ -5,12 +5,13 @@ extension IncidentBook {
     /// The hosts and times for which events are evidence now: a quick look before a block is decoded.
     func wantsEvidence(of host: String, from: Timestamp, to: Timestamp) -> Bool {
         entries.values.contains { entry in
-            entry.window.lowerBound <= to && entry.window.upperBound >= from && (host.isEmpty || entry.hosts.contains(host))
+            entry.mergedInto == nil && entry.window.lowerBound <= to && entry.window.upperBound >= from
+                && (host.isEmpty || entry.hosts.contains(host))
         }
     }
 
     mutating func add(_ events: [Event], of host: String) {
-        for entry in entries.values where entry.hosts.contains(host) { add(events, to: entry) }
+        for entry in entries.values where entry.mergedInto == nil && entry.hosts.contains(host) { add(events, to: entry) }
     }
 
     private mutating func add(_ events: [Event], to entry: IncidentEntry) {

@@ -7,12 +7,14 @@ import Telemetry
 /// when an alert turns up late that was firing before that moment and still fires. One without alerts closes when all that belongs to it has arrived.
 struct IncidentBook: Sendable {
     var entries: [UUID: IncidentEntry] = [:]
-    private var openByKey: [IncidentKey: UUID] = [:]
+    var openByKey: [IncidentKey: UUID] = [:]
     private var openIDs: Set<UUID> = []
     /// Closed ones in memory, in the order of closing.
     private var closed: [UUID] = []
     var changed: Set<UUID> = []
     private var evicted: [UUID] = []
+    /// Since the last `takeMerges()`.
+    var merges: [IncidentMerge] = []
     private let makeID: @Sendable (Timestamp) -> UUID
     let window: Duration
 
@@ -29,17 +31,21 @@ struct IncidentBook: Sendable {
     /// An alert began to fire.
     mutating func fired(_ alert: Alert, of host: String, keys: [IncidentKey]? = nil, now: Timestamp? = nil) -> UUID {
         let (keys, now) = (keys ?? [IncidentKey(.host, host)], now ?? alert.updatedAt)
+        unite(keys, now: now)
         // Still firing and begun before that one closed, or soon after: it is not over.
         if let id = open(for: keys) ?? touched(by: alert.startsAt, keys) { return join(id, alert, of: host, keys, isFiring: true) }
         return open(alert, of: host, keys, isFiring: true, now: now)
     }
 
     /// An alert that makes part of an incident which is known.
-    mutating func fired(_ alert: Alert, of host: String, in id: UUID) -> UUID { join(id, alert, of: host, [], isFiring: true) }
+    mutating func fired(_ alert: Alert, of host: String, in id: UUID, keys: [IncidentKey] = [], now: Timestamp? = nil) -> UUID {
+        unite(keys, with: id, now: now ?? alert.updatedAt)
+        return join(survivor(of: id), alert, of: host, [], isFiring: true)
+    }
 
     /// An alert ended that had been told as firing.
     mutating func resolved(_ alert: Alert, of host: String, incident: UUID?, keys: [IncidentKey]? = nil, now: Timestamp? = nil) -> UUID {
-        if let incident, entries[incident] != nil { return join(incident, alert, of: host, [], isFiring: false) }
+        if let incident = incident.map({ survivor(of: $0) }), entries[incident] != nil { return join(incident, alert, of: host, [], isFiring: false) }
         return past(alert, of: host, keys: keys, now: now)
     }
 
@@ -48,7 +54,8 @@ struct IncidentBook: Sendable {
         let (keys, now) = (keys ?? [IncidentKey(.host, host)], now ?? alert.updatedAt)
         let endsAt = alert.endsAt ?? alert.updatedAt
         let known = entries.values.filter { entry in
-            entry.openedAt <= endsAt && (entry.closedAt ?? .distantFuture) >= alert.startsAt && keys.contains { entry.keys.contains($0) }
+            entry.mergedInto == nil && entry.openedAt <= endsAt && (entry.closedAt ?? .distantFuture) >= alert.startsAt
+                && keys.contains { entry.keys.contains($0) }
         }
         if let entry = known.min(by: { $0.openedAt < $1.openedAt }) { return join(entry.id, alert, of: host, [], isFiring: false) }
         return open(alert, of: host, keys, isFiring: false, now: now)
@@ -56,7 +63,7 @@ struct IncidentBook: Sendable {
 
     /// The alert goes on firing, as part of another incident: this one does not wait for its end.
     mutating func leave(_ id: UUID, _ alert: Alert, now: Timestamp) {
-        guard var entry = entries[id], entry.isOpen, entry.firing.remove(alert.fingerprint) != nil else { return }
+        guard var entry = entries[survivor(of: id)], entry.isOpen, entry.firing.remove(alert.fingerprint) != nil else { return }
         if entry.firing.isEmpty { close(&entry, .resolved, at: entry.alerts.compactMap(\.endsAt).max() ?? now) }
         keep(entry)
     }
@@ -75,6 +82,7 @@ struct IncidentBook: Sendable {
         isOld: Bool,
         now: Timestamp
     ) -> UUID {
+        unite(keys, now: now)
         let id: UUID
         let opening = min(from, at)
         if let known = open(for: keys) ?? touched(by: opening, keys) {
@@ -109,7 +117,7 @@ struct IncidentBook: Sendable {
 
     private func touched(by start: Timestamp, _ keys: [IncidentKey]) -> UUID? {
         closed.compactMap { entries[$0] }.filter { entry in
-            guard let closedAt = entry.closedAt, entry.closing != .limit else { return false }
+            guard let closedAt = entry.closedAt, entry.closing != .limit, entry.mergedInto == nil else { return false }
             return closedAt.advanced(by: window) >= start && keys.contains { entry.keys.contains($0) }
         }.max { ($0.closedAt ?? .distantPast) < ($1.closedAt ?? .distantPast) }?.id
     }
@@ -161,7 +169,7 @@ struct IncidentBook: Sendable {
         return id
     }
 
-    private mutating func close(_ entry: inout IncidentEntry, _ closing: Incident.Closing, at moment: Timestamp) {
+    mutating func close(_ entry: inout IncidentEntry, _ closing: Incident.Closing, at moment: Timestamp) {
         // Hosts' clocks may disagree with ours: an incident never ends before it began.
         (entry.closedAt, entry.closing) = (max(moment, entry.openedAt), closing)
         for key in entry.keys where openByKey[key] == entry.id { openByKey[key] = nil }
@@ -170,7 +178,7 @@ struct IncidentBook: Sendable {
     }
 
     /// A key that leads to another open incident goes on doing so.
-    private mutating func index(_ entry: IncidentEntry) {
+    mutating func index(_ entry: IncidentEntry) {
         openIDs.insert(entry.id)
         for key in entry.keys where openByKey[key].map({ entries[$0]?.isOpen != true }) ?? true { openByKey[key] = entry.id }
     }

@@ -25,6 +25,10 @@ struct IncidentEntry: Sendable, Hashable {
     var isEvidenceWanted = true
     var collection = Incident.Collection.collecting
     var missing: [String] = []
+    /// The one that goes on in its place.
+    var mergedInto: UUID?
+    /// Those in whose place it goes on; at most ``CorrelatingLimits/mergedPerIncidentMax``.
+    var mergedFrom: [UUID] = []
 
     var isOpen: Bool { closedAt == nil }
 
@@ -45,7 +49,7 @@ struct IncidentEntry: Sendable, Hashable {
     }
 
     var incident: Incident {
-        Incident(
+        var incident = Incident(
             id: id,
             name: name,
             hosts: hosts,
@@ -60,6 +64,8 @@ struct IncidentEntry: Sendable, Hashable {
             changes: changes,
             metrics: metrics
         )
+        (incident.mergedInto, incident.mergedFrom) = (mergedInto, mergedFrom)
+        return incident
     }
 
     /// Correlation ids by which more of it can be found.

@@ -12,6 +12,15 @@ struct IncidentKey: Sendable, Hashable {
         case host
         /// None of the others: the alert stands alone.
         case alert
+
+        /// Whether it says what an incident is about: two open ones that have it in common are one. A host says only where something happens; one that
+        /// serves many would make one incident of all of theirs.
+        var isTelling: Bool {
+            switch self {
+            case .pattern, .correlation, .site, .group: true
+            case .host, .alert: false
+            }
+        }
     }
 
     var kind: Kind

@@ -111,7 +111,9 @@ package struct EventMatch: Sendable, Hashable {
     func wantsSource(_ text: String) -> Bool { source.map { $0 == text } ?? true }
 
     /// Our own events about alerts are meant only by whoever names them: a pattern that counts errors does not count what it caused.
-    var namesOwn: Bool { source == Event.ownSource || type.map { type in ["alert.", "host.", "site."].contains { type.hasPrefix($0) } } ?? false }
+    var namesOwn: Bool {
+        source == Event.ownSource || type.map { type in ["alert.", "host.", "site.", "incident."].contains { type.hasPrefix($0) } } ?? false
+    }
 
     func holds(for event: Event) -> Bool {
         guard alert == nil, wantsSource(event.source), wantsType(event.type), severity.map({ event.severity >= $0 }) ?? true,

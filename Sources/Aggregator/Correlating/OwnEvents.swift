@@ -22,7 +22,43 @@ enum OwnEvents {
         return AdmittedBatch(origin: .client(name: Event.ownSource, key: key), receivedAt: now, blocks: [block])
     }
 
+    /// A merge of incidents on its way into the log: in the shape of an alert, because transitions are what is stored and handed over once.
+    static func words(of merge: IncidentMerge, at now: Timestamp) -> Alert {
+        let annotations: Labels = ["incident": "\(merge.from)", "keys": merge.keys.map(\.text).joined(separator: ", ")]
+        return Alert(
+            labels: ["alertname": merge.name],
+            annotations: annotations,
+            state: .firing,
+            activeAt: now,
+            startsAt: now,
+            value: 0,
+            updatedAt: now
+        )
+    }
+
+    private static func mergeEvent(for transition: AlertTransition) -> Event {
+        let (words, into) = (transition.alert.annotations, transition.incident.description)
+        let incident = words["incident"] ?? ""
+        var data = JSONWriter()
+        data.beginObject()
+        data.member("incident", incident)
+        data.member("merged_into", into)
+        data.member("keys", words["keys"] ?? "")
+        data.endObject()
+        return Event(
+            timestamp: transition.alert.startsAt,
+            source: Event.ownSource,
+            type: type(of: transition),
+            severity: .info,
+            host: "",
+            correlationID: into,
+            message: "incident \(incident) (\(transition.alert.name)) is part of \(into)",
+            data: data.text
+        )
+    }
+
     static func event(for transition: AlertTransition) -> Event {
+        if transition.reason == TransitionReason.incidentsMerged.rawValue { return mergeEvent(for: transition) }
         let alert = transition.alert
         let isFiring = alert.state == .firing
         let host = alert.labels["host"] ?? ""
@@ -53,6 +89,7 @@ enum OwnEvents {
         case .siteReachable: return "site.reachable"
         case .flapping: return "alert.flapping"
         case .steady: return "alert.steady"
+        case .incidentsMerged: return "incident.merged"
         default: break
         }
         return transition.alert.state == .firing ? "alert.fired" : "alert.resolved"

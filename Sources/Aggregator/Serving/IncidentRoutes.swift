@@ -93,6 +93,8 @@ extension JSONWriter {
         member("closing", incident.closing?.rawValue)
         member("collection", incident.collection.rawValue)
         member("missing", incident.missing)
+        member("merged_into", incident.mergedInto?.description)
+        member("merged_from", incident.mergedFrom.map(\.description))
         member("alert_count", incident.alerts.count)
         member("evidence_count", incident.evidence.count)
         key("alerts")

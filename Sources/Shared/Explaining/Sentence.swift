@@ -4,7 +4,7 @@ import Telemetry
 enum Sentence {
     static func of(_ decision: Decision, _ alert: Alert) -> String {
         switch decision.kind {
-        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .resolved: state(decision, alert)
+        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .incidentMerged, .resolved: state(decision, alert)
         case .refused, .routed, .grouped, .inhibited, .silenced, .muted, .limited, .held, .released, .escalated, .acknowledged, .unacknowledged:
             telling(decision)
         case .queued, .attempted, .delivered, .failed, .diverted, .resent, .digested: delivery(decision)
@@ -34,6 +34,7 @@ enum Sentence {
         case .history: return history(decision.reason, details)
         case .flapping: return "It changed its state \(details["changes"]) times in \(details["window"]): it is held until it is steady."
         case .steady: return "It has been steady for long enough and is let go."
+        case .incidentMerged: return "Its incident \(details["incident"]) turned out to be part of \(details["into"]), and is one with it."
         default: return resolved(decision.reason, details)
         }
     }
@@ -133,6 +134,7 @@ enum Sentence {
         case "repeat_interval": "it still fires and repeat_interval has passed"
         case "digest": "groups over the rate limit are told in one"
         case "escalated": "nobody had acknowledged it"
+        case "acknowledged": "somebody takes care of what it was told of"
         case "handed_over": "the duty was handed over and it still fires"
         case "outage_digest": "the channel was down, and what waited for it is told in one"
         case "fallback": "another channel did not take it"

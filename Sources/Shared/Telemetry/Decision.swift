@@ -39,6 +39,8 @@ package struct Decision: Sendable, Hashable {
         case steady
         /// It ended [value, reason].
         case resolved
+        /// Its incident turned out to be part of another [incident, into].
+        case incidentMerged = "incident_merged"
         /// Too many alerts: it is not told.
         case refused
 

@@ -10,6 +10,8 @@ package struct Incident: Sendable, Hashable {
         case timeout
         /// More were open than there may be.
         case limit
+        /// It turned out to be part of another one, which goes on with all that it held.
+        case merged
     }
 
     /// How far the collecting of what belongs to it has come.
@@ -40,6 +42,10 @@ package struct Incident: Sendable, Hashable {
     package var changes: [Event]
     /// What its alerts' expressions are about, around the beginning; bounded.
     package var metrics: [MetricPoints]
+    /// The incident that it turned out to be part of.
+    package var mergedInto: UUID?
+    /// Incidents that turned out to be part of this one.
+    package var mergedFrom: [UUID] = []
 
     package init(
         id: UUID,
