@@ -80,7 +80,7 @@ private struct Bench {
         bench.take(disk, at: 0)
         #expect(bench.said(from: 0, to: 310) == ["0 ops first: Disk@web-1+", "300 ops repeat_interval: Disk@web-1+"])
         #expect(bench.acknowledge(disk, at: 311) == 1)
-        #expect(bench.said(from: 311, to: 5000) == [])
+        #expect(bench.said(from: 311, to: 5000) == ["311 ops acknowledged: Disk@web-1+"])
         bench.take(Sample.alert("Disk", "web-1", .resolved, until: 5001), at: 5001)
         #expect(bench.said(from: 5001, to: 5100) == ["5040 ops all_resolved: Disk@web-1-"])
         // It fires another time: nobody has said that he takes care of that.
@@ -100,7 +100,11 @@ private struct Bench {
         #expect(bench.said(from: 0, to: 100).count == 1)
         #expect(bench.acknowledge(first, at: 101) == 1)
         bench.take(Sample.alert("Disk", "b", since: 110), at: 110)
-        #expect(bench.said(from: 110, to: 779) == ["120 ops new_alerts: Disk@a+ Disk@b+", "720 second escalated: Disk@a+ Disk@b+"])
+        #expect(
+            bench.said(from: 110, to: 779) == [
+                "110 ops acknowledged: Disk@a+", "120 ops new_alerts: Disk@a+ Disk@b+", "720 second escalated: Disk@a+ Disk@b+",
+            ]
+        )
     }
 
     @Test func `an acknowledgement that is taken back lets the escalation begin anew`() {
@@ -109,7 +113,7 @@ private struct Bench {
         bench.take(disk, at: 0)
         _ = bench.said(from: 0, to: 10)
         #expect(bench.acknowledge(disk, at: 10) == 1)
-        #expect(bench.said(from: 11, to: 1000) == [])
+        #expect(bench.said(from: 11, to: 1000) == ["11 ops acknowledged: Disk@web-1+"])
         let answers = [1, 2].map { _ in bench.dispatcher.unacknowledge(disk.fingerprint, by: "ann", at: Sample.at(1000)) }
         #expect(answers == [true, false])
         // Seen at the next look at the group, at 1020.
@@ -184,7 +188,7 @@ private struct Bench {
         bench.take(disk, at: 0)
         _ = bench.said(from: 0, to: 10)
         #expect(bench.acknowledge(disk, at: 11) == 1)
-        #expect(bench.said(from: 12, to: 1000) == [])
+        #expect(bench.said(from: 12, to: 1000) == ["12 bob acknowledged: Disk@web-1+"])
     }
 
     @Test func `each decision on the way is on record with its reason`() {

@@ -22,7 +22,7 @@ struct AlertsCommand: AsyncParsableCommand {
         func run() async throws {
             let answer = try await aggregator.get("/api/v1/alerts", [("state", state), ("host", host)])
             let rows = (answer["alerts"]?.array ?? []).map { alert in
-                let care = alert["acknowledged"]?["by"]?.string.map { " (\($0) takes care of it)" } ?? ""
+                let care = AlertsCommand.care(of: alert)
                 let summary =
                     alert["annotations"]?["summary"]?.string ?? Terminal.labels(alert["labels"], without: ["alertname", "host", "severity"])
                 return [
@@ -79,6 +79,13 @@ struct AlertsCommand: AsyncParsableCommand {
 }
 
 extension AlertsCommand {
+    /// Who takes care of it, and since when; empty: nobody.
+    static func care(of alert: JSON) -> String {
+        guard let care = alert["acknowledged"], let by = care["by"]?.string else { return "" }
+        let comment = care["comment"]?.string.flatMap { $0.isEmpty ? nil : ": \($0)" } ?? ""
+        return " (\(by) takes care of it since \(Terminal.text(care["at"]))\(comment))"
+    }
+
     /// The state, and what whoever reads it must know besides.
     static func state(of alert: JSON) -> String {
         Terminal.text(alert["state"]) + (alert["stale"]?.bool == true ? ", stale" : "") + (alert["flapping"] == nil ? "" : ", flapping")

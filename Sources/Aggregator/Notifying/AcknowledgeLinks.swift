@@ -2,12 +2,14 @@ import Crypto
 import Glibc
 import Telemetry
 
-/// `acknowledge`: the links in messages.
+/// `acknowledge`: the links in messages, and who hears that somebody used one.
 package struct AcknowledgeConfig: Sendable, Hashable {
     /// How long a link in a message can be used; zero: messages hold none. Default 7 days.
     package var linkLifetime: Duration
+    /// Whoever was told that an alert fires is told once that somebody takes care of it. Default true.
+    package var notify: Bool
 
-    package init(linkLifetime: Duration = .seconds(7 * 86_400)) { self.linkLifetime = linkLifetime }
+    package init(linkLifetime: Duration = .seconds(7 * 86_400), notify: Bool = true) { (self.linkLifetime, self.notify) = (linkLifetime, notify) }
 }
 
 /// Links that say which message they stand in, until when they count, and that we made them. Whoever has the message may use them.

@@ -16,6 +16,8 @@ enum NotifyReason: String, Sendable, Hashable {
     case digest
     /// Nobody had acknowledged it: the next receiver is told.
     case escalated
+    /// Somebody takes care of what the channel was told of.
+    case acknowledged
     /// Somebody else has the duty now, and it still fires.
     case handedOver = "handed_over"
     /// What waited for a channel that was down, in one.

@@ -29,7 +29,7 @@ struct Delivery: Sendable {
     /// A new one.
     init(_ notification: Notification, id: UUID, at now: Timestamp, fallbackOf: UUID? = nil) {
         (self.id, channel, groupKey) = (id, notification.channel, notification.groupKey)
-        (status, reason, alertCount, createdAt) = (notification.status, notification.reason, notification.alerts.count, now)
+        (status, reason, alertCount, createdAt) = (notification.recordStatus, notification.reason, notification.alerts.count, now)
         (content, self.fallbackOf) = (.notification(notification), fallbackOf)
         episodes = notification.alerts.map(\.episode)
     }

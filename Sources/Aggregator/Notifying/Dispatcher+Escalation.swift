@@ -91,7 +91,14 @@ extension Dispatcher {
             }
             pending[channel.key, default: 0] += 1
             notifications.append(
-                Notification(channel: channel, groupKey: key, groupLabels: group.labels, reason: .escalated, alerts: standing.firing)
+                Notification(
+                    channel: channel,
+                    groupKey: key,
+                    groupLabels: group.labels,
+                    reason: .escalated,
+                    alerts: standing.firing,
+                    openedAt: group.openedAt
+                )
             )
             _ = groups[key]?.settle(channel, wasTold: true, standing: standing, at: now)
         }

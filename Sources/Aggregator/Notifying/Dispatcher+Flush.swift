@@ -12,7 +12,8 @@ extension Dispatcher {
     /// All that is due.
     /// - Parameter pending: undelivered notifications by channel key; channels at their limit are told later.
     mutating func flush(at now: Timestamp, pending: [String: Int]) -> [Notification] {
-        var (notifications, pending) = ([Notification](), pending)
+        var pending = pending
+        var notifications = takeNotices(&pending, at: now)
         while let timer = timers.min, timer.at <= now {
             timers.removeMin()
             if let due = groups[timer.group]?.nextEscalation, due <= now {

@@ -66,6 +66,8 @@ struct Dispatcher: Sendable {
     /// May hold timers that were moved; those are passed over.
     var timers = Heap<Timer>()
     var changes = Changes()
+    /// That somebody takes care: goes out with what is flushed next, in the transaction that holds the acknowledgement.
+    var notices: [Notification] = []
     /// Alerts that were not taken because there are too many; since the start.
     private(set) var refused = 0
 

@@ -24,6 +24,7 @@ extension NotifyingConfig {
         section.finish()
         let links = root.section("acknowledge")
         acknowledge.linkLifetime = links.duration("link_lifetime", default: acknowledge.linkLifetime, in: .zero ... .seconds(365 * 86_400))
+        acknowledge.notify = links.bool("notify", default: acknowledge.notify)
         links.finish()
     }
 }

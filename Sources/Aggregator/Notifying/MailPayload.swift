@@ -75,7 +75,7 @@ struct MailPayload {
     /// `[FIRING:2] DiskFull (web-1 critical)`: the state, the group's values, and the other values that all alerts share.
     static func subject(of notification: Notification) -> String {
         let firing = notification.firing.count
-        let status = firing > 0 ? "FIRING:\(firing)" : "RESOLVED"
+        let status = notification.acknowledgement != nil ? "ACKNOWLEDGED:\(firing)" : firing > 0 ? "FIRING:\(firing)" : "RESOLVED"
         var title = notification.groupLabels
         let common = notification.commonLabels
         // A group without labels would have no title at all.

@@ -16,6 +16,20 @@ struct Notification: Sendable, Hashable {
     var parts: [Part] = []
     /// Why it comes this way, for people: a fallback names the channel that did not take it.
     var remark: String?
+    /// That it tells: somebody takes care of its alerts. Nil for all others.
+    var acknowledgement: Acknowledged?
+
+    struct Acknowledged: Sendable, Hashable {
+        var acknowledgement: AlertAcknowledgement
+        /// Nothing of the conversation is left of which nobody takes care.
+        var isWhole: Bool
+
+        /// `acknowledged by ann: I am on it`, in one line.
+        var words: String {
+            let note = acknowledgement.comment.isEmpty ? "" : ": \(acknowledgement.comment)"
+            return OneLine.of("acknowledged by \(acknowledgement.by)\(note)", charactersMax: 1_000)
+        }
+    }
 
     /// One of the notifications that a digest stands for.
     struct Part: Sendable, Hashable {
@@ -44,6 +58,9 @@ struct Notification: Sendable, Hashable {
 
     /// `firing` while one fires, else `resolved`.
     var status: String { alerts.contains { $0.state != .resolved } ? "firing" : "resolved" }
+
+    /// What the record says of it; `acknowledged` is no page.
+    var recordStatus: String { acknowledgement == nil ? status : "acknowledged" }
 
     /// The labels that all alerts share.
     var commonLabels: Labels { Notification.common(alerts.map(\.labels)) }

@@ -24,7 +24,7 @@ extension Notifier {
     /// The notification with its link. The same at each attempt: its end is counted from when the notification was made.
     func linking(_ notification: Notification, id: UUID, at made: Timestamp) -> Notification {
         let lifetime = config.acknowledge.linkLifetime
-        guard lifetime > .zero, notification.status == "firing" else { return notification }
+        guard lifetime > .zero, notification.status == "firing", notification.acknowledgement == nil else { return notification }
         var linked = notification
         linked.acknowledgeURL = "\(externalURL)/acknowledge/\(links.token(for: id, until: made.advanced(by: lifetime)))"
         return linked

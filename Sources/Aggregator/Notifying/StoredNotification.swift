@@ -12,6 +12,7 @@ enum StoredNotification {
         if let openedAt = notification.openedAt { writer.member("opened_at", openedAt.nanoseconds) }
         if let remark = notification.remark { writer.member("remark", remark) }
         if let url = notification.acknowledgeURL { writer.member("acknowledge_url", url) }
+        if let told = notification.acknowledgement { write(told, to: &writer) }
         writer.key("alerts")
         writer.beginArray()
         for alert in notification.alerts { StoredAlert.write(alert, to: &writer) }
@@ -24,6 +25,28 @@ enum StoredNotification {
         }
         writer.endObject()
         return writer.text
+    }
+
+    private static func write(_ told: Notification.Acknowledged, to writer: inout JSONWriter) {
+        writer.key("acknowledged")
+        writer.beginObject()
+        writer.member("at", told.acknowledgement.at.nanoseconds)
+        writer.member("by", told.acknowledgement.by)
+        writer.member("comment", told.acknowledgement.comment)
+        writer.member("via", told.acknowledgement.via)
+        writer.member("whole", told.isWhole)
+        writer.endObject()
+    }
+
+    private static func acknowledged(_ object: JSON?) -> Notification.Acknowledged? {
+        guard let object, let at = object["at"]?.integer else { return nil }
+        let acknowledgement = AlertAcknowledgement(
+            at: Timestamp(nanoseconds: at),
+            by: object["by"]?.string ?? "",
+            comment: object["comment"]?.string ?? "",
+            via: object["via"]?.string ?? ""
+        )
+        return Notification.Acknowledged(acknowledgement: acknowledgement, isWhole: object["whole"]?.bool ?? false)
     }
 
     private static func write(_ part: Notification.Part, to writer: inout JSONWriter) {
@@ -58,7 +81,8 @@ enum StoredNotification {
                     createdAt: Timestamp(nanoseconds: part["created_at"]?.integer ?? 0)
                 )
             },
-            remark: object["remark"]?.string
+            remark: object["remark"]?.string,
+            acknowledgement: acknowledged(object["acknowledged"])
         )
     }
 }

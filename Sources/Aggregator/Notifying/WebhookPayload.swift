@@ -1,7 +1,8 @@
 import JSON
 import Telemetry
 
-/// Alertmanager's webhook body, version 4: its fields, `acknowledgeURL` while something fires, and in a digest `digest`, which lists what it stands for.
+/// Alertmanager's webhook body, version 4: its fields, `acknowledgeURL` while something fires, `acknowledged` where that is what it tells, and in a digest
+/// `digest`, which lists what it stands for.
 enum WebhookPayload {
     /// What Go writes for a time that is not set: Alertmanager's `endsAt` while an alert fires.
     private static let noTime = "0001-01-01T00:00:00Z"
@@ -33,6 +34,15 @@ enum WebhookPayload {
         write("commonAnnotations", notification.commonAnnotations, to: &writer)
         writer.member("externalURL", externalURL)
         if let url = notification.acknowledgeURL { writer.member("acknowledgeURL", url) }
+        if let told = notification.acknowledgement?.acknowledgement {
+            writer.key("acknowledged")
+            writer.beginObject()
+            writer.member("at", told.at.rfc3339)
+            writer.member("by", told.by)
+            writer.member("comment", told.comment)
+            writer.member("via", told.via)
+            writer.endObject()
+        }
         writer.key("alerts")
         writer.raw(utf8: alerts.bytes.span)
         if !notification.parts.isEmpty { write(notification.parts, to: &writer) }

@@ -81,6 +81,14 @@ enum PageScript {
               note.textContent = text;
               what.append(note);
             }
+            const care = alert.acknowledged;
+            if (care) {
+              const note = document.createElement('div');
+              note.className = 'note';
+              note.textContent = care.by + ' takes care of it since ' + ago(care.at) + (care.comment ? ': ' + care.comment : '');
+              note.title = care.at;
+              what.append(note);
+            }
             const value = typeof alert.value === 'number' ? alert.value.toLocaleString(undefined, { maximumSignificantDigits: 5 }) : '';
             return row(cell(severity, 'tight ' + (kinds[severity] ?? '')), what, cell(alert.labels.host, 'tight'), since, cell(value, 'number'));
           }), 5, 'Nothing fires.');

@@ -140,7 +140,9 @@ struct PresetMessage {
 
     /// developer.pagerduty.com, Events API v2: a summary has 1024 characters. The routing key is added when it is sent, so that it is in no file of ours.
     private func pagerDuty(_ json: inout JSONWriter) {
-        json.member("event_action", isFiring ? "trigger" : "resolve")
+        // What is acknowledged in part goes on: its alert there must not rest.
+        let action = notification.acknowledgement?.isWhole == true ? "acknowledge" : isFiring ? "trigger" : "resolve"
+        json.member("event_action", action)
         json.member("dedup_key", conversation)
         json.member("client", "Tocsin")
         json.member("client_url", externalURL)
@@ -157,6 +159,13 @@ struct PresetMessage {
 
     /// docs.opsgenie.com/docs/alert-api: a message has 130 characters, a description 15 000, an alias 512.
     private mutating func opsgenie(_ json: inout JSONWriter) {
+        if let told = notification.acknowledgement {
+            path = "/v2/alerts/\(conversation)/\(told.isWhole ? "acknowledge" : "notes")?identifierType=alias"
+            json.member("source", "Tocsin")
+            json.member("user", PresetText.cut(OneLine.of(told.acknowledgement.by), to: 100))
+            json.member("note", PresetText.cut(told.words, to: 1_000))
+            return
+        }
         guard isFiring else {
             path = "/v2/alerts/\(conversation)/close?identifierType=alias"
             json.member("source", "Tocsin")
