@@ -28,7 +28,7 @@ struct AlertsCommand: AsyncParsableCommand {
                 return [
                     AlertsCommand.shortID(alert), AlertsCommand.state(of: alert), Terminal.text(alert["labels"]?["severity"]),
                     Terminal.text(alert["alertname"]), Terminal.text(alert["labels"]?["host"]), Terminal.text(alert["starts_at"]),
-                    Terminal.text(alert["value"]), summary + care,
+                    Terminal.text(alert["value"]), summary + AlertsCommand.voices(of: alert) + care,
                 ]
             }
             let titles = ["ID", "STATE", "SEVERITY", "ALERT", "HOST", "SINCE", "VALUE", "SUMMARY"]
@@ -79,6 +79,12 @@ struct AlertsCommand: AsyncParsableCommand {
 }
 
 extension AlertsCommand {
+    /// Who says so, where it is more than one.
+    static func voices(of alert: JSON) -> String {
+        let voices = alert["said_by"]?.array?.compactMap(\.string) ?? []
+        return voices.count > 1 ? " (said by \(voices.joined(separator: ", ")))" : ""
+    }
+
     /// Who takes care of it, and since when; empty: nobody.
     static func care(of alert: JSON) -> String {
         guard let care = alert["acknowledged"], let by = care["by"]?.string else { return "" }

@@ -98,6 +98,8 @@ extension AlertBook {
     }
 
     private mutating func keepOwn(_ alert: Alert, _ key: AlertKey, _ phase: AlertEntry.Phase, incident: UUID?, now: Timestamp) {
-        keep(AlertEntry(host: key.host, alert: alert, phase: phase, place: nil, heardAt: now, heldUntil: nil, incident: incident))
+        var entry = AlertEntry(host: key.host, alert: alert, phase: phase, place: nil, heardAt: now, heldUntil: nil, incident: incident)
+        entry.told = entries[key]?.told
+        keep(entry)
     }
 }

@@ -15,6 +15,8 @@ struct AlertBook: Sendable {
     var live: Set<AlertKey> = []
     var held: Set<AlertKey> = []
     var countByHost: [String: Int] = [:]
+    /// Who says that an alert of these labels fires; more than one where an agent, a rule and another system say the same.
+    private var voices: [UInt64: [AlertKey]] = [:]
     var drains: [String: Drain] = [:]
     /// Since the last `takeChanges()`.
     var changed: Set<AlertKey> = []
@@ -38,6 +40,10 @@ struct AlertBook: Sendable {
     init(expireAfter: Duration, restoring stored: [AlertEntry] = []) {
         self.expireAfter = expireAfter
         for entry in stored { keep(entry) }
+        // What is stored was told.
+        for entry in stored.sorted(by: { ($0.alert.startsAt, $0.host) < ($1.alert.startsAt, $1.host) }) where entry.phase == .firing {
+            setVoice(entry.key, isFiring: true)
+        }
         changed = []
     }
 
@@ -62,9 +68,29 @@ struct AlertBook: Sendable {
         guard entries.removeValue(forKey: key) != nil else { return }
         live.remove(key)
         held.remove(key)
+        setVoice(key, isFiring: false)
         let count = countByHost[key.host, default: 1] - 1
         countByHost[key.host] = count > 0 ? count : nil
         changed.insert(key)
+    }
+
+    /// To be called when it is told, not when it is decided: what several say in the same moment is told once, and not nobody's news.
+    mutating func setVoice(_ key: AlertKey, isFiring: Bool) {
+        let known = voices[key.fingerprint] ?? []
+        guard known.contains(key) != isFiring else { return }
+        let left = isFiring ? known + [key] : known.filter { $0 != key }
+        voices[key.fingerprint] = left.isEmpty ? nil : left
+    }
+
+    /// All that say that an alert of these labels fires, as far as it is told; in the order in which they began.
+    func voices(of fingerprint: UInt64, besides key: AlertKey? = nil) -> [AlertEntry] {
+        (voices[fingerprint] ?? []).filter { $0 != key }.compactMap { entries[$0] }.filter { !$0.alert.isToldLocally && $0.alert.foldedInto == nil }
+    }
+
+    mutating func setTold(_ voice: AlertEntry.Voice?, of key: AlertKey) {
+        guard var entry = entries[key], entry.told != voice else { return }
+        entry.told = voice
+        keep(entry)
     }
 
     /// What is told when somebody asks why: goes into the transaction that holds the entries.

@@ -30,6 +30,37 @@ struct AlertEntry: Sendable, Hashable {
     /// The host's count of sample blocks when a repeat was first missed; nil while none is. Not stored: a restart begins to count anew.
     var missedSince: UInt64?
     var incident: UUID?
+    /// As part of what people know it, where another said the same first; nil: as itself.
+    var told: Voice?
+
+    /// Who said an alert first, and since when people know it.
+    struct Voice: Sendable, Hashable {
+        var host: String
+        var activeAt: Timestamp
+        var startsAt: Timestamp
+    }
+
+    var voice: Voice { told ?? Voice(host: host, activeAt: alert.activeAt, startsAt: alert.startsAt) }
+
+    /// The alert as people know it.
+    var toldAlert: Alert { AlertEntry.alert(alert, as: told) }
+
+    static func alert(_ alert: Alert, as voice: Voice?) -> Alert {
+        guard let voice else { return alert }
+        var told = alert
+        (told.activeAt, told.startsAt) = (voice.activeAt, voice.startsAt)
+        told.endsAt = alert.endsAt.map { max($0, voice.startsAt) }
+        return told
+    }
+
+    /// Who says it: an agent, our own rules, ourselves, or another system.
+    var origin: String {
+        switch host {
+        case AlertBook.others: "outside"
+        case AlertBook.ruledHost: "rules"
+        default: place == nil ? "aggregator" : "agent \(host)"
+        }
+    }
 
     var key: AlertKey { AlertKey(host: host, fingerprint: alert.fingerprint) }
     var isLive: Bool { phase != .resolved }

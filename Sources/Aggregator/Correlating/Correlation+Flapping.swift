@@ -9,7 +9,7 @@ extension Correlation {
         // What nobody is told anyway does not count.
         guard !decision.isHistoryOnly, decision.alert.foldedInto == nil else { return decision }
         var told = decision
-        switch flaps.take(decision.key, now: now) {
+        switch flaps.take(flapKey(of: decision.key), now: now) {
         case .tell: break
         case .say(let flapping):
             // While it flaps people know the alert as firing, with how often it changed.
@@ -25,10 +25,10 @@ extension Correlation {
     /// Alerts that flapped and have been steady: people hear how they stand.
     mutating func letGoSteady(now: Timestamp) -> [AlertTransition] {
         flaps.judge(now: now).compactMap { key in
-            guard let entry = alerts.entries[key] else { return nil }
-            var alert = entry.alert
+            guard let entry = alerts.voices(of: key.fingerprint).first ?? alerts.entries[key] else { return nil }
+            var alert = entry.toldAlert
             if entry.phase != .firing { (alert.state, alert.endsAt) = (.resolved, alert.endsAt ?? now) }
-            let decision = AlertDecision(key: key, alert: alert, previous: .firing, reason: .steady)
+            let decision = AlertDecision(key: entry.key, alert: alert, previous: .firing, reason: .steady)
             return transition(decision, in: entry.incident ?? incidentOfPast(decision, now: now), now: now)
         }
     }

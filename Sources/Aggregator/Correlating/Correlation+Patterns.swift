@@ -49,14 +49,14 @@ extension Correlation {
             guard let spec = pattern.alert, !isOld else { return [] }
             let alert = PatternAlert.alert(for: pattern, spec, state, from: from, at: at, now: now)
             guard let decision = alerts.setOwn(alert, of: state.host, reason: .patternMatched, now: now) else { return [] }
-            return [number(decision, in: incident, now: now)]
+            return number(decision, in: incident, now: now).map { [$0] } ?? []
         case .over(let state, let at):
             let own = alerts.live.compactMap { alerts.entries[$0] }.filter { entry in
                 entry.place == nil && entry.alert.annotations[PatternAlert.patternAnnotation] == "\(state.key.pattern) \(state.key.values)"
             }
             return own.compactMap { entry in
                 alerts.setOwn(PatternAlert.ended(entry.alert, at: at, now: now), of: entry.host, reason: .patternEnded, now: now)
-            }.map { number($0, now: now) }
+            }.compactMap { number($0, now: now) }
         }
     }
 

@@ -93,14 +93,16 @@ struct Correlation: Sendable {
 
     /// Numbers decisions; what patterns make of them follows each.
     private mutating func tell(_ decisions: [AlertDecision], now: Timestamp) -> [AlertTransition] {
-        decisions.flatMap { decision in
-            let transition = number(decision, now: now)
+        decisions.flatMap { decision -> [AlertTransition] in
+            guard let transition = number(decision, now: now) else { return [] }
             return [transition] + findPatterns(in: decision, transition, now: now)
         }
     }
 
     /// - Parameter given: the incident it belongs to, where that is known.
-    mutating func number(_ decision: AlertDecision, in given: UUID? = nil, now: Timestamp) -> AlertTransition {
+    /// - Returns: nil where it changes nothing for people (``asOneVoice(_:now:)``).
+    mutating func number(_ decision: AlertDecision, in given: UUID? = nil, now: Timestamp) -> AlertTransition? {
+        guard let decision = asOneVoice(decision, now: now) else { return nil }
         let alert = decision.alert
         let host = decision.incidentHost
         let keys = IncidentKey.keys(of: alert, on: host, groupBy: incidentsConfig.groupBy)
@@ -141,7 +143,7 @@ struct Correlation: Sendable {
 
     private mutating func note(_ transition: AlertTransition, of key: AlertKey, isToldLocally: Bool, now: Timestamp) {
         let alert = transition.alert
-        let flapping = flaps.flapping(key)
+        let flapping = flaps.flapping(flapKey(of: key))
         let details: Labels = [
             "value": "\(alert.value)", "expression": alert.expression, "starts_at": alert.startsAt.rfc3339, "ends_at": alert.endsAt?.rfc3339 ?? "",
             "updated_at": alert.updatedAt.rfc3339, "incident": "\(transition.incident)",

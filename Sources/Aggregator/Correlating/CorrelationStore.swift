@@ -46,6 +46,12 @@ final class CorrelationStore {
                 PRIMARY KEY (host, fingerprint)
             ) STRICT, WITHOUT ROWID;
             """,
+            // Who said an alert first, where several say it.
+            """
+            ALTER TABLE alert ADD COLUMN told_host TEXT;
+            ALTER TABLE alert ADD COLUMN told_active_at INTEGER;
+            ALTER TABLE alert ADD COLUMN told_starts_at INTEGER;
+            """,
         ]
     )
 
@@ -167,7 +173,7 @@ final class CorrelationStore {
             return
         }
         try connection.execute(
-            "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 .text(key.host), .unsigned(key.fingerprint), .integer(entry.phase.rawValue), .blob(AlertBlock.encode([entry.alert])),
                 entry.place.map { .blob($0.agent.bytes) } ?? .null,
@@ -177,6 +183,7 @@ final class CorrelationStore {
                 .optional(entry.place.map { Int64($0.row) }),
                 .integer(entry.heardAt.nanoseconds), .optional(entry.heldUntil?.nanoseconds),
                 entry.incident.map { .blob($0.bytes) } ?? .null,
+                .optional(entry.told?.host), .optional(entry.told?.activeAt.nanoseconds), .optional(entry.told?.startsAt.nanoseconds),
             ]
         )
     }
@@ -209,6 +216,9 @@ final class CorrelationStore {
                 row: UInt32(truncatingIfNeeded: row.integer(8))
             )
         }
+        let told = row.optionalText(12).map { host in
+            AlertEntry.Voice(host: host, activeAt: Timestamp(nanoseconds: row.integer(13)), startsAt: Timestamp(nanoseconds: row.integer(14)))
+        }
         return AlertEntry(
             host: row.text(0),
             alert: try alert(row.blob(3)),
@@ -216,7 +226,8 @@ final class CorrelationStore {
             place: place,
             heardAt: Timestamp(nanoseconds: row.integer(9)),
             heldUntil: row.optionalInteger(10).map { Timestamp(nanoseconds: $0) },
-            incident: row.isNull(11) ? nil : UUID(bytes: row.blob(11))
+            incident: row.isNull(11) ? nil : UUID(bytes: row.blob(11)),
+            told: told
         )
     }
 

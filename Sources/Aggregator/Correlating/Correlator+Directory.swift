@@ -17,17 +17,7 @@ extension Correlator {
     }
 
     package func shownAlerts() -> [ShownAlert] {
-        guard let correlation else { return [] }
-        let alerts = correlation.alerts.entries.map { key, entry -> ShownAlert in
-            let record = correlation.leases.leases[entry.host]?.record
-            // What the aggregator itself says is of now.
-            let isStale = entry.isLive && entry.place != nil && record?.state == .down
-            return ShownAlert(entry.alert, staleSince: isStale ? record?.lastContact : nil, flapping: correlation.flapping(key))
-        }
-        return alerts.sorted { a, b in
-            if a.alert.state != b.alert.state { return Self.rank(a.alert.state) < Self.rank(b.alert.state) }
-            return (a.alert.startsAt, a.alert.fingerprint) < (b.alert.startsAt, b.alert.fingerprint)
-        }
+        correlation?.shown ?? []
     }
 
     package func incidents(_ query: IncidentQuery) throws(QueryError) -> IncidentPage {
@@ -59,14 +49,6 @@ extension Correlator {
         guard let store else { return [] }
         do throws(SQLiteError) { return try store.decisions(of: fingerprint, activeFrom: activeFrom, to: to) } catch {
             throw .failed(error.description)
-        }
-    }
-
-    private static func rank(_ state: AlertState) -> Int {
-        switch state {
-        case .firing: 0
-        case .pending: 1
-        case .resolved: 2
         }
     }
 }

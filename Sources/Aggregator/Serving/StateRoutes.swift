@@ -142,6 +142,7 @@ extension JSONWriter {
         alert(shown.alert) { json in
             json.member("stale", shown.staleSince != nil)
             json.member("stale_since", shown.staleSince)
+            json.member("said_by", shown.saidBy)
             more(&json)
             guard let flapping = shown.flapping else { return }
             json.key("flapping")

@@ -4,7 +4,8 @@ import Telemetry
 enum Sentence {
     static func of(_ decision: Decision, _ alert: Alert) -> String {
         switch decision.kind {
-        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .incidentMerged, .resolved: state(decision, alert)
+        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .seconded, .stillSaid, .incidentMerged, .resolved:
+            state(decision, alert)
         case .refused, .routed, .grouped, .inhibited, .silenced, .muted, .limited, .held, .released, .escalated, .acknowledged, .unacknowledged:
             telling(decision)
         case .queued, .attempted, .delivered, .failed, .diverted, .resent, .digested: delivery(decision)
@@ -34,6 +35,8 @@ enum Sentence {
         case .history: return history(decision.reason, details)
         case .flapping: return "It changed its state \(details["changes"]) times in \(details["window"]): it is held until it is steady."
         case .steady: return "It has been steady for long enough and is let go."
+        case .seconded: return "\(details["origin"]) says the same as \(details["by"]): for people it is one alert, and they know it."
+        case .stillSaid: return "\(details["origin"]) says that it is over; \(details["by"]) goes on saying that it fires, and so it does."
         case .incidentMerged: return "Its incident \(details["incident"]) turned out to be part of \(details["into"]), and is one with it."
         default: return resolved(decision.reason, details)
         }

@@ -39,7 +39,7 @@ extension Decision.Kind {
     /// Decisions that follow from one another at one moment: state, who is told, delivery.
     fileprivate var stage: Int {
         switch self {
-        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .incidentMerged, .resolved: 0
+        case .pending, .withdrawn, .firing, .late, .history, .flapping, .steady, .seconded, .stillSaid, .incidentMerged, .resolved: 0
         case .refused, .routed, .grouped, .inhibited, .silenced, .muted, .limited, .held, .released, .escalated, .acknowledged, .unacknowledged: 1
         case .queued: 2
         case .attempted, .delivered, .failed, .diverted, .resent, .digested: 3

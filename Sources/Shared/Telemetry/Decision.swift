@@ -39,6 +39,10 @@ package struct Decision: Sendable, Hashable {
         case steady
         /// It ended [value, reason].
         case resolved
+        /// Another says the same: for people it is one alert, which they know [origin, by].
+        case seconded
+        /// One that said it says that it is over; another goes on [origin, by].
+        case stillSaid = "still_said"
         /// Its incident turned out to be part of another [incident, into].
         case incidentMerged = "incident_merged"
         /// Too many alerts: it is not told.

@@ -15,8 +15,10 @@ package struct ShownAlert: Sendable, Hashable {
     package var staleSince: Timestamp?
     /// Nil: it does not flap.
     package var flapping: Flapping?
+    /// Who says that it is so: `agent NAME`, `rules` (the aggregator's), `aggregator` (itself), `outside` (another system).
+    package var saidBy: [String]
 
-    package init(_ alert: Alert, staleSince: Timestamp? = nil, flapping: Flapping? = nil) {
-        (self.alert, self.staleSince, self.flapping) = (alert, staleSince, flapping)
+    package init(_ alert: Alert, staleSince: Timestamp? = nil, flapping: Flapping? = nil, saidBy: [String] = []) {
+        (self.alert, self.staleSince, self.flapping, self.saidBy) = (alert, staleSince, flapping, saidBy)
     }
 }
