@@ -59,6 +59,28 @@ import Wire
         }
     }
 
+    @Test func `a reload raises the limit of label sets, and what is counted goes on`() async throws {
+        let counter = try counter(seriesMax: 1)
+        try await counter.step()
+        for source in ["shop", "mail"] {
+            time.advance(by: .seconds(5))
+            try await post(source)
+            try await counter.step()
+        }
+        await counter.reload(CountingConfig(path: "elsewhere", seriesMax: 10))
+        for source in ["shop", "mail"] {
+            time.advance(by: .seconds(5))
+            try await post(source)
+            try await counter.step()
+        }
+        let series = try await shown()
+        let last = { (source: String, type: String) in
+            series[#"tocsin_events_total{severity="error",source="\#(source)",type="\#(type)"}"#]?.last?.value
+        }
+        #expect(last("shop", "order.failed") == 2)
+        #expect(last("mail", "order.failed") == 1)
+    }
+
     @Test func `what was stored is a series that queries find`() async throws {
         let counter = try counter()
         try await counter.step()

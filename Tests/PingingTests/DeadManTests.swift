@@ -90,6 +90,28 @@ private final class Outside: HTTPTransferring {
         #expect(outside.asked.withLock { $0.count } == 3)
     }
 
+    @Test func `a reload begins to ping, pings more often counted from the last, and ends`() async throws {
+        let deadMan = deadMan(nil)
+        let group = ServiceGroup(services: [deadMan], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        var calls = outside.calls.stream.makeAsyncIterator()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            deadMan.reload(DeadManConfig(url: "https://hc.example.org/1", interval: .seconds(60)))
+            await calls.next()
+            await time.waitForSleepers(1)
+            time.advance(by: .seconds(30))
+            // 30 seconds ago: with 20 it is due.
+            deadMan.reload(DeadManConfig(url: "https://hc.example.org/2", interval: .seconds(20)))
+            await calls.next()
+            await time.waitForSleepers(2)
+            deadMan.reload(nil)
+            time.advance(by: .seconds(600))
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+        #expect(outside.asked.withLock { $0.map(\.url) } == ["https://hc.example.org/1", "https://hc.example.org/2"])
+    }
+
     @Test func `without an address nobody is asked`() async {
         await deadMan(nil).beat()
         #expect(outside.asked.withLock { $0.isEmpty })

@@ -116,7 +116,13 @@ struct Aggregator: Sendable {
             await notifier.resolveTimeout()
         }
         let reloader = Reloader(systemd: systemd) { () async -> ConfigurationReload in
-            do throws(AggregatorConfig.Mistakes) { return await apply(try await reload(), to: notifier, ruler, certificates) } catch {
+            do throws(AggregatorConfig.Mistakes) {
+                let fresh = try await reload()
+                await correlator.reload(fresh.correlating)
+                await counter.reload(fresh.counting)
+                deadMan.reload(fresh.deadMan)
+                return await apply(fresh, to: notifier, ruler, certificates)
+            } catch {
                 return refuse(error)
             }
         }

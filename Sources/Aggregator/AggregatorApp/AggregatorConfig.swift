@@ -68,14 +68,8 @@ package struct AggregatorConfig: Sendable {
         if listen != fresh.listen || tls != fresh.tls || externalURL != fresh.externalURL { keys.append("listen") }
         if storage != fresh.storage { keys.append("storage") }
         let haveLimitsChanged = receiving != fresh.receiving || admitting != fresh.admitting || bodyMemory != fresh.bodyMemory
-        if haveLimitsChanged || streamsMax != fresh.streamsMax || counting.seriesMax != fresh.counting.seriesMax { keys.append("limits") }
-        if correlating.hostDown != fresh.correlating.hostDown { keys.append("host_down") }
-        if correlating.incidents != fresh.correlating.incidents { keys.append("incidents") }
-        let kept = (correlating.keepDecisionsFor, correlating.decisionsPerAlert)
-        if kept != (fresh.correlating.keepDecisionsFor, fresh.correlating.decisionsPerAlert) { keys.append("history") }
-        if correlating.flapping != fresh.correlating.flapping { keys.append("flapping") }
+        if haveLimitsChanged || streamsMax != fresh.streamsMax { keys.append("limits") }
         if (tokens == nil) != (fresh.tokens == nil) { keys.append("tokens") }
-        if deadMan != fresh.deadMan { keys.append("deadman") }
         if logLevel != fresh.logLevel { keys.append("log") }
         return keys
     }

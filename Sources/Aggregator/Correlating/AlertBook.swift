@@ -9,7 +9,7 @@ import Telemetry
 /// 2. A firing that is old when it is read is held for a moment, and longer while the host is catching up: if its end arrives, both are
 ///    history; if not, people are told, with its own `startsAt`.
 struct AlertBook: Sendable {
-    let expireAfter: Duration
+    var expireAfter: Duration
     var entries: [AlertKey: AlertEntry] = [:]
     /// Keys of entries that are not resolved.
     var live: Set<AlertKey> = []

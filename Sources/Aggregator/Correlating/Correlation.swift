@@ -19,8 +19,8 @@ struct Correlation: Sendable {
     var incidents: IncidentBook
     var patterns: PatternBook
     var flaps: FlapBook
-    let search: PatternSearch
-    let incidentsConfig: IncidentsConfig
+    private(set) var search: PatternSearch
+    private(set) var incidentsConfig: IncidentsConfig
     private(set) var nextSequence: UInt64
 
     init(config: CorrelatingConfig, restoring state: StoredCorrelation, makeID: @escaping @Sendable (Timestamp) -> UUID) {
@@ -31,6 +31,16 @@ struct Correlation: Sendable {
         flaps = FlapBook(config.flapping, restoring: state.flaps)
         (search, incidentsConfig) = (PatternSearch(patterns: config.incidents.patterns), config.incidents)
         nextSequence = state.nextSequence
+    }
+
+    /// Another configuration, for what is known as for what comes.
+    mutating func adopt(_ config: CorrelatingConfig, now: Timestamp) {
+        alerts.expireAfter = config.expireAlertsAfter
+        leases.adopt(config.hostDown, now: now)
+        incidents.window = config.incidents.window
+        patterns.adopt(config.incidents.patterns)
+        flaps.adopt(config.flapping)
+        (search, incidentsConfig) = (PatternSearch(patterns: config.incidents.patterns), config.incidents)
     }
 
     /// Takes in one block. Blocks of clients (no host) renew no lease; alerts in them are those of other systems.

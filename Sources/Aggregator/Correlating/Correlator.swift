@@ -17,7 +17,7 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
     /// As what the log knows our cursor.
     package static let cursorName = "correlating"
 
-    let config: CorrelatingConfig
+    var config: CorrelatingConfig
     let reader: any LogReader
     let evidence: any EvidenceSource
     let writer: any LogWriter
@@ -222,6 +222,18 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
             await group.next()
             group.cancelAll()
         }
+    }
+
+    /// Another configuration, from now on: `host_down`, `incidents`, `flapping`, and how long decisions are kept. Nothing begins anew: every timer goes on from
+    /// when it began, by the new length. The state stays in its file, whatever `path` says.
+    package func reload(_ fresh: CorrelatingConfig) {
+        var fresh = fresh
+        fresh.path = config.path
+        guard fresh != config else { return }
+        config = fresh
+        correlation?.adopt(fresh, now: time.now())
+        // What was to be judged is looked at anew, at the latest when a lease would be.
+        judged = nil
     }
 
     // MARK: Operators

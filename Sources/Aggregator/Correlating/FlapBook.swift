@@ -43,12 +43,15 @@ enum FlapVerdict: Sendable, Hashable {
 /// While it flaps people know the alert as firing.
 struct FlapBook: Sendable {
     /// Nil: nothing is held.
-    private let config: FlappingConfig?
+    private var config: FlappingConfig?
     private(set) var entries: [AlertKey: FlapEntry]
     /// Since the last `takeChanges()`.
     private var changed: Set<AlertKey> = []
 
     init(_ config: FlappingConfig?, restoring stored: [AlertKey: FlapEntry] = [:]) { (self.config, entries) = (config, stored) }
+
+    /// What changed lately counts by the new limits; nil: what is held is let go.
+    mutating func adopt(_ config: FlappingConfig?) { self.config = config }
 
     /// An alert began to fire or was resolved, in truth and now.
     mutating func take(_ key: AlertKey, now: Timestamp) -> FlapVerdict {

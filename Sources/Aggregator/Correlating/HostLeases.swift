@@ -13,7 +13,7 @@ import Telemetry
 ///
 /// Hosts of one site that vanish together are one outage (HostLeases+Sites).
 struct HostLeases: Sendable {
-    let config: HostDownConfig
+    private(set) var config: HostDownConfig
     var leases: [String: HostLease] = [:]
     /// By site; see HostLeases+Sites.
     var outages: [String: SiteOutage] = [:]
@@ -21,6 +21,8 @@ struct HostLeases: Sendable {
     /// The grace goes on while hosts still come back, but not beyond this.
     private var graceAtMost: Timestamp = .distantPast
     private var lastJudged: Timestamp?
+    /// Until the next judgement, which was arranged by another configuration: how long it may take to come without our having been away.
+    private var awayAfterBefore = Duration.zero
     var changed: Set<String> = []
     var changedSites: Set<String> = []
     private(set) var refusedOverLimit = 0
@@ -35,6 +37,18 @@ struct HostLeases: Sendable {
 
     /// Between two judgements of an aggregator that is well: more than this and it was away.
     private var awayAfter: Duration { min(.seconds(30), max(after / 2, .seconds(1))) }
+
+    /// Leases go on from the last contact, by the new lengths.
+    mutating func adopt(_ config: HostDownConfig, now: Timestamp) {
+        awayAfterBefore = awayAfter
+        self.config = config
+        // What was planned lasts from the goodbye, and no longer than is allowed now.
+        for (host, lease) in leases {
+            guard let until = lease.goodbye?.until, until > now.advanced(by: config.plannedFor) else { continue }
+            leases[host]?.goodbye?.until = now.advanced(by: config.plannedFor)
+            changed.insert(host)
+        }
+    }
 
     // MARK: Blocks
 
@@ -137,11 +151,11 @@ struct HostLeases: Sendable {
     mutating func judge(now: Timestamp) -> [HostVerdict] {
         if let lastJudged {
             let passed = now.duration(since: lastJudged)
-            if passed > awayAfter || passed < .seconds(-1) { resume(at: now) }
+            if passed > max(awayAfter, awayAfterBefore) || passed < .seconds(-1) { resume(at: now) }
         } else {
             resume(at: now)
         }
-        lastJudged = now
+        (lastJudged, awayAfterBefore) = (now, .zero)
         var verdicts: [HostVerdict] = []
         var ended: [HostLease] = []
         for (host, var lease) in leases {

@@ -16,7 +16,7 @@ struct IncidentBook: Sendable {
     /// Since the last `takeMerges()`.
     var merges: [IncidentMerge] = []
     private let makeID: @Sendable (Timestamp) -> UUID
-    let window: Duration
+    var window: Duration
 
     init(makeID: @escaping @Sendable (Timestamp) -> UUID, window: Duration = .zero, restoring stored: [IncidentEntry] = []) {
         (self.makeID, self.window) = (makeID, window)

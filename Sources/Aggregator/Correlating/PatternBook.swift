@@ -10,7 +10,7 @@ import Telemetry
 /// Each is a statement about a set of times, so an event that is `allowedLateness` late at most completes what it would have completed in time:
 /// a B waits that long for its A. What holds while it is told already adds its events to the same incident, and the alert lasts longer.
 struct PatternBook: Sendable {
-    private let patterns: [IncidentPattern]
+    private var patterns: [IncidentPattern]
     private(set) var states: [PatternState.Key: PatternState] = [:]
     /// States of Bs alone.
     private var earlyCount = 0
@@ -19,8 +19,27 @@ struct PatternBook: Sendable {
 
     init(_ patterns: [IncidentPattern], restoring stored: [PatternState] = []) {
         self.patterns = patterns
-        for state in stored { states[state.key] = state }
-        earlyCount = stored.count { $0.isEarly }
+        for state in stored { states[state.key] = fitted(state) }
+        earlyCount = states.values.count { $0.isEarly }
+    }
+
+    /// Other patterns: what was seen for one of the same name goes on; what one that is gone says ends with the next judgement.
+    mutating func adopt(_ patterns: [IncidentPattern]) {
+        self.patterns = patterns
+        for state in states.values {
+            let fitted = fitted(state)
+            if fitted != state { keep(fitted) }
+        }
+    }
+
+    /// A pattern may have become another under its old name: times of A wait for a B only where one is missed.
+    private func fitted(_ state: PatternState) -> PatternState {
+        guard let pattern = patterns.first(where: { $0.name == state.key.pattern }) else { return state }
+        let isMissing = if case .missing = pattern.shape { true } else { false }
+        guard state.dueAt.count != (isMissing ? state.firsts.count : 0) else { return state }
+        var fitted = state
+        (fitted.firsts, fitted.dueAt, fitted.seconds, fitted.events) = ([], [], [], [])
+        return fitted
     }
 
     // MARK: Hits

@@ -18,7 +18,7 @@ package actor EventCounter: Service {
     /// As what the log knows our cursor.
     package static let cursorName = "counting"
 
-    private let config: CountingConfig
+    private var config: CountingConfig
     private let reader: any LogReader
     private let samples: OwnSamples
     private let time: any TimeSource
@@ -59,6 +59,12 @@ package actor EventCounter: Service {
         try open()
         await cancelWhenGracefulShutdown { await self.follow() }
         store = nil
+    }
+
+    /// `limits.event_series`, from now on. What is counted already goes on under its own labels.
+    package func reload(_ fresh: CountingConfig) {
+        config.seriesMax = fresh.seriesMax
+        counts.seriesMax = fresh.seriesMax
     }
 
     // MARK: The loop

@@ -42,7 +42,7 @@ struct EventCounts: Sendable {
     private(set) var shownAt: Timestamp?
     /// Label sets that were counted as `other`, rows of them; since the start.
     private(set) var folded = 0
-    private let seriesMax: Int
+    var seriesMax: Int
 
     init(seriesMax: Int, restoring stored: [Key: Count] = [:]) { (self.seriesMax, counts) = (seriesMax, stored) }
 

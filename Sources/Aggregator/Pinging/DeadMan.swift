@@ -24,7 +24,9 @@ package struct DeadManConfig: Sendable, Hashable {
 /// A dead man's switch: while the aggregator is well it pings somebody outside, who calls people when the pings stay out. Who watches the hosts cannot
 /// say that it is itself dead; and an aggregator that runs but can store or tell nothing is as good as dead, so then it does not ping either.
 package final class DeadMan: Service {
-    private let config: DeadManConfig?
+    private let config: Mutex<DeadManConfig?>
+    /// Wakes the loop: somebody else is to be pinged, or at other times.
+    private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let http: any HTTPTransferring
     private let problem: @Sendable () async -> String?
     private let time: any TimeSource
@@ -46,7 +48,8 @@ package final class DeadMan: Service {
         metrics: MetricsRegistry,
         logger: Logger
     ) {
-        (self.config, self.http, self.problem, self.time, self.logger) = (config, http, problem, time, logger)
+        self.config = Mutex(config)
+        (self.http, self.problem, self.time, self.logger) = (http, problem, time, logger)
         let counter = { (outcome: String) in
             metrics.counter("tocsin_deadman_pings_total", help: "Pings of the dead man's switch, by outcome.", labels: [Label("outcome", outcome)])
         }
@@ -54,26 +57,48 @@ package final class DeadMan: Service {
     }
 
     package func run() async throws {
-        guard let config else {
-            // To return early would stop the program.
-            try? await gracefulShutdown()
-            return
-        }
-        await cancelWhenGracefulShutdown { await self.ping(config) }
+        await cancelWhenGracefulShutdown { await self.ping() }
     }
 
-    private func ping(_ config: DeadManConfig) async {
-        while !Task.isCancelled {
-            let begun = time.monotonic()
-            await beat()
-            let rest = config.interval - (time.monotonic() - begun)
-            try? await time.sleep(for: max(rest, .seconds(1)))
+    /// Another configuration, from now on; the next ping is counted from the last.
+    package func reload(_ fresh: DeadManConfig?) {
+        let isOther = config.withLock { known in
+            defer { known = fresh }
+            return known != fresh
+        }
+        if isOther { wake.continuation.yield() }
+    }
+
+    private func ping() async {
+        var (begun, alarm): (Duration?, Duration?) = (nil, nil)
+        var wakes = wake.stream.makeAsyncIterator()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                if let interval = config.withLock({ $0?.interval }) {
+                    if begun.map({ time.monotonic() - $0 >= interval }) ?? true {
+                        begun = time.monotonic()
+                        await beat()
+                    }
+                    let now = time.monotonic()
+                    let next = max((begun ?? now) + interval, now + .seconds(1))
+                    // One that was set for an earlier moment wakes this loop in any case.
+                    if alarm.map({ $0 <= now || $0 > next }) ?? true {
+                        alarm = next
+                        group.addTask {
+                            try? await self.time.sleep(for: next - now)
+                            self.wake.continuation.yield()
+                        }
+                    }
+                }
+                guard await wakes.next() != nil else { break }
+            }
+            group.cancelAll()
         }
     }
 
     /// One ping, or none.
     func beat() async {
-        guard let config else { return }
+        guard let config = config.withLock({ $0 }) else { return }
         if let problem = await problem() {
             withheld.increment()
             tell("the aggregator is not well: \(problem)")
