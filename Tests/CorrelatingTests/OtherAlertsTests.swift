@@ -41,6 +41,20 @@ import Testing
         #expect(take(alert(since: 400, until: 640, sent: 400), 400)?.previous == .resolved)
     }
 
+    @Test mutating func `the end that one sender tells is not the end of what another sends`() {
+        let (first, second) = ("prom-a", "prom-b")
+        #expect(take(alert(since: 0, until: 240, sent: 0).sent(by: first), 0)?.reason == .fired)
+        let other = take(alert(since: 5, until: 245, sent: 5).sent(by: second), 5)
+        #expect(other?.alert.annotations == .empty)
+        #expect(book.entries.values.map(\.origin).sorted() == ["outside prom-a", "outside prom-b"])
+        // Each for itself; that people hear of one alert is another matter.
+        #expect(take(alert(since: 0, until: 10, sent: 20).sent(by: first), 20)?.key != other?.key)
+        #expect(expire(244).isEmpty)
+        #expect(expire(245).map(\.key) == [other?.key].compactMap { $0 })
+        // All senders share the limit.
+        #expect(book.otherCount == 2)
+    }
+
     @Test mutating func `one that is not repeated is over at its end`() {
         _ = take(alert(since: 0, until: 240, sent: 0), 0)
         // A repeat with an earlier end does not take back what was promised.

@@ -113,6 +113,19 @@ import Testing
         #expect(admission.submissions.count == 1)
     }
 
+    @Test func `each alert says under which token it came, whatever its sender says of that`() async throws {
+        let admission = FakeAdmission()
+        let forged = #"[{"labels":{"a":"b"},"annotations":{"tocsin_sender":"other","summary":"s"}},{"labels":{"a":"c"}}]"#
+        #expect(try await post(forged, to: admission).0 == 200)
+        guard case .alerts(let block)? = admission.submissions.first?.content else {
+            Issue.record("no block of alerts came")
+            return
+        }
+        let alerts = try AlertBlock(decoding: block.bytes).alerts
+        #expect(alerts.map { $0.annotations[Alert.senderAnnotation] } == ["p", "p"])
+        #expect(alerts.first?.annotations["summary"] == "s")
+    }
+
     @Test func `errors are a JSON string, as Alertmanager's clients read them`() async throws {
         for (body, words) in [("{", "line"), ("{}", "array"), (#"[{"labels":{}}]"#, "alert 0")] {
             let (status, text) = try await post(body)

@@ -2,22 +2,30 @@ import Telemetry
 
 // Alerts of other systems, which Prometheus and its like send under Alertmanager's API.
 extension AlertBook {
-    /// Under this name, which no host can have, their alerts are kept: never mixed with those of agents.
+    /// Under this name, which no host can have, their alerts are kept: never mixed with those of agents. Whoever has a token has a name of his own behind it.
     static let others = "\u{1}others"
+
+    static func host(ofSender name: String) -> String { name.isEmpty ? others : "\(others)\u{1}\(name)" }
+
+    static func isOthers(_ host: String) -> Bool { host.utf8.first == 1 && host.hasPrefix(others) }
+
+    /// Nil for what no other system says; empty for one without a name.
+    static func sender(of host: String) -> String? { isOthers(host) ? String(host.dropFirst(others.count + 1)) : nil }
 
     /// Takes in an alert that another system sent: it fires until its end, which each repeat moves ahead, or is over at its word.
     mutating func takeOther(_ received: Alert, at place: RowOrigin, now: Timestamp) -> AlertDecision? {
-        guard let alert = AlertBook.bounded(received) else {
+        let host = AlertBook.host(ofSender: received.annotations[Alert.senderAnnotation] ?? "")
+        guard let alert = AlertBook.bounded(received.sent(by: nil)) else {
             refusedOverLimit += 1
             return nil
         }
-        let key = AlertKey(host: AlertBook.others, fingerprint: alert.fingerprint)
+        let key = AlertKey(host: host, fingerprint: alert.fingerprint)
         let known = entries[key]
-        guard known != nil || countByHost[AlertBook.others, default: 0] < CorrelatingLimits.otherAlertsMax else {
+        guard known != nil || otherCount < CorrelatingLimits.otherAlertsMax else {
             refusedOverLimit += 1
             return nil
         }
-        var entry = known ?? AlertEntry(host: AlertBook.others, alert: alert, phase: .resolved, place: place, heardAt: now)
+        var entry = known ?? AlertEntry(host: host, alert: alert, phase: .resolved, place: place, heardAt: now)
         let (wasFiring, lastStart, lastEnd) = (known?.phase == .firing, known?.alert.startsAt, entry.heldUntil)
         (entry.place, entry.heardAt) = (place, now)
         guard alert.state == .firing else {
@@ -40,7 +48,7 @@ extension AlertBook {
         guard now >= othersDue else { return [] }
         var decisions: [AlertDecision] = []
         othersDue = .distantFuture
-        for key in live where key.host == AlertBook.others {
+        for key in live where AlertBook.isOthers(key.host) {
             guard var entry = entries[key], let end = entry.heldUntil else { continue }
             let expiry = expiry(of: entry, end)
             guard now >= expiry else {
@@ -71,9 +79,9 @@ extension AlertBook {
 extension AlertDecision {
     /// On which host it is; empty: on none. Of another system's alert its labels say: the host, or the instance without its port.
     var incidentHost: String {
-        guard key.host.isEmpty || key.host == AlertBook.others || key.host == AlertBook.ruledHost else { return key.host }
+        guard key.host.isEmpty || AlertBook.isOthers(key.host) || key.host == AlertBook.ruledHost else { return key.host }
         if let host = alert.labels["host"] { return host }
-        guard key.host == AlertBook.others, let instance = alert.labels["instance"] else { return "" }
+        guard AlertBook.isOthers(key.host), let instance = alert.labels["instance"] else { return "" }
         guard let colon = instance.lastIndex(of: ":"), Int(instance[instance.index(after: colon)...]) != nil else { return instance }
         return String(instance[..<colon])
     }

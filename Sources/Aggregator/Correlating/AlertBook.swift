@@ -15,6 +15,8 @@ struct AlertBook: Sendable {
     var live: Set<AlertKey> = []
     var held: Set<AlertKey> = []
     var countByHost: [String: Int] = [:]
+    /// Of all other systems together.
+    private(set) var otherCount = 0
     /// Who says that an alert of these labels fires; more than one where an agent, a rule and another system say the same.
     private var voices: [UInt64: [AlertKey]] = [:]
     var drains: [String: Drain] = [:]
@@ -57,10 +59,13 @@ struct AlertBook: Sendable {
 
     mutating func keep(_ entry: AlertEntry) {
         let key = entry.key
-        if entries.updateValue(entry, forKey: key) == nil { countByHost[key.host, default: 0] += 1 }
+        if entries.updateValue(entry, forKey: key) == nil {
+            countByHost[key.host, default: 0] += 1
+            if AlertBook.isOthers(key.host) { otherCount += 1 }
+        }
         if entry.isLive { live.insert(key) } else { live.remove(key) }
         if entry.phase == .held { held.insert(key) } else { held.remove(key) }
-        if key.host == AlertBook.others, entry.phase == .firing, let end = entry.heldUntil { othersDue = min(othersDue, end) }
+        if AlertBook.isOthers(key.host), entry.phase == .firing, let end = entry.heldUntil { othersDue = min(othersDue, end) }
         changed.insert(key)
     }
 
@@ -71,6 +76,7 @@ struct AlertBook: Sendable {
         setVoice(key, isFiring: false)
         let count = countByHost[key.host, default: 1] - 1
         countByHost[key.host] = count > 0 ? count : nil
+        if AlertBook.isOthers(key.host) { otherCount -= 1 }
         changed.insert(key)
     }
 

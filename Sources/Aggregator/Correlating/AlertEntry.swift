@@ -55,11 +55,9 @@ struct AlertEntry: Sendable, Hashable {
 
     /// Who says it: an agent, our own rules, ourselves, or another system.
     var origin: String {
-        switch host {
-        case AlertBook.others: "outside"
-        case AlertBook.ruledHost: "rules"
-        default: place == nil ? "aggregator" : "agent \(host)"
-        }
+        if let sender = AlertBook.sender(of: host) { return sender.isEmpty ? "outside" : "outside \(sender)" }
+        if host == AlertBook.ruledHost { return "rules" }
+        return place == nil ? "aggregator" : "agent \(host)"
     }
 
     var key: AlertKey { AlertKey(host: host, fingerprint: alert.fingerprint) }

@@ -59,9 +59,11 @@ package struct AlertReceiver: Sendable {
         let read = AlertReader(list, now: now, resolveTimeout: await resolveTimeout())
         refused.increment(by: read.problems.count)
         if !read.alerts.isEmpty {
+            // Without tokens everybody is the same.
+            let sender = context.principal == .loopback ? nil : context.principal.name
             let block = AdmittedBlock(
                 kind: .alerts,
-                bytes: AlertBlock.encode(read.alerts),
+                bytes: AlertBlock.encode(read.alerts.map { $0.sent(by: sender) }),
                 count: read.alerts.count,
                 from: now,
                 to: now,
