@@ -88,6 +88,7 @@ let shared: [Target] = [
     library("Wire", in: "Shared", ["Telemetry", "Blocks", "CDeflate", "CZlib", "JSON"]),
     library("Matching", in: "Shared", ["CPCRE2"]),
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
+    library("Templating", in: "Shared", ["Telemetry", "Expressions", "Matching", "JSON", "Operating"]),
     library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     library("Rehearsing", in: "Shared", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
@@ -157,8 +158,8 @@ let aggregator: [Target] = [
         "Notifying",
         in: "Aggregator",
         [
-            "Telemetry", "Operating", "Explaining", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", "CDeflate", crypto, heap,
-            logging, lifecycle,
+            "Telemetry", "Operating", "Explaining", "SQLite", "Transferring", "Matching", "Rules", "Templating", "JSON", "Configuring", "CDeflate",
+            crypto, heap, logging, lifecycle,
         ]
     ),
     library(
@@ -223,6 +224,7 @@ let testTargets: [Target] = [
     tests(of: "Wire", ["Telemetry", "Blocks"]),
     tests(of: "Matching", []),
     tests(of: "Expressions", ["Telemetry", "Matching"]),
+    tests(of: "Templating", ["Telemetry", "JSON", "Operating"]),
     tests(of: "Rules", ["Telemetry", "Expressions", "Matching", "Configuring"]),
     tests(of: "Rehearsing", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     tests(of: "SQLite", []),
@@ -260,7 +262,10 @@ let testTargets: [Target] = [
     tests(of: "Correlating", ["Telemetry", "Operating", "SQLite", "Blocks", "Rules", "Matching", "Expressions", "JSON", logging]),
     tests(of: "Counting", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Storing", logging]),
     tests(of: "Ruling", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "Rules", "Expressions", "Configuring", "Storing", logging]),
-    tests(of: "Notifying", ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "JSON", "Configuring", logging, lifecycle]),
+    tests(
+        of: "Notifying",
+        ["Telemetry", "Operating", "SQLite", "Transferring", "Matching", "Rules", "Templating", "JSON", "Configuring", logging, lifecycle]
+    ),
     tests(of: "Pinging", ["Telemetry", "Operating", "Transferring", logging, lifecycle]),
     tests(
         of: "Serving",

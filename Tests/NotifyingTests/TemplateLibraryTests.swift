@@ -41,7 +41,7 @@ import Testing
             """
             beside {{/* nothing */}}
             {{ define "hosts" }}{{ range . }}{{ template "host" . }} {{ else }}none {{ end }}{{ end }}
-            {{ define "host" -}} {{ .Labels.host }} of {{ $.Receiver }} {{- end }}
+            {{ define "host" -}} {{ .Labels.host }} of {{ $.Labels.alertname }} {{- end }}
             {{ define "all" }}{{ if .Alerts.Firing }}{{ template "hosts" .Alerts.Firing }}{{ end }}/ {{ template "hosts" .Alerts.Resolved }}{{ end }}
             """,
             to: folder("x.tmpl")
@@ -49,14 +49,28 @@ import Testing
         let (config, problems) = try read(mails("text: '{{ template \"all\" . }}', headers: {Subject: '{{ template \"email.default.subject\" . }}'}"))
         #expect(problems == [])
         let mail = try #require(config.receivers.first?.emails.first)
-        #expect(try mail.text?.render(notification, externalURL: "") == "a of ops b of ops / c of ops ")
-        #expect(try mail.headers.first?.value.render(notification, externalURL: "") == "[FIRING:2] Disk")
+        #expect(try mail.text?.render(notification, externalURL: "", at: Sample.at(0)) == "a of Disk b of Disk / c of Disk ")
+        #expect(try mail.headers.first?.value.render(notification, externalURL: "", at: Sample.at(0)) == "[FIRING:2] Disk (warning)")
     }
 
     @Test func `Alertmanager's own page is ours`() throws {
         let (config, problems) = try read(mails("html: '{{ template \"email.default.html\" . }}'"))
         #expect(problems == [])
         #expect(config.receivers.first?.emails.first?.html == nil)
+    }
+
+    @Test func `a page and a subject of the files stand where Alertmanager's own would`() throws {
+        try TestFiles.write(
+            "{{ define \"email.default.html\" }}<p>{{ .Status }}</p>{{ end }}{{ define \"__subject\" }}S {{ .Receiver }}{{ end }}",
+            to: folder("x.tmpl")
+        )
+        for html in ["html: '{{ template \"email.default.html\" . }}'", "text: x"] {
+            let (config, problems) = try read(mails(html))
+            #expect(problems == [])
+            let mail = try #require(config.receivers.first?.emails.first)
+            #expect(try mail.html?.render(notification, externalURL: "", at: Sample.at(0)) == "<p>firing</p>")
+            #expect(try mail.headers.first?.value.render(notification, externalURL: "", at: Sample.at(0)) == "S ops")
+        }
     }
 
     @Test func `what cannot be is refused with the place`() throws {
@@ -66,8 +80,8 @@ import Testing
             mails("text: '{{ template \"missing\" . }}', html: '{{ template \"loop\" . }}', headers: {Subject: '{{ template \"bad\" . }}'}")
         )
         for (place, words) in [
-            ("1: templates", "y.tmpl"), ("2: receivers[0].email_configs[0].text", "no template \"missing\""),
-            ("2: receivers[0].email_configs[0].html", "stands in itself"), ("2: receivers[0].email_configs[0].headers.Subject", ".Nope"),
+            ("1: templates", "y.tmpl:1: {{ define \"open\" }} has no {{ end }}"), ("2: receivers[0].email_configs[0].text", "no template \"missing\""),
+            ("2: receivers[0].email_configs[0].html", "stands in itself"), ("2: receivers[0].email_configs[0].headers.Subject", "x.tmpl:2: there is no .Nope"),
         ] {
             #expect(problems.contains { $0.hasPrefix("a.yaml:\(place): ") && $0.contains(words) }, "\(place)\n\(problems.joined(separator: "\n"))")
         }

@@ -124,7 +124,8 @@ extension WebhookConfig {
                 refuse(error.description)
             }
         }
-        if let body, case .failure(let problem) = body.renderJSON(.sample(for: "sample"), externalURL: "http://tocsin") {
+        let sample = Notification.sample(for: "sample")
+        if let body, case .failure(let problem) = body.renderJSON(sample, externalURL: "http://tocsin", at: sample.alerts[0].startsAt) {
             reader.report("body", "with a sample notification it cannot be used: \(problem)", "write a JSON text with templates inside its strings")
         }
     }

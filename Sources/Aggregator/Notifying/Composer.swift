@@ -58,7 +58,7 @@ struct Composer: Sendable {
         }
         guard case .webhook(var body, _, let path) = plain else { return Composed(written: plain) }
         if let template = config.body {
-            switch template.renderJSON(notification, externalURL: externalURL) {
+            switch template.renderJSON(notification, externalURL: externalURL, at: moment) {
             case .success(let bytes): body = bytes
             case .failure(let problem): notes.append("the template of its body could not be used (\(problem)): the plain body was sent")
             }
@@ -66,7 +66,7 @@ struct Composer: Sendable {
         var headers: [HTTPHeader] = []
         for (name, template) in config.headers {
             do throws(NotificationTemplate.Unusable) {
-                headers.append(HTTPHeader(name, OneLine.of(try template.render(notification, externalURL: externalURL), charactersMax: 1_000)))
+                headers.append(HTTPHeader(name, OneLine.of(try template.render(notification, externalURL: externalURL, at: moment), charactersMax: 1_000)))
             } catch {
                 notes.append("the template of the header \(name) could not be used (\(error)): it was left out")
             }

@@ -1,4 +1,5 @@
 import Telemetry
+import Templating
 import Transferring
 
 /// A picture in a mail: PNG, and what it shows in words.
@@ -29,10 +30,10 @@ struct MailPayload {
         let from = try MailAddress(config.from)
         let domain = from.address.split(separator: "@").last.map(String.init) ?? "localhost"
         var notes: [String] = []
-        func rendered(_ template: NotificationTemplate?, _ name: String, escape: (String) -> String = { $0 }) -> String? {
+        func rendered(_ template: NotificationTemplate?, _ name: String, escaping: TemplateEscaping = .none) -> String? {
             guard let template else { return nil }
             do throws(NotificationTemplate.Unusable) {
-                return try template.render(notification, externalURL: externalURL, escape: escape)
+                return try template.render(notification, externalURL: externalURL, at: now, escaping: escaping)
             } catch {
                 notes.append("the template of \(name) could not be used (\(error)): the usual text stands in its place")
                 return nil
@@ -47,7 +48,7 @@ struct MailPayload {
             headers.removeAll { $0.name.lowercased() == name.lowercased() }
             if name.lowercased() == "subject" { subject = value } else { headers.append(HTTPHeader(name, value)) }
         }
-        let own = (text: rendered(config.text, "the text"), html: rendered(config.html, "the HTML part", escape: MailPayload.escaped))
+        let own = (text: rendered(config.text, "the text"), html: rendered(config.html, "the HTML part", escaping: .html))
         let note = notes.isEmpty ? nil : notes.joined(separator: "; ")
         let showsPicture = own.html == nil
         let message = MailMessage(

@@ -150,14 +150,14 @@ extension EmailConfig {
             sendResolved: reader.bool("send_resolved", default: false),
             headers: EmailConfig.headers(reader, global.templates),
             text: templateOf(reader, "text", global.templates),
-            html: TemplateLibrary.isDefaultPage(reader.string("html")) ? nil : templateOf(reader, "html", global.templates)
+            html: templateOf(reader, "html", global.templates.page(reader.string("html")), global.templates)
         )
         implicitTLS = reader.bool("force_implicit_tls", default: port == 465)
         reader.finish()
     }
 
     private static func headers(_ reader: ConfigReader, _ library: TemplateLibrary) -> [(name: String, value: NotificationTemplate)] {
-        (reader.map("headers") ?? []).compactMap { name, value, line in
+        var headers: [(name: String, value: NotificationTemplate)] = (reader.map("headers") ?? []).compactMap { name, value, line in
             do throws(NotificationTemplate.Malformed) {
                 // What MailMessage refuses would fail at each notification: found out here, with a mail that nobody gets.
                 let template = try NotificationTemplate(value, library: library)
@@ -169,6 +169,10 @@ extension EmailConfig {
                 return nil
             }
         }
+        if !headers.contains(where: { $0.name.lowercased() == "subject" }), let own = templateOf(reader, "headers", library.subject, library) {
+            headers.append(("Subject", own))
+        }
+        return headers
     }
 
     private static func check(_ name: String) throws(NotificationTemplate.Malformed) {
@@ -219,8 +223,13 @@ func fileOf(_ reader: ConfigReader, _ key: String, isSecret: Bool) -> String? {
     return path
 }
 
-func templateOf(_ reader: ConfigReader, _ key: String, _ library: TemplateLibrary = .builtIn) -> NotificationTemplate? {
-    guard let text = reader.string(key) else { return nil }
+func templateOf(_ reader: ConfigReader, _ key: String, _ library: TemplateLibrary) -> NotificationTemplate? {
+    templateOf(reader, key, reader.string(key), library)
+}
+
+/// - Parameter text: what stands under the key, or in its place.
+func templateOf(_ reader: ConfigReader, _ key: String, _ text: String?, _ library: TemplateLibrary) -> NotificationTemplate? {
+    guard let text else { return nil }
     do throws(NotificationTemplate.Malformed) { return try NotificationTemplate(text, library: library) } catch {
         reader.report(key, error.description, "")
         return nil

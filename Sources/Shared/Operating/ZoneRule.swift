@@ -36,34 +36,33 @@ struct ZoneRule: Sendable, Hashable {
         }
     }
 
-    /// Seconds east of UTC.
-    private let standard: Int64
-    private let summer: (offset: Int64, start: Change, end: Change)?
+    private let standard: ZoneRules.Offset
+    private let summer: (offset: ZoneRules.Offset, start: Change, end: Change)?
 
     init?(_ text: String) {
         var cursor = Cursor(text)
-        guard cursor.skipName(), let west = cursor.time() else { return nil }
-        standard = -west
+        guard let name = cursor.name(), let west = cursor.time() else { return nil }
+        standard = ZoneRules.Offset(seconds: -west, name: name)
         guard !cursor.isAtEnd else {
             summer = nil
             return
         }
-        guard cursor.skipName() else { return nil }
-        var offset = standard + 3600
+        guard let summerName = cursor.name() else { return nil }
+        var offset = standard.seconds + 3600
         if !cursor.isAt(",") {
             guard let west = cursor.time() else { return nil }
             offset = -west
         }
         guard let start = cursor.change(), let end = cursor.change(), cursor.isAtEnd else { return nil }
-        summer = (offset, start, end)
+        summer = (ZoneRules.Offset(seconds: offset, name: summerName), start, end)
     }
 
-    func offset(at second: Int64) -> Int64 {
+    func offset(at second: Int64) -> ZoneRules.Offset {
         guard let summer else { return standard }
-        let local = second + standard
+        let local = second + standard.seconds
         let year = CivilDate(daysSinceEpoch: local >= 0 ? local / 86_400 : (local - 86_399) / 86_400).year
-        let start = summer.start.local(in: year) - standard
-        let end = summer.end.local(in: year) - summer.offset
+        let start = summer.start.local(in: year) - standard.seconds
+        let end = summer.end.local(in: year) - summer.offset.seconds
         // South of the equator summer spans the new year.
         let isSummer = start < end ? start <= second && second < end : !(end <= second && second < start)
         return isSummer ? summer.offset : standard
@@ -94,15 +93,16 @@ struct ZoneRule: Sendable, Hashable {
         }
 
         /// `CET`, `<+03>`.
-        mutating func skipName() -> Bool {
+        mutating func name() -> String? {
             if take("<") {
-                guard let end = rest.firstIndex(of: ">") else { return false }
+                guard let end = rest.firstIndex(of: ">") else { return nil }
+                let name = rest[..<end]
                 rest = rest[rest.index(after: end)...]
-                return true
+                return String(name)
             }
             let name = rest.prefix { $0.isLetter && $0.isASCII }
             rest = rest.dropFirst(name.count)
-            return name.count >= 3
+            return name.count >= 3 ? String(name) : nil
         }
 
         mutating func number() -> Int64? {

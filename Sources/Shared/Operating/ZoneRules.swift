@@ -13,14 +13,21 @@ package struct ZoneRules: Sendable, Hashable {
     package let name: String
     /// Moments in seconds since the epoch from which an offset holds, ascending.
     private let transitions: [Int64]
-    /// By transition; in seconds east of UTC.
-    private let offsets: [Int32]
+    /// By transition.
+    private let offsets: [Offset]
     /// Before the first transition.
-    private let first: Int32
+    private let first: Offset
     /// Behind the last transition; nil: the last offset goes on.
     private let rule: ZoneRule?
 
-    package static let utc = ZoneRules(name: "UTC", transitions: [], offsets: [], first: 0, rule: nil)
+    /// How far a clock is from UTC, and what people call it then: `CET`, `CEST`, `+03`.
+    package struct Offset: Sendable, Hashable {
+        /// East of UTC.
+        package let seconds: Int64
+        package let name: String
+    }
+
+    package static let utc = ZoneRules(name: "UTC", transitions: [], offsets: [], first: Offset(seconds: 0, name: "UTC"), rule: nil)
     private static let folder = "/usr/share/zoneinfo/"
     /// The largest file of the tz database has 4 kB.
     private static let bytesMax = 256 * 1024
@@ -55,7 +62,7 @@ package struct ZoneRules: Sendable, Hashable {
         }
     }
 
-    private init(name: String, transitions: [Int64], offsets: [Int32], first: Int32, rule: ZoneRule?) {
+    private init(name: String, transitions: [Int64], offsets: [Offset], first: Offset, rule: ZoneRule?) {
         (self.name, self.transitions, self.offsets, self.first, self.rule) = (name, transitions, offsets, first, rule)
     }
 
@@ -63,14 +70,18 @@ package struct ZoneRules: Sendable, Hashable {
     package func offset(at moment: Timestamp) -> Int64 {
         // Rounded toward the past also before 1970.
         let (quotient, remainder) = moment.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-        let second = remainder < 0 ? quotient - 1 : quotient
-        guard let last = transitions.last, second < last else { return rule?.offset(at: second) ?? Int64(offsets.last ?? first) }
+        return offset(atSecond: remainder < 0 ? quotient - 1 : quotient).seconds
+    }
+
+    /// The same with its name, at any second since the epoch.
+    package func offset(atSecond second: Int64) -> Offset {
+        guard let last = transitions.last, second < last else { return rule?.offset(at: second) ?? offsets.last ?? first }
         var (low, high) = (0, transitions.count)
         while low < high {
             let middle = (low + high) / 2
             if transitions[middle] <= second { low = middle + 1 } else { high = middle }
         }
-        return Int64(low == 0 ? first : offsets[low - 1])
+        return low == 0 ? first : offsets[low - 1]
     }
 
     /// The clock on the wall: the day, and the minute of the day.
@@ -112,9 +123,12 @@ package struct ZoneRules: Sendable, Hashable {
         let indices = start + header.times * width
         let types = indices + header.times
         var transitions: [Int64] = []
-        var offsets: [Int32] = []
-        func offset(ofType type: Int) -> Int32? {
-            type < header.types ? Int32(truncatingIfNeeded: ZoneRules.integer(bytes, at: types + type * 6, width: 4)) : nil
+        var offsets: [Offset] = []
+        let names = types + header.types * 6
+        func offset(ofType type: Int) -> Offset? {
+            guard type < header.types, Int(bytes[types + type * 6 + 5]) < header.characters else { return nil }
+            let name = bytes[(names + Int(bytes[types + type * 6 + 5]))..<(names + header.characters)].prefix { $0 != 0 }
+            return Offset(seconds: ZoneRules.integer(bytes, at: types + type * 6, width: 4), name: String(decoding: name, as: UTF8.self))
         }
         for index in 0..<header.times {
             guard let offset = offset(ofType: Int(bytes[indices + index])) else { return nil }
@@ -129,7 +143,7 @@ package struct ZoneRules: Sendable, Hashable {
             guard let parsed = ZoneRule(String(decoding: bytes[(footer + 1)..<end], as: UTF8.self)) else { return nil }
             rule = parsed
         }
-        self.init(name: name, transitions: transitions, offsets: offsets, first: offset(ofType: 0) ?? 0, rule: rule)
+        self.init(name: name, transitions: transitions, offsets: offsets, first: offset(ofType: 0) ?? Offset(seconds: 0, name: "UTC"), rule: rule)
     }
 
     private struct Header {

@@ -22,7 +22,7 @@ struct PresetMessage {
         (self.notification, self.externalURL, self.moment, target) = (notification, externalURL, moment, config.target)
         func rendered(_ template: NotificationTemplate?, _ name: String) -> String? {
             guard let template else { return nil }
-            do throws(NotificationTemplate.Unusable) { return try template.render(notification, externalURL: externalURL) } catch {
+            do throws(NotificationTemplate.Unusable) { return try template.render(notification, externalURL: externalURL, at: moment) } catch {
                 notes.append("the template of the \(name) could not be used (\(error)): the usual one stands in its place")
                 return nil
             }
