@@ -14,6 +14,8 @@ struct ChannelRig {
     var receiver: Receiver
     var http: any HTTPTransferring = HTTPClient(concurrent: 2)
     var pictures: (any MetricPictureSource)?
+    /// Kept from attempt to attempt; nil: each has its own.
+    var tokens: OAuthTokens?
 
     /// One attempt through the receiver's first channel, from a notification of its own.
     func attempt(_ notification: Notification, id: UUID = UUID(high: 0x0190, low: 7)) async -> Courier.Report {
@@ -23,7 +25,8 @@ struct ChannelRig {
         let courier = Courier(
             http: http,
             mail: MailClient(concurrent: 1),
-            composer: Composer(externalURL: "https://tocsin.example.org", pictures: pictures)
+            composer: Composer(externalURL: "https://tocsin.example.org", pictures: pictures),
+            tokens: tokens ?? OAuthTokens(http: http, time: ManualTime())
         )
         let config = NotifyingConfig(receivers: [receiver], route: RouteTree(root: RouteTree.Node(receiver: receiver.name)))
         return await courier.deliver(Delivery(notification, id: id, at: Sample.at(60)), config: config)

@@ -174,6 +174,36 @@ private struct Bench {
         #expect(bench.said(from: 661, to: 800) == ["720 ann all_resolved: Disk@web-1-", "720 bob all_resolved: Disk@web-1-"])
     }
 
+    @Test func `a rota's notifications count against the limit of who has the duty`() {
+        let rota = OnCallSchedule(
+            name: "primary",
+            zone: .utc,
+            days: 1,
+            firstDay: CivilDate(daysSinceEpoch: Sample.start.nanoseconds / 86_400_000_000_000),
+            handover: 10,
+            people: ["ann", "bob"]
+        )
+        func bench(window: Duration) -> Bench {
+            var config = self.config([], receiver: "oncall:primary", onCall: [rota])
+            config.route = RouteTree(root: Sample.route(by: ["host"], wait: 0, interval: 60, receiver: "oncall:primary"))
+            config.receivers = config.receivers.map { receiver in
+                var limited = receiver
+                if receiver.name == "bob" { limited.rateLimit = .of(count: 1, window: window) }
+                return limited
+            }
+            var bench = Bench(config)
+            for host in ["a", "b", "c"] { bench.take(Sample.alert("Disk", host), at: 0) }
+            return bench
+        }
+        var short = bench(window: .seconds(300))
+        #expect(short.said(from: 0, to: 599) == ["0 bob first: Disk@a+", "300 bob digest: Disk@b+ Disk@c+"])
+        // Who has no limit does not wait for that of the one before.
+        var long = bench(window: .seconds(3_000))
+        #expect(long.said(from: 0, to: 599) == ["0 bob first: Disk@a+"])
+        #expect(long.said(from: 600, to: 700).sorted() == ["600 ann first: Disk@b+", "600 ann first: Disk@c+", "600 ann handed_over: Disk@a+"])
+        #expect(long.said(from: 2_900, to: 3_100) == [])
+    }
+
     @Test func `what somebody takes care of is not handed over`() {
         let rota = OnCallSchedule(
             name: "primary",

@@ -40,7 +40,8 @@ import Transferring
         ("{{ $x := .Status }}{{ if $x }}{{ $x = len .Alerts }}{{ end }}{{ (index .Alerts 0).Nope }}", "no .Nope"),
         ("{{ range .CommonLabels.SortedPairs }}{{ .Key }}{{ end }}", "no .Key in template.Pair; there are .Name, .Value"),
         ("{{ define \"a\" }}{{ .Nope }}{{ end }}{{ if false }}{{ template \"a\" . }}{{ end }}", "no .Nope"),
-        ("{{ template \"x\" . }}", "no template \"x\""), ("{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}", "stands in itself"),
+        ("{{ template \"x\" . }}", "no template \"x\""),
+        ("{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}", "stands in itself"),
         ("{{ range 2000000000 }}x{{ end }}", "turns"), ("{{ range 2000 }}{{ range 2000 }}{{ end }}{{ end }}", "steps"),
         ("{{ $x := \"0123456789\" }}{{ range 40 }}{{ $x = print $x $x }}{{ end }}", "bytes"), ("{{ printf \"%2000d\" 1 }}", "up to 1000"),
     ])

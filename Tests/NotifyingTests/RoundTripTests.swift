@@ -106,7 +106,7 @@ import Transferring
             port: server.port,
             username: "tocsin",
             passwordFile: folder("password"),
-            caFile: certificate.certificate,
+            tls: TLSOptions(caFile: certificate.certificate),
             sendResolved: true,
             headers: [("X-Team", try NotificationTemplate("{{ .Receiver }}"))]
         )

@@ -80,8 +80,10 @@ import Testing
             mails("text: '{{ template \"missing\" . }}', html: '{{ template \"loop\" . }}', headers: {Subject: '{{ template \"bad\" . }}'}")
         )
         for (place, words) in [
-            ("1: templates", "y.tmpl:1: {{ define \"open\" }} has no {{ end }}"), ("2: receivers[0].email_configs[0].text", "no template \"missing\""),
-            ("2: receivers[0].email_configs[0].html", "stands in itself"), ("2: receivers[0].email_configs[0].headers.Subject", "x.tmpl:2: there is no .Nope"),
+            ("1: templates", "y.tmpl:1: {{ define \"open\" }} has no {{ end }}"),
+            ("2: receivers[0].email_configs[0].text", "no template \"missing\""),
+            ("2: receivers[0].email_configs[0].html", "stands in itself"),
+            ("2: receivers[0].email_configs[0].headers.Subject", "x.tmpl:2: there is no .Nope"),
         ] {
             #expect(problems.contains { $0.hasPrefix("a.yaml:\(place): ") && $0.contains(words) }, "\(place)\n\(problems.joined(separator: "\n"))")
         }

@@ -94,7 +94,10 @@ import Testing
     @Test func `days are added by the clock, through a change of it`() throws {
         let time = GoTime(try #require(Timestamp(rfc3339: "2026-03-28T11:00:00Z")))
         #expect(try render("{{ (tz \"Europe/Berlin\" .).AddDate 0 0 1 }}", .time(time)) == "2026-03-29 12:00:00 +0200 CEST")
-        #expect(try render("{{ (.AddDate 0 11 3).Format \"2006-01-02\" }} {{ (.AddDate 0 -3 0).Format \"2006-01-02\" }}", .time(time)) == "2027-03-03 2025-12-28")
+        #expect(
+            try render("{{ (.AddDate 0 11 3).Format \"2006-01-02\" }} {{ (.AddDate 0 -3 0).Format \"2006-01-02\" }}", .time(time))
+                == "2027-03-03 2025-12-28"
+        )
     }
 
     @Test(arguments: [
@@ -108,8 +111,10 @@ import Testing
     @Test func `hostile values stay where they stand in HTML`() throws {
         let hostile = TemplateValue.text("\"'><script>alert(1)</script>`=javascript:x onload=y \u{0}")
         let places = [
-            "<p>{{ . }}</p>", "<p title=\"{{ . }}\">", "<p title='{{ . }}'>", "<p title={{ . }}>", "<a href=\"{{ . }}\">", "<a href=\"/x?{{ . }}\">", "<p {{ . }}>",
-            "<p {{ . }}=1>", "<p style=\"a: {{ . }}\">", "<style>a { color: {{ . }} }</style>", "<script>f({{ . }})</script>", "<p onclick=\"f({{ . }})\">",
+            "<p>{{ . }}</p>", "<p title=\"{{ . }}\">", "<p title='{{ . }}'>", "<p title={{ . }}>", "<a href=\"{{ . }}\">", "<a href=\"/x?{{ . }}\">",
+            "<p {{ . }}>",
+            "<p {{ . }}=1>", "<p style=\"a: {{ . }}\">", "<style>a { color: {{ . }} }</style>", "<script>f({{ . }})</script>",
+            "<p onclick=\"f({{ . }})\">",
             "<title>{{ . }}</title>", "<textarea>{{ . }}</textarea>", "<!-- {{ . }} -->",
         ]
         for place in places {

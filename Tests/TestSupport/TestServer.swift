@@ -11,8 +11,19 @@ package struct TestServer: Sendable {
         package let key: String
     }
 
-    package static func http(in folder: TemporaryFolder, certificate: Certificate? = nil, port: Int = 0) async throws -> TestServer {
-        try await start("http_recorder.py", record: folder("http.jsonl"), certificate, port, [])
+    /// - Parameter options: `--ca FILE`, `--tls TLSv1_2`.
+    package static func http(
+        in folder: TemporaryFolder,
+        certificate: Certificate? = nil,
+        port: Int = 0,
+        options: [String] = []
+    ) async throws -> TestServer {
+        try await start("http_recorder.py", record: folder("http.jsonl"), certificate, port, options)
+    }
+
+    /// - Parameter options: `--auth USER:PASS`.
+    package static func proxy(in folder: TemporaryFolder, options: [String] = []) async throws -> TestServer {
+        try await start("http_proxy.py", record: folder("proxy.jsonl"), nil, 0, options)
     }
 
     /// Chat and paging services, by their documentation.
@@ -30,13 +41,15 @@ package struct TestServer: Sendable {
         try await start("smtp_recorder.py", record: folder("smtp.jsonl"), certificate, port, options)
     }
 
-    package static func certificate(in folder: TemporaryFolder) async throws -> Certificate {
-        let made = Certificate(certificate: folder("certificate.pem"), key: folder("key.pem"))
+    /// - Parameter name: of the host besides `localhost`.
+    package static func certificate(in folder: TemporaryFolder, for name: String = "localhost", file: String = "") async throws -> Certificate {
+        let made = Certificate(certificate: folder(file + "certificate.pem"), key: folder(file + "key.pem"))
         let openssl = try ChildProcess.start(
             "/usr/bin/openssl",
             [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", made.key, "-out", made.certificate,
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=\(name)",
+                "-addext", name == "localhost" ? "subjectAltName=DNS:localhost,IP:127.0.0.1" : "subjectAltName=DNS:\(name)", "-keyout", made.key,
+                "-out", made.certificate,
             ]
         )
         guard await openssl.wait() == .code(0) else { throw ChildProcess.StartError(description: "openssl failed:\n\(openssl.output)") }

@@ -14,6 +14,14 @@ struct NotificationsCommand: AsyncParsableCommand {
 
         @Option(name: .long, help: "Only those that are pending, delivered, failed, or digested (told by a digest).")
         var state: String?
+        @Option(name: .long, help: "Only of this receiver.")
+        var receiver: String?
+        @Option(name: .long, help: "Only those that told of this rule's alerts.")
+        var alertname: String?
+        @Option(name: .long, help: "From when on: 2026-11-01T12:00:00Z, or how long ago, as 7d.")
+        var since: String?
+        @Option(name: .long, help: "Until when.")
+        var until: String?
         @Option(name: .long, help: "How many, newest first.")
         var limit = 50
         @Flag(name: .long, help: "For programs.")
@@ -21,7 +29,13 @@ struct NotificationsCommand: AsyncParsableCommand {
         @OptionGroup var aggregator: AggregatorOptions
 
         func run() async throws {
-            let answer = try await aggregator.get("/api/v1/notifications", [("limit", String(limit)), ("state", state)])
+            let answer = try await aggregator.get(
+                "/api/v1/notifications",
+                [
+                    ("start", try Moments.text(of: since, named: "--since")), ("end", try Moments.text(of: until, named: "--until")),
+                    ("receiver", receiver), ("alertname", alertname), ("state", state), ("limit", String(limit)),
+                ]
+            )
             let rows = (answer["notifications"]?.array ?? []).map { record in
                 [
                     Terminal.text(record["id"]), Terminal.text(record["created_at"]), Terminal.text(record["receiver"]),
@@ -30,7 +44,7 @@ struct NotificationsCommand: AsyncParsableCommand {
                 ]
             }
             let titles = ["ID", "CREATED", "RECEIVER", "CHANNEL", "STATUS", "STATE", "ATTEMPTS", "LAST REPLY"]
-            print(json ? answer.text : Terminal.table(titles, rows, nothing: "nothing was sent yet"))
+            print(json ? answer.text : Terminal.table(titles, rows, nothing: "nothing was sent"))
         }
     }
 

@@ -112,12 +112,12 @@ extension WebhookConfig {
     mutating func readTemplates(_ reader: ConfigReader, _ library: TemplateLibrary) {
         body = templateOf(reader, "body", library)
         contentType = reader.string("content_type", default: contentType)
-        check("Content-Type", contentType) { reader.report("content_type", $0, "write a media type, as application/json") }
+        HTTPClientConfig.check("Content-Type", contentType) { reader.report("content_type", $0, "write a media type, as application/json") }
         for (name, value, line) in reader.map("headers") ?? [] {
             let place = YAMLNode(.scalar(value, isPlain: false), line: line, column: 1)
             func refuse(_ problem: String) { reader.report(at: place, "headers.\(name)", problem, "write NAME: \"text or {{ .Field }}\"") }
-            check(name, "", refuse)
-            if ["idempotency-key", "content-length", "host", "transfer-encoding", "x-tocsin-signature"].contains(name.lowercased()) {
+            HTTPClientConfig.check(name, "", refuse)
+            if HTTPClientConfig.ownHeaders.contains(name.lowercased()) {
                 refuse("the header \(name) is written by Tocsin itself")
             }
             do throws(NotificationTemplate.Malformed) { headers.append((name, try NotificationTemplate(value, library: library))) } catch {
@@ -128,9 +128,5 @@ extension WebhookConfig {
         if let body, case .failure(let problem) = body.renderJSON(sample, externalURL: "http://tocsin", at: sample.alerts[0].startsAt) {
             reader.report("body", "with a sample notification it cannot be used: \(problem)", "write a JSON text with templates inside its strings")
         }
-    }
-
-    private func check(_ name: String, _ value: String, _ refuse: (String) -> Void) {
-        do throws(TransferError) { try HTTPHeader(name, value).check() } catch { refuse(error.description) }
     }
 }

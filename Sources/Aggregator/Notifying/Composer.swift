@@ -66,7 +66,9 @@ struct Composer: Sendable {
         var headers: [HTTPHeader] = []
         for (name, template) in config.headers {
             do throws(NotificationTemplate.Unusable) {
-                headers.append(HTTPHeader(name, OneLine.of(try template.render(notification, externalURL: externalURL, at: moment), charactersMax: 1_000)))
+                headers.append(
+                    HTTPHeader(name, OneLine.of(try template.render(notification, externalURL: externalURL, at: moment), charactersMax: 1_000))
+                )
             } catch {
                 notes.append("the template of the header \(name) could not be used (\(error)): it was left out")
             }

@@ -4,11 +4,12 @@ import JSON
 import Telemetry
 import Transferring
 
-/// Makes one attempt to deliver, and says what the answer means. Holds no state.
+/// Makes one attempt to deliver, and says what the answer means. Holds no state but tokens, which can be fetched anew.
 struct Courier: Sendable {
     let http: any HTTPTransferring
     let mail: any MailTransferring
     let composer: Composer
+    let tokens: OAuthTokens
 
     /// What became of an attempt, and what was done otherwise than configured.
     struct Report: Sendable {
@@ -41,10 +42,33 @@ struct Courier: Sendable {
     // MARK: Webhook
 
     private func post(_ body: [UInt8], _ own: [HTTPHeader], _ path: String, key: UUID, to webhook: WebhookConfig) async -> DeliveryOutcome {
-        var (url, body) = (webhook.url.value, body)
+        let first = await exchange(body, own, path, key: key, to: webhook)
+        // A token that is not taken any more was no answer to the notification: with a new one it is told once more.
+        guard case .refusedToken(let header, let config) = first else { return first.outcome }
+        tokens.forget(header, of: config)
+        return await exchange(body, own, path, key: key, to: webhook).outcome
+    }
+
+    private enum Exchanged {
+        case ended(DeliveryOutcome)
+        case refusedToken(String, OAuthConfig)
+
+        var outcome: DeliveryOutcome {
+            switch self {
+            case .ended(let outcome): outcome
+            case .refusedToken: .failed("HTTP 401: the token of oauth2 is not accepted, nor was a new one: check its scopes")
+            }
+        }
+    }
+
+    private func exchange(_ body: [UInt8], _ own: [HTTPHeader], _ path: String, key: UUID, to webhook: WebhookConfig) async -> Exchanged {
+        var body = body
         var headers = [HTTPHeader("Content-Type", webhook.contentType), HTTPHeader("Idempotency-Key", "\(key)")]
+        var url: String
+        var token: (header: String, config: OAuthConfig)?
         do throws(SecretFile.Unreadable) {
             // Secrets join only here: in no row of the outbox, and a new one in a file counts at once.
+            url = try Courier.address(of: webhook)
             if let preset = webhook.preset {
                 let secret = try preset.secretFile.map { path throws(SecretFile.Unreadable) in try Courier.text(path) } ?? preset.secret?.value ?? ""
                 switch preset.preset {
@@ -57,16 +81,20 @@ struct Courier: Sendable {
             if let path = webhook.secretFile {
                 headers.append(HTTPHeader("X-Tocsin-Signature", Courier.signature(of: body, secret: try SecretFile.read(path))))
             }
-            if let path = webhook.bearerTokenFile {
-                headers.append(HTTPHeader("Authorization", "Bearer " + (try Courier.text(path))))
-            } else if let token = webhook.bearerToken {
-                headers.append(HTTPHeader("Authorization", "Bearer \(token.value)"))
-            } else if let basic = webhook.basicAuth {
-                headers.append(HTTPHeader("Authorization", try basic.header()))
+            switch webhook.http.authorization {
+            case .credentials(let type, let secret)?: headers.append(HTTPHeader("Authorization", "\(type) " + (try secret.text())))
+            case .basic(let basic)?: headers.append(HTTPHeader("Authorization", try basic.header()))
+            case .oauth(let config)?:
+                do throws(OAuthTokens.Unavailable) { token = (try await tokens.header(for: config, timeout: webhook.timeout), config) } catch {
+                    return .ended(.retry(error.description))
+                }
+            case nil: break
             }
+            if let token { headers.append(HTTPHeader("Authorization", token.header)) }
+            for (name, value) in webhook.http.headers { headers.append(HTTPHeader(name, try value.text())) }
         } catch {
             // The operator can mend the file; until then nothing goes out unsigned.
-            return .retry(error.description)
+            return .ended(.retry(error.description))
         }
         for header in own {
             headers.removeAll { $0.name.lowercased() == header.name.lowercased() }
@@ -79,16 +107,29 @@ struct Courier: Sendable {
             body: body,
             timeout: webhook.timeout,
             connectTimeout: min(webhook.timeout, TransferLimits.connectTimeout),
-            tls: TLSOptions(caFile: webhook.caFile, verifiesPeer: !webhook.insecureSkipVerify),
+            tls: webhook.http.tls,
             responseBytesMax: 64 * 1024,
             // Whether somebody may have it decides under which key it is told next.
-            reusesConnection: false
+            reusesConnection: false,
+            proxy: webhook.http.proxy?.proxy
         )
         do throws(TransferError) {
-            return Courier.meaning(of: try await http.perform(request))
+            let response = try await http.perform(request)
+            if response.status == 401, let token { return .refusedToken(token.header, token.config) }
+            return .ended(Courier.meaning(of: response))
         } catch {
-            return Courier.meaning(of: error)
+            return .ended(Courier.meaning(of: error))
         }
+    }
+
+    /// As it is configured, or as its file has it now.
+    private static func address(of webhook: WebhookConfig) throws(SecretFile.Unreadable) -> String {
+        guard let path = webhook.urlFile else { return webhook.url.value }
+        let url = try text(path)
+        guard ProxyConfig.isAddress(url, ["http", "https"]) else {
+            throw SecretFile.Unreadable(description: "the file \(path) holds no web address: write one that begins with http:// or https://")
+        }
+        return webhook.preset.map { PresetConfig.base(of: url, $0.preset) } ?? url
     }
 
     private static func text(_ path: String) throws(SecretFile.Unreadable) -> String { String(decoding: try SecretFile.read(path), as: UTF8.self) }
@@ -146,7 +187,7 @@ struct Courier: Sendable {
             hello: email.hello,
             username: email.username,
             password: password,
-            tls: TLSOptions(caFile: email.caFile, verifiesPeer: !email.insecureSkipVerify),
+            tls: email.tls,
             timeout: NotifyingLimits.mailTimeout
         )
         do throws(TransferError) {

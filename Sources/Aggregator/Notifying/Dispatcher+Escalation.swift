@@ -14,9 +14,14 @@ extension Dispatcher {
 
     /// The channels of a receiver, or of the person who has the duty now.
     func channels(of receiver: String, at now: Timestamp) -> [Channel] {
-        guard receiver.hasPrefix(OnCallSchedule.prefix) else { return channels[receiver] ?? [] }
-        let name = receiver.dropFirst(OnCallSchedule.prefix.count)
-        return config.onCall.first { $0.name == name }.flatMap { channels[$0.person(at: now)] } ?? []
+        self.receiver(named: receiver, at: now).flatMap { channels[$0] } ?? []
+    }
+
+    /// The name itself, or that of the person who has the duty now; nil: there is no such rota.
+    func receiver(named name: String, at now: Timestamp) -> String? {
+        guard name.hasPrefix(OnCallSchedule.prefix) else { return name }
+        let rota = name.dropFirst(OnCallSchedule.prefix.count)
+        return config.onCall.first { $0.name == rota }?.person(at: now)
     }
 
     func listeners(of group: AlertGroup, at now: Timestamp) -> [Listener] {

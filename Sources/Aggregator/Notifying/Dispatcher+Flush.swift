@@ -37,7 +37,7 @@ extension Dispatcher {
         guard config.pause(of: group.route, at: now) == nil else { return rest(key, standing: standing) }
         let decisions = decisions(for: group, standing: standing, at: now)
         if !decisions.isEmpty {
-            let keys = limitKeys(of: group.route)
+            let keys = limitKeys(of: group.route, at: now)
             // Whoever waits for a token already goes first.
             if let empty = keys.first(where: { limits[$0]?.held.isEmpty == false || limits[$0]?.hasToken(at: now) == false }) {
                 limits[empty]?.held.insert(key)
@@ -48,6 +48,7 @@ extension Dispatcher {
                 return
             }
             for key in keys { take(from: key, at: now) }
+            if group.isHeld { unhold(key) }
         }
         settle(key, standing: standing, decisions: decisions, at: now, pending: &pending) { decision in
             notifications.append(
@@ -61,6 +62,13 @@ extension Dispatcher {
                 )
             )
         }
+    }
+
+    /// Who had the duty had a limit, and who has it now need not wait for it.
+    private mutating func unhold(_ key: String) {
+        for limit in limits.keys { limits[limit]?.held.remove(key) }
+        groups[key]?.isHeld = false
+        changes.groups.insert(key)
     }
 
     private mutating func take(from limit: String, at now: Timestamp) {
@@ -87,7 +95,7 @@ extension Dispatcher {
     private mutating func moveOn(_ held: [AlertGroup], from limit: String, at now: Timestamp) -> [AlertGroup] {
         held.filter { group in
             let isPaused = config.pause(of: group.route, at: now) != nil
-            let other = limitKeys(of: group.route).first { $0 != limit && limits[$0]?.hasToken(at: now) == false }
+            let other = limitKeys(of: group.route, at: now).first { $0 != limit && limits[$0]?.hasToken(at: now) == false }
             guard isPaused || other != nil else { return true }
             limits[limit]?.held.remove(group.key)
             if isPaused { groups[group.key]?.isHeld = false } else if let other { limits[other]?.held.insert(group.key) }
@@ -105,7 +113,7 @@ extension Dispatcher {
             let standings = held.map { standing(of: $0, at: now) }
             let decided = zip(held, standings).map { decisions(for: $0, standing: $1, at: now) }
             let speaking = zip(held, decided).filter { !$0.1.isEmpty }.map(\.0)
-            for key in Set(speaking.flatMap { limitKeys(of: $0.route) }) { take(from: key, at: now) }
+            for key in Set(speaking.flatMap { limitKeys(of: $0.route, at: now) }) { take(from: key, at: now) }
             var (folded, parts): ([Channel: [Alert]], [Channel: [Notification.Part]]) = ([:], [:])
             for (index, group) in held.enumerated() {
                 limits[limit]?.held.remove(group.key)

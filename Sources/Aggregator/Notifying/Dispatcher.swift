@@ -125,7 +125,7 @@ struct Dispatcher: Sendable {
                 groups[key] = restored
                 setTimer(key)
                 setEscalationTimer(key)
-                if group.isHeld, let limit = limitKeys(of: route).first { limits[limit]?.held.insert(key) }
+                if group.isHeld, let limit = limitKeys(of: route, at: now).first { limits[limit]?.held.insert(key) }
             }
             return hold(alert, in: key)
         }
@@ -234,9 +234,10 @@ struct Dispatcher: Sendable {
         timers.insert(Timer(at: group.nextFlush, group: key))
     }
 
-    /// The limits that a route's notifications count against: its own or its parent's, and its receiver's.
-    func limitKeys(of route: Route) -> [String] {
-        [route.limit?.key, config.receiver(route.receiver)?.limit?.key].compactMap { $0 }
+    /// The limits that a route's notifications count against: its own or its parent's, and its receiver's. A rota's receiver is who has the duty now.
+    func limitKeys(of route: Route, at now: Timestamp) -> [String] {
+        let receiver = receiver(named: route.receiver, at: now)
+        return [route.limit?.key, receiver.flatMap { config.receiver($0)?.limit?.key }].compactMap { $0 }
     }
 
     // MARK: The store

@@ -71,7 +71,12 @@ package actor Notifier: Service, Sink, NotificationDirectory {
         (self.time, self.logger, self.metrics) = (time, logger, NotifyingMetrics(metrics))
         past = path == ":memory:" ? nil : HistoryReader(path: path)
         links = Notifier.links(beside: path, logger: logger)
-        courier = Courier(http: http, mail: mail, composer: Composer(externalURL: externalURL, pictures: pictures))
+        courier = Courier(
+            http: http,
+            mail: mail,
+            composer: Composer(externalURL: externalURL, pictures: pictures),
+            tokens: OAuthTokens(http: http, time: time)
+        )
         dispatcher = Dispatcher(config: config, at: time.now())
         self.makeID =
             makeID ?? { moment in

@@ -89,26 +89,24 @@ extension Receiver {
 extension WebhookConfig {
     fileprivate init(reading reader: ConfigReader, _ global: GlobalDefaults) {
         let preset = PresetConfig.read(reader, global.templates)
-        let url = preset?.preset.addressDefault.map { reader.string("url", default: $0) } ?? reader.requiredString("url")
-        let isWeb = url.hasPrefix("http://") || url.hasPrefix("https://")
-        if !url.isEmpty, !isWeb || url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
+        let file = fileOf(reader, "url_file", isSecret: true)
+        let isElsewhere = preset?.preset.addressDefault != nil || reader.has("url_file")
+        let url = isElsewhere ? reader.string("url") ?? preset?.preset.addressDefault ?? "" : reader.requiredString("url")
+        if reader.has("url"), file != nil { reader.report("url", "url_file is given too", "keep one of them") }
+        if !url.isEmpty, !ProxyConfig.isAddress(url, ["http", "https"]) {
             // The address is not repeated: it often holds a secret.
             reader.report("url", "this is not a web address", "write one that begins with http:// or https://, without blanks")
         }
-        let http = reader.has("http_config") ? HTTPConfig(reading: reader.section("http_config")) : global.http
+        let http = reader.has("http_config") ? HTTPClientConfig(reading: reader.section("http_config")) : global.http
         self.init(
             url: Secret(preset.map { PresetConfig.base(of: url, $0.preset) } ?? url),
             secretFile: fileOf(reader, "secret_file", isSecret: true),
             sendResolved: reader.bool("send_resolved", default: true),
             maxAlerts: reader.integer("max_alerts", default: 0, in: 0...NotifyingLimits.alertsPerNotificationMax),
             timeout: reader.duration("timeout", default: NotifyingLimits.webhookTimeout, in: .milliseconds(100) ... .seconds(300)),
-            bearerToken: http.bearerToken,
-            bearerTokenFile: http.bearerTokenFile,
-            basicAuth: http.basicAuth,
-            caFile: http.caFile,
-            insecureSkipVerify: http.insecureSkipVerify
+            http: http
         )
-        self.preset = preset
+        (self.preset, urlFile) = (preset, file)
         readTemplates(reader, global.templates)
         reader.finish()
     }
@@ -134,7 +132,6 @@ extension EmailConfig {
         if reader.has("auth_username"), !isOwn, global.password == nil, global.passwordFile == nil {
             reader.report("auth_username", "there is no password for it", "write auth_password_file: FILE")
         }
-        let tls = TLSConfig(reading: reader)
         self.init(
             to: to ?? "",
             from: from ?? "",
@@ -145,8 +142,7 @@ extension EmailConfig {
             username: username,
             password: isOwn ? password : global.password,
             passwordFile: isOwn ? passwordFile : global.passwordFile,
-            caFile: tls.caFile,
-            insecureSkipVerify: tls.insecureSkipVerify,
+            tls: reader.has("tls_config") ? TLSOptions(reading: reader) : global.tls,
             sendResolved: reader.bool("send_resolved", default: false),
             headers: EmailConfig.headers(reader, global.templates),
             text: templateOf(reader, "text", global.templates),

@@ -1,5 +1,5 @@
 package import Configuring
-import Transferring
+package import Transferring
 
 /// Who is told what, and how: Alertmanager's `receivers`, `route`, `inhibit_rules` and `time_intervals` under Alertmanager's keys. Checked
 /// when it is made.
@@ -119,13 +119,9 @@ package struct WebhookConfig: Sendable {
     /// More alerts than this are cut off and counted; 0: the limit of ``NotifyingLimits/alertsPerNotificationMax``.
     package var maxAlerts: Int
     package var timeout: Duration
-    /// `Authorization: Bearer …`; the file wins.
-    package var bearerToken: Secret?
-    package var bearerTokenFile: String?
-    /// `Authorization: Basic …`.
-    package var basicAuth: BasicAuth?
-    package var caFile: String?
-    package var insecureSkipVerify: Bool
+    package var http: HTTPClientConfig
+    /// Holds the address, instead of ``url``; read before each delivery.
+    package var urlFile: String?
     /// A provider whose shape is known; nil: Alertmanager's JSON, or ``body``.
     package var preset: PresetConfig?
     /// A JSON text with templates in its strings, instead of what we would send.
@@ -140,33 +136,10 @@ package struct WebhookConfig: Sendable {
         sendResolved: Bool = true,
         maxAlerts: Int = 0,
         timeout: Duration = NotifyingLimits.webhookTimeout,
-        bearerToken: Secret? = nil,
-        bearerTokenFile: String? = nil,
-        basicAuth: BasicAuth? = nil,
-        caFile: String? = nil,
-        insecureSkipVerify: Bool = false
+        http: HTTPClientConfig = HTTPClientConfig()
     ) {
         (self.url, self.secretFile, self.sendResolved, self.maxAlerts, self.timeout) = (url, secretFile, sendResolved, maxAlerts, timeout)
-        (self.bearerToken, self.bearerTokenFile, self.caFile) = (bearerToken, bearerTokenFile, caFile)
-        (self.basicAuth, self.insecureSkipVerify) = (basicAuth, insecureSkipVerify)
-    }
-}
-
-/// A name and a password, as RFC 7617 has them.
-package struct BasicAuth: Sendable, Hashable {
-    package var username: String
-    /// The file wins.
-    package var password: Secret?
-    package var passwordFile: String?
-
-    package init(username: String, password: Secret? = nil, passwordFile: String? = nil) {
-        (self.username, self.password, self.passwordFile) = (username, password, passwordFile)
-    }
-
-    /// The header's value, with the password as it is now.
-    func header() throws(SecretFile.Unreadable) -> String {
-        let word = try passwordFile.map { (path) throws(SecretFile.Unreadable) in try SecretFile.read(path) } ?? Array((password?.value ?? "").utf8)
-        return "Basic " + MIMEText.base64(Array(username.utf8) + [UInt8(ascii: ":")] + word)
+        self.http = http
     }
 }
 
@@ -186,8 +159,7 @@ package struct EmailConfig: Sendable {
     /// The file wins.
     package var password: Secret?
     package var passwordFile: String?
-    package var caFile: String?
-    package var insecureSkipVerify: Bool
+    package var tls: TLSOptions
     package var sendResolved: Bool
     /// `Subject` replaces ours.
     package var headers: [(name: String, value: NotificationTemplate)]
@@ -205,15 +177,14 @@ package struct EmailConfig: Sendable {
         username: String? = nil,
         password: Secret? = nil,
         passwordFile: String? = nil,
-        caFile: String? = nil,
-        insecureSkipVerify: Bool = false,
+        tls: TLSOptions = TLSOptions(),
         sendResolved: Bool = false,
         headers: [(name: String, value: NotificationTemplate)] = [],
         text: NotificationTemplate? = nil,
         html: NotificationTemplate? = nil
     ) {
         (self.to, self.from, self.host, self.port, self.hello, self.requireTLS) = (to, from, host, port, hello, requireTLS)
-        (self.username, self.password, self.passwordFile, self.caFile) = (username, password, passwordFile, caFile)
-        (self.insecureSkipVerify, self.sendResolved, self.headers, self.text, self.html) = (insecureSkipVerify, sendResolved, headers, text, html)
+        (self.username, self.password, self.passwordFile, self.tls) = (username, password, passwordFile, tls)
+        (self.sendResolved, self.headers, self.text, self.html) = (sendResolved, headers, text, html)
     }
 }

@@ -14,7 +14,9 @@ package enum GoFormat {
         /// `[2]`: the value that the next directive takes.
         func number(_ place: inout Int) -> Int? {
             var (value, start) = (0, place)
-            while place < scalars.count, "0"..."9" ~= scalars[place], place - start < 7 { (value, place) = (value * 10 + Int(scalars[place].value - 48), place + 1) }
+            while place < scalars.count, "0"..."9" ~= scalars[place], place - start < 7 {
+                (value, place) = (value * 10 + Int(scalars[place].value - 48), place + 1)
+            }
             start = place - start
             return start == 0 ? nil : value
         }
@@ -177,7 +179,9 @@ package enum GoFormat {
         }
         if text.first == "+" { text.removeFirst() }
         let isPositive = number.sign == .plus
-        let sign = number.isNaN ? (directive.hasPlus ? "+" : "") : !isPositive ? "-" : directive.hasPlus || number.isInfinite ? "+" : directive.hasBlank ? " " : ""
+        let sign =
+            number.isNaN
+            ? (directive.hasPlus ? "+" : "") : !isPositive ? "-" : directive.hasPlus || number.isInfinite ? "+" : directive.hasBlank ? " " : ""
         return padded(sign: sign, digits: text, directive, zeros: number.isFinite)
     }
 

@@ -57,7 +57,9 @@ struct HTMLPlace {
         return String(output)
     }
 
-    private static func isSameLetter(_ a: Unicode.Scalar, _ b: Unicode.Scalar) -> Bool { a.properties.lowercaseMapping == b.properties.lowercaseMapping }
+    private static func isSameLetter(_ a: Unicode.Scalar, _ b: Unicode.Scalar) -> Bool {
+        a.properties.lowercaseMapping == b.properties.lowercaseMapping
+    }
     private static func isBlank(_ scalar: Unicode.Scalar) -> Bool { scalar == " " || ("\u{09}"..."\u{0D}").contains(scalar) }
     private static func isLetter(_ scalar: Unicode.Scalar) -> Bool { "a"..."z" ~= scalar || "A"..."Z" ~= scalar }
 
@@ -70,7 +72,11 @@ struct HTMLPlace {
         case .tag:
             if scalar == ">" { endTag() } else if !Self.isBlank(scalar), scalar != "/" { state = .attribute(String(scalar).lowercased()) }
         case .attribute(let name), .behindName(let name):
-            if scalar == "=" { state = .beforeValue(name) } else if scalar == ">" { endTag() } else if Self.isBlank(scalar) {
+            if scalar == "=" {
+                state = .beforeValue(name)
+            } else if scalar == ">" {
+                endTag()
+            } else if Self.isBlank(scalar) {
                 state = .behindName(name)
             } else if case .behindName = state {
                 state = .attribute(String(scalar).lowercased())
@@ -79,13 +85,19 @@ struct HTMLPlace {
             }
         case .beforeValue(let name):
             if Self.isBlank(scalar) { return }
-            if scalar == ">" { endTag() } else if scalar == "\"" || scalar == "'" {
+            if scalar == ">" {
+                endTag()
+            } else if scalar == "\"" || scalar == "'" {
                 state = .value(Self.kind(of: name), quote: scalar)
             } else {
                 state = .value(Self.followed(Self.kind(of: name), by: scalar), quote: nil)
             }
         case .value(let kind, let quote):
-            if let quote, scalar == quote { state = .tag } else if quote == nil, Self.isBlank(scalar) { state = .tag } else if quote == nil, scalar == ">" {
+            if let quote, scalar == quote {
+                state = .tag
+            } else if quote == nil, Self.isBlank(scalar) {
+                state = .tag
+            } else if quote == nil, scalar == ">" {
                 endTag()
             } else {
                 state = .value(Self.followed(kind, by: scalar), quote: quote)
@@ -105,8 +117,10 @@ struct HTMLPlace {
         let bare = name.hasPrefix("data-") ? name.dropFirst(5) : name.split(separator: ":").last ?? ""
         if bare.hasPrefix("on") { return .script }
         if bare == "style" { return .style }
-        let addresses = ["action", "archive", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon", "longdesc", "manifest",
-            "poster", "profile", "usemap"]
+        let addresses = [
+            "action", "archive", "background", "cite", "classid", "codebase", "data", "formaction", "href", "icon", "longdesc", "manifest",
+            "poster", "profile", "usemap",
+        ]
         return addresses.contains(String(bare)) || ["src", "uri", "url"].contains { bare.contains($0) } ? .address(.nothing) : .plain
     }
 
@@ -152,7 +166,8 @@ struct HTMLPlace {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "+": output += "&#43;".unicodeScalars
-            case "=" where withoutQuotes, "`" where withoutQuotes, _ where withoutQuotes && isBlank(scalar): output += "&#\(scalar.value);".unicodeScalars
+            case "=" where withoutQuotes, "`" where withoutQuotes, _ where withoutQuotes && isBlank(scalar):
+                output += "&#\(scalar.value);".unicodeScalars
             default: output += GoEscaping.html(String(scalar)).unicodeScalars
             }
         }

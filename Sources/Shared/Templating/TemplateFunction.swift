@@ -29,8 +29,10 @@ package struct TemplateFunction: Sendable {
     func apply(_ given: [TemplateValue], _ now: Timestamp) throws(TemplateProblem) -> TemplateValue { try body(given, now) }
 
     var wantsWords: String {
-        arguments.count == 1 ? "\(arguments.lowerBound)" : arguments.upperBound == Self.many
-            ? "at least \(arguments.lowerBound)" : "\(arguments.lowerBound) to \(arguments.upperBound)"
+        arguments.count == 1
+            ? "\(arguments.lowerBound)"
+            : arguments.upperBound == Self.many
+                ? "at least \(arguments.lowerBound)" : "\(arguments.lowerBound) to \(arguments.upperBound)"
     }
 
     // MARK: What it is given
@@ -138,8 +140,13 @@ package struct TemplateFunction: Sendable {
             .bool(try TemplatePatterns.matches(try text(given[0], of: "match"), try text(given[1], of: "match")))
         },
         "reReplaceAll": TemplateFunction(3...3, extraBytes: TemplatePatterns.bytes) { (given, _) throws(TemplateProblem) in
-            .text(try TemplatePatterns.replace(try text(given[0], of: "reReplaceAll"), by: try text(given[1], of: "reReplaceAll"),
-                in: try text(given[2], of: "reReplaceAll")))
+            .text(
+                try TemplatePatterns.replace(
+                    try text(given[0], of: "reReplaceAll"),
+                    by: try text(given[1], of: "reReplaceAll"),
+                    in: try text(given[2], of: "reReplaceAll")
+                )
+            )
         },
         "safeHtml": TemplateFunction(1...1) { (given, _) throws(TemplateProblem) in .markup(try text(given[0], of: "safeHtml")) },
         "safeUrl": ofText("safeUrl") { $0 },

@@ -258,7 +258,9 @@ enum TemplateLiteral: Equatable, Sendable {
             let octal = magnitude.count > 1 && first == "0" ? Int(magnitude, radix: 8).map { sign * $0 } : value
             guard let octal else { return nil }
             self = .integer(octal)
-        } else if let value = Double(magnitude.last == "." ? digits + "0" : first == "." ? (sign < 0 ? "-0" : "0") + magnitude : digits), value.isFinite {
+        } else if let value = Double(magnitude.last == "." ? digits + "0" : first == "." ? (sign < 0 ? "-0" : "0") + magnitude : digits),
+            value.isFinite
+        {
             self = .float(value)
         } else {
             return nil

@@ -49,7 +49,9 @@ struct TemplateParser {
                 continue
             }
             let rest = tokens.dropFirst()
-            guard depth < TemplatingLimits.nestingMax else { throw wrong("more than \(TemplatingLimits.nestingMax) blocks in each other", line: line) }
+            guard depth < TemplatingLimits.nestingMax else {
+                throw wrong("more than \(TemplatingLimits.nestingMax) blocks in each other", line: line)
+            }
             switch word {
             case "end", "else":
                 body.end = (word, rest, line)
@@ -89,7 +91,9 @@ struct TemplateParser {
                 guard case .word(let chained) = follower.kind, chained == word, word != "range" else {
                     throw wrong("behind else stands nothing, or \(word == "range" ? "nothing" : word) again", line: end.line)
                 }
-                guard depth < TemplatingLimits.nestingMax else { throw wrong("more than \(TemplatingLimits.nestingMax) times else \(word)", line: line) }
+                guard depth < TemplatingLimits.nestingMax else {
+                    throw wrong("more than \(TemplatingLimits.nestingMax) times else \(word)", line: line)
+                }
                 otherwise = [try block(word, end.rest.dropFirst(), line: end.line, depth: depth + 1)]
                 return node(word, subject, first.nodes, otherwise)
             }
@@ -141,7 +145,9 @@ struct TemplateParser {
         defer { (variables, loops) = around }
         let body = try body(depth: depth)
         guard let end = body.end else { throw wrong("{{ \(word) \"\(name)\" }} has no {{ end }}", line: line) }
-        guard end.word == "end", end.rest.isEmpty else { throw wrong("{{ \(end.word) }} stands where {{ \(word) \"\(name)\" }} should end", line: end.line) }
+        guard end.word == "end", end.rest.isEmpty else {
+            throw wrong("{{ \(end.word) }} stands where {{ \(word) \"\(name)\" }} should end", line: end.line)
+        }
         let tree = TemplateTree(name: name, file: file, nodes: body.nodes)
         if !tree.isEmpty, defined.contains(where: { $0.name == name && !$0.isEmpty }) {
             throw wrong("\"\(name)\" is defined twice in this text", line: line)

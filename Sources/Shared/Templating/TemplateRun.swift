@@ -120,25 +120,33 @@ struct TemplateRun {
         _ otherwise: [TemplateNode],
         dot: TemplateValue
     ) throws(TemplateProblem) -> Flow {
-        try scoped { (run) throws(TemplateProblem) in
-            var silent = pipeline
-            silent.variables = []
-            let subject = try run.value(of: silent, dot)
-            var turns = try run.placed(pipeline.line) { (run) throws(TemplateProblem) in try run.turns(of: subject) }
-            if run.isChecking { turns = Array(turns.prefix(1)) }
-            for (key, element) in turns {
-                try run.step()
-                let known = run.variables.count
-                defer { run.variables.removeLast(run.variables.count - known) }
-                let values = pipeline.variables.count == 2 ? [key, element] : [element]
-                for (name, value) in zip(pipeline.variables, values) {
-                    if pipeline.assigns { try run.assign(name, value) } else { run.variables.append((name, value)) }
-                }
-                if try run.run(body, dot: element) == .leave { break }
-            }
-            if turns.isEmpty || run.isChecking { return try run.run(otherwise, dot: dot) }
-            return .on
+        try placed(pipeline.line) { (run) throws(TemplateProblem) in
+            try run.scoped { (run) throws(TemplateProblem) in try run.turn(pipeline, body, otherwise, dot: dot) }
         }
+    }
+
+    private mutating func turn(
+        _ pipeline: TemplatePipeline,
+        _ body: [TemplateNode],
+        _ otherwise: [TemplateNode],
+        dot: TemplateValue
+    ) throws(TemplateProblem) -> Flow {
+        var silent = pipeline
+        silent.variables = []
+        let subject = try value(of: silent, dot)
+        var turns = try turns(of: subject)
+        if isChecking { turns = Array(turns.prefix(1)) }
+        for (key, element) in turns {
+            try step()
+            let known = variables.count
+            defer { variables.removeLast(variables.count - known) }
+            let values = pipeline.variables.count == 2 ? [key, element] : [element]
+            for (name, value) in zip(pipeline.variables, values) {
+                if pipeline.assigns { try assign(name, value) } else { variables.append((name, value)) }
+            }
+            if try run(body, dot: element) == .leave { break }
+        }
+        return try turns.isEmpty || isChecking ? run(otherwise, dot: dot) : .on
     }
 
     /// Keys or indices, and elements.

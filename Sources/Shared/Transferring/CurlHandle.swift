@@ -47,6 +47,8 @@ final class CurlHandle: @unchecked Sendable {
     func prepare(url: String, protocols: String, timeout: Duration, connectTimeout: Duration, tls: TLSOptions) {
         unsafe curl_easy_reset(easy)
         origin = URLText.origin(of: url)
+        var url = url
+        set(tls, for: &url)
         set(CURLOPT_URL, url)
         set(CURLOPT_PROTOCOLS_STR, protocols)
         set(CURLOPT_FOLLOWLOCATION, 0)
@@ -54,10 +56,6 @@ final class CurlHandle: @unchecked Sendable {
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TIMEOUT_MS, CurlHandle.milliseconds(timeout))
         set(CURLOPT_CONNECTTIMEOUT_MS, CurlHandle.milliseconds(connectTimeout))
-        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        set(CURLOPT_SSL_VERIFYPEER, tls.verifiesPeer ? 1 : 0)
-        set(CURLOPT_SSL_VERIFYHOST, tls.verifiesPeer ? 2 : 0)
-        if let caFile = tls.caFile { set(CURLOPT_CAINFO, caFile) }
         unsafe errorText.pointee = 0
         unsafe _ = ccurl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
     }

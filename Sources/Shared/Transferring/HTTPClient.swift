@@ -61,6 +61,7 @@ package final class HTTPClient: HTTPTransferring {
             handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
             handle.set(CURLOPT_LOW_SPEED_TIME, max(1, Int(silenceMax.components.seconds)))
         }
+        if let proxy = request.proxy { handle.set(proxy, for: request.url) }
         if !request.reusesConnection {
             handle.set(CURLOPT_FRESH_CONNECT, 1)
             handle.set(CURLOPT_FORBID_REUSE, 1)
@@ -73,7 +74,8 @@ package final class HTTPClient: HTTPTransferring {
         } else if request.method != (sendsBody ? "POST" : "GET") {
             handle.set(CURLOPT_CUSTOMREQUEST, request.method)
         }
-        let outcome = handle.perform(body: sendsBody ? request.body : nil, exchange: exchange)
+        var outcome = handle.perform(body: sendsBody ? request.body : nil, exchange: exchange)
+        if let proxy = request.proxy { outcome.detail = proxy.hidden(in: outcome.detail) }
         guard outcome.code == CURLE_OK || exchange.isEndedBySink else {
             return .failure(.of(outcome, exchange: exchange, peer: request.origin, timeout: silenceMax ?? request.timeout))
         }
@@ -101,6 +103,8 @@ package final class HTTPClient: HTTPTransferring {
         }
         func lacks(_ name: String) -> Bool { !request.headers.contains { $0.name.lowercased() == name } }
         if lacks("user-agent") { lines.append("User-Agent: \(userAgent)") }
+        // The address that libcurl sees holds the other name.
+        if request.tls.serverName != nil, lacks("host"), let place = URLText.Place(request.url) { lines.append("Host: \(place.authority)") }
         // libcurl would call any body a form.
         if lacks("content-type") { lines.append("Content-Type:") }
         // Waiting for "100 Continue" costs a second with servers that do not know it.

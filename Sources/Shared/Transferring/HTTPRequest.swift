@@ -9,16 +9,6 @@ package struct HTTPHeader: Sendable, Hashable {
     package func check() throws(TransferError) { try HeaderText.check(name: name, value: value) }
 }
 
-/// How the other end proves who it is.
-package struct TLSOptions: Sendable, Hashable {
-    /// Path of a PEM file with the certificate authorities to trust instead of the system's; nil: the system's.
-    package var caFile: String?
-    /// False accepts any certificate: for a laboratory, never for a network.
-    package var verifiesPeer: Bool
-
-    package init(caFile: String? = nil, verifiesPeer: Bool = true) { (self.caFile, self.verifiesPeer) = (caFile, verifiesPeer) }
-}
-
 /// A request to send. Only `http` and `https`; redirects are not followed, because a body with secrets goes where it was configured to go.
 package struct HTTPRequest: Sendable, Hashable {
     /// `GET`, `POST`, …; upper case.
@@ -36,6 +26,8 @@ package struct HTTPRequest: Sendable, Hashable {
     /// False: on a connection of its own. On one that was used before, which the other end closes without an answer, libcurl sends the request again
     /// by itself and gives the second answer: nobody learns that the first may have been taken.
     package var reusesConnection: Bool
+    /// Nil: as the environment says.
+    package var proxy: HTTPProxy?
 
     package init(
         method: String = "GET",
@@ -46,11 +38,12 @@ package struct HTTPRequest: Sendable, Hashable {
         connectTimeout: Duration = TransferLimits.connectTimeout,
         tls: TLSOptions = TLSOptions(),
         responseBytesMax: Int = TransferLimits.responseBytesMax,
-        reusesConnection: Bool = true
+        reusesConnection: Bool = true,
+        proxy: HTTPProxy? = nil
     ) {
         (self.method, self.url, self.headers, self.body, self.timeout) = (method, url, headers, body, timeout)
         (self.connectTimeout, self.tls, self.responseBytesMax) = (connectTimeout, tls, responseBytesMax)
-        self.reusesConnection = reusesConnection
+        (self.reusesConnection, self.proxy) = (reusesConnection, proxy)
     }
 
     /// Scheme, host and port: what may stand in an error or a log. Paths, queries and user information often hold secrets.

@@ -11,7 +11,14 @@ extension TransferError {
         switch outcome.code {
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT:
             return .invalid("the address at \(peer) cannot be used (\(detail)): write http(s)://host:port/path")
-        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return .unresolved("no address for the proxy on the way to \(peer) (\(detail)): check proxy_url and this host's DNS")
+        case CURLE_PROXY:
+            return .unreachable("the proxy on the way to \(peer) refused (\(detail)): check proxy_url")
+        case CURLE_RECV_ERROR where detail.hasPrefix("CONNECT tunnel failed"):
+            // Nothing was sent: there was no tunnel yet.
+            return .unreachable("the proxy on the way to \(peer) made no tunnel (\(detail)): check its name and password in proxy_url, and its rules")
+        case CURLE_COULDNT_RESOLVE_HOST:
             return .unresolved("no address for \(peer) (\(detail)): check the name and this host's DNS")
         case CURLE_COULDNT_CONNECT:
             return .unreachable("no connection to \(peer) (\(detail)): check that it runs and that no firewall is between")

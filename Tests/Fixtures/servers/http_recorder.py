@@ -4,12 +4,16 @@
 --port N        0 (the default): any free port
 --record FILE   one line a request: {"path", "method", "headers", "body", "client", "at"}
 --cert, --key   serve TLS
+--ca FILE       only for clients whose certificate this authority signed
+--tls VERSION   this one only: TLSv1_2, TLSv1_3
 
 Paths: /echo answers the request as JSON; /status/N answers N; /status/N/retry/S adds Retry-After; /flaky/N[/…] answers 503 to the first N
-requests of that path, then 200; /slow/S waits S seconds; /big/N sends N bytes; /redirect goes to /echo, /redirect?to=URL there; /drop closes without an answer; /cut closes in the middle of its body;
+requests of that path, then 200; /token gives OAuth tokens to the client "id" with the secret "s p&c", which /token/body reads from the body and else from a header;
+/token/ends/S says that they end in S seconds; /guarded takes the last token; /slow/S waits S seconds; /big/N sends N bytes; /redirect goes to /echo, /redirect?to=URL there; /drop closes without an answer; /cut closes in the middle of its body;
 anything else answers 200.
 """
 import argparse
+import base64
 import http.server
 import json
 import ssl
@@ -19,6 +23,7 @@ import urllib.parse
 
 lock = threading.Lock()
 seen = {}
+tokens = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,6 +65,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif parts[0] == "status":
             headers = {"Retry_After": parts[3]} if len(parts) > 3 else {}
             self.answer(int(parts[1]), b"as you asked", **headers)
+        elif parts[0] == "token":
+            form = urllib.parse.parse_qs(body.decode())
+            if "body" in parts:
+                known = form.get("client_id") == ["id"] and form.get("client_secret") == ["s p&c"]
+            else:
+                words = "id:" + urllib.parse.quote("s p&c", safe="")
+                known = record["headers"].get("authorization") == "Basic " + base64.b64encode(words.encode()).decode()
+            if not known or form.get("grant_type") != ["client_credentials"]:
+                self.answer(401, b'{"error": "invalid_client", "error_description": "s p&c"}')
+                return
+            with lock:
+                tokens.append(f"token-{len(tokens) + 1}")
+                given = {"access_token": tokens[-1], "token_type": "bearer"}
+            if "ends" in parts:
+                given["expires_in"] = int(parts[-1])
+            self.answer(200, json.dumps(given).encode(), Content_Type="application/json")
+        elif parts[0] == "revoke":
+            with lock:
+                tokens.append("nobody's")
+            self.answer(200, b"ok")
+        elif parts[0] == "guarded":
+            with lock:
+                good = tokens and record["headers"].get("authorization") == "Bearer " + tokens[-1]
+            self.answer(200 if good else 401, b"ok" if good else b"no")
         elif parts[0] == "flaky":
             self.answer(503 if count <= int(parts[1]) else 200, b"flaky")
         elif parts[0] == "slow":
@@ -89,6 +118,8 @@ parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--record")
 parser.add_argument("--cert")
 parser.add_argument("--key")
+parser.add_argument("--ca")
+parser.add_argument("--tls")
 arguments = parser.parse_args()
 
 
@@ -101,6 +132,11 @@ server = Server(("127.0.0.1", arguments.port), Handler)
 if arguments.cert:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(arguments.cert, arguments.key)
+    if arguments.ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(arguments.ca)
+    if arguments.tls:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[arguments.tls]
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 print("listening", server.server_address[1], flush=True)
 server.serve_forever()

@@ -2,7 +2,8 @@
 /// differs: `__alertmanagerURL` is our first page.
 enum DefaultTemplates {
     /// One text with all definitions.
-    static let text = words + same.flatMap { name, others in others.map { define($0, "{{ template \"\(name)\" . }}") } }.joined()
+    static let text =
+        words + same.flatMap { name, others in others.map { define($0, "{{ template \"\(name)\" . }}") } }.joined()
         + empty.map { define($0, "") }.joined()
 
     private static func define(_ name: String, _ text: String) -> String { "{{ define \"\(name)\" }}\(text){{ end }}\n" }
