@@ -207,4 +207,29 @@ import Testing
         #expect(try #require(value(scrape, "open_fds", "me")) >= 3)
         #expect(try #require(value(scrape, "cpu_seconds_total", "me")) > 0)
     }
+
+    @Test func `the running kernel's processes come and go although their files stay open`() async throws {
+        var config = CollectConfig(disable: Set(CollectConfig.collectorNames).subtracting(["processes"]))
+        // Nobody else on this machine sleeps for so long.
+        let (seconds, long) = ("86400.\(getpid())", "86401.\(getpid())")
+        config.namedProcesses = [NamedProcess(name: "ours", match: try Pattern("^/bin/sleep \(seconds)$"))]
+        let collectors = Collectors(config, time: ManualTime())
+        func count() async -> Double? { await collectors.scrape().value("tocsin_named_processes", [Label("name", "ours")]) }
+        #expect(await count() == 0)
+        let first = try (0..<3).map { _ in try ChildProcess.start("/bin/sleep", [seconds]) }
+        let other = try ChildProcess.start("/bin/sleep", [long])
+        // A child is another program until it has become this one.
+        while await count() != 3 { await Task.yield() }
+        #expect(await count() == 3)
+        first[1].kill(SIGKILL)
+        _ = await first[1].wait()
+        #expect(await count() == 2)
+        let second = try ChildProcess.start("/bin/sleep", [seconds])
+        while await count() != 3 { await Task.yield() }
+        for child in [first[0], first[2], second, other] {
+            child.kill(SIGKILL)
+            _ = await child.wait()
+        }
+        #expect(await count() == 0)
+    }
 }

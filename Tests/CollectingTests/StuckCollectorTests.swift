@@ -87,11 +87,11 @@ import Testing
         let gate = Gate()
         let folder = try TemporaryFolder()
         Fixture.makeFolders(for: "\(folder.path)/proc/1/mounts")
-        let mounts = (0..<40).map { "nas:/\($0) /mnt/\($0) nfs rw 0 0\n" }.joined() + "/dev/sda1 / ext4 rw 0 0\n"
+        let mounts = (0..<40).map { "nas:/\($0) /mnt/\($0) nfs rw 0 0\n" }.joined() + "nas:/live /live nfs rw 0 0\n"
         try TestFiles.write(mounts, to: "\(folder.path)/proc/1/mounts")
         var kernel = Fixture.calls
         kernel.filesystemUsage = { (path) throws(CollectError) in
-            if path != "/" { gate.wait() }
+            if path != "/live" { gate.wait() }
             return FilesystemUsage(size: 10, free: 5, available: 4, files: 3, filesFree: 2)
         }
         let everythingElse = Set(CollectConfig.collectorNames).subtracting(["filesystem"])
@@ -101,8 +101,36 @@ import Testing
             deadline: .seconds(8)
         )
         let scrape = await collectors.scrape()
-        #expect(scrape.value("node_filesystem_size_bytes", [Label("device", "/dev/sda1"), Label("fstype", "ext4"), Label("mountpoint", "/")]) == 10)
+        #expect(
+            scrape.value("node_filesystem_size_bytes", [Label("device", "nas:/live"), Label("fstype", "nfs"), Label("mountpoint", "/live")]) == 10
+        )
         #expect(scrape.collectors.filter(\.isStale).count == 40)
+        gate.open()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a disk mounted below a dead server's folder hangs with it, and costs nobody else`() async throws {
+        let gate = Gate()
+        let folder = try TemporaryFolder()
+        Fixture.makeFolders(for: "\(folder.path)/proc/1/mounts")
+        let mounts = "/dev/sda1 / ext4 rw 0 0\nnas:/home /home nfs rw 0 0\n/dev/sdb1 /home/disk ext4 rw 0 0\n/dev/sdc1 /homely xfs rw 0 0\n"
+        try TestFiles.write(mounts, to: "\(folder.path)/proc/1/mounts")
+        var kernel = Fixture.calls
+        kernel.filesystemUsage = { (path) throws(CollectError) in
+            if path.hasPrefix("/home/") || path == "/home" { gate.wait() }
+            return FilesystemUsage(size: 10, free: 5, available: 4, files: 3, filesFree: 2)
+        }
+        let everythingElse = Set(CollectConfig.collectorNames).subtracting(["filesystem"])
+        let config = CollectConfig(disable: everythingElse)
+        let collectors = Fixture.collectors(KernelFiles(root: folder.path, calls: kernel), config, deadline: .seconds(4))
+        let scrape = await collectors.scrape()
+        func size(_ device: String, _ type: String, _ point: String) -> Double? {
+            scrape.value("node_filesystem_size_bytes", [Label("device", device), Label("fstype", type), Label("mountpoint", point)])
+        }
+        #expect(size("/dev/sda1", "ext4", "/") == 10)
+        #expect(size("/dev/sdc1", "xfs", "/homely") == 10)
+        #expect(size("/dev/sdb1", "ext4", "/home/disk") == nil)
+        #expect(scrape.collectors.filter(\.isStale).map(\.name).sorted() == ["filesystem:/home", "filesystem:/home/disk"])
         gate.open()
     }
 }

@@ -39,7 +39,11 @@ private final class FakeSystemd: Sendable {
     private func serve(_ answers: inout [String: [String]]) {
         let peer = accept(listener, nil, nil)
         guard peer >= 0 else { return }
-        defer { close(peer) }
+        defer {
+            // Not by closing alone: programs that other tests start at the same time inherit the descriptor.
+            shutdown(peer, Int32(SHUT_RDWR))
+            close(peer)
+        }
         var input = read(peer, until: "\r\n")
         let user = "\(geteuid())".utf8.map { String($0, radix: 16) }.joined()
         guard input == "\0AUTH EXTERNAL \(user)\r\n" else { return }

@@ -16,6 +16,22 @@ struct MetricsRegistryTests {
         )
     }
 
+    @Test func `what is counted for the first time later stands in its place, and each has its value of now`() {
+        let registry = MetricsRegistry()
+        let last = registry.counter("tocsin_z_total", help: "Last.")
+        let (early, late) = (Timestamp(nanoseconds: 1), Timestamp(nanoseconds: 2))
+        #expect(registry.samples(at: early) == [Sample("tocsin_z_total", at: early, 0)])
+        last.increment(by: 4)
+        let second = registry.gauge("tocsin_a", help: "First.", labels: [Label("x", "2")])
+        registry.gauge("tocsin_a", help: "First.", labels: [Label("x", "1")]).set(1)
+        second.set(2)
+        let expected = [
+            Sample("tocsin_a", [Label("x", "1")], at: late, 1), Sample("tocsin_a", [Label("x", "2")], at: late, 2),
+            Sample("tocsin_z_total", at: late, 4),
+        ]
+        #expect(registry.samples(at: late) == expected)
+    }
+
     @Test func `the text is Prometheus's format`() {
         let registry = MetricsRegistry()
         registry.counter("tocsin_b_total", help: "Two\nlines.", labels: [Label("x", "say \"hi\"")]).increment(by: 12)

@@ -118,8 +118,8 @@ struct Opened: Equatable {
 
 extension Spool {
     /// Leases and opens; the lease is given back at once.
-    func peek(upToBytes bytes: Int = 1 << 30) throws -> [Opened] {
-        guard let lease = try lease(upToBytes: bytes) else { return [] }
+    func peek(upToBytes bytes: Int = 1 << 30) async throws -> [Opened] {
+        guard let lease = try await lease(upToBytes: bytes) else { return [] }
         return try lease.batches.map { try Opened($0) }
     }
 
@@ -129,9 +129,9 @@ extension Spool {
     func setAside(_ batch: SealedBatch, reason: String) throws { try setAside(batch, of: try identity().agent, reason: reason) }
 
     /// Leases, acknowledges what was leased, and tells what it was.
-    func drain(upToBytes bytes: Int = 1 << 30) throws -> [Opened] {
+    func drain(upToBytes bytes: Int = 1 << 30) async throws -> [Opened] {
         var all: [Opened] = []
-        while let lease = try lease(upToBytes: bytes) {
+        while let lease = try await lease(upToBytes: bytes) {
             var lanes: [Lane: UInt64] = [:]
             for batch in lease.batches {
                 all.append(try Opened(batch))

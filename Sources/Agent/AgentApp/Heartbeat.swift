@@ -25,9 +25,11 @@ struct Heartbeat: Service {
         let pause = min(Self.interval, (systemd.watchdogInterval ?? Self.interval) / 2)
         var told = ""
         while !Task.isCancelled {
-            let line = Self.line(await desk.status())
-            if line != told { systemd.status(line) }
-            told = line
+            if systemd.isHeard {
+                let line = Self.line(await desk.status())
+                if line != told { systemd.status(line) }
+                told = line
+            }
             if systemd.watchdogInterval != nil { systemd.watchdog() }
             try? await time.sleep(for: pause)
         }

@@ -67,7 +67,8 @@ package struct CollectLoop: Service {
             counters.problems.increment()
             logger.warning("collector has no values", metadata: ["collector": "\(status.name)", "problem": "\(status.lastError ?? "")"])
         }
-        var intake = Intake(samples: scrape.samples + metrics.samples(at: scrape.timestamp), gaps: scrape.gaps)
+        // The collection last: what comes and goes stands at its end.
+        var intake = Intake(samples: metrics.samples(at: scrape.timestamp) + scrape.samples, gaps: scrape.gaps)
         if let lost {
             intake.gaps.append(
                 Gap(

@@ -14,6 +14,8 @@ protocol Collector: Sendable {
 struct Readings: Sendable {
     let timestamp: Timestamp
     var samples: [Sample] = []
+    /// Of series that come and go: they stand behind all others, which then are the same ones in the same places at each collection.
+    var passing: [Sample] = []
     /// Parts that did not answer in time, as `/mnt/nfs`; the rest is whole.
     var stale: [String] = []
     /// What somebody has to mend, in sentences; the rest is whole.
@@ -25,6 +27,7 @@ struct Readings: Sendable {
     init(at timestamp: Timestamp) { self.timestamp = timestamp }
 
     mutating func add(_ series: Labels, _ value: Double) { samples.append(Sample(series: series, timestamp: timestamp, value: value)) }
+    mutating func addPassing(_ series: Labels, _ value: Double) { passing.append(Sample(series: series, timestamp: timestamp, value: value)) }
     mutating func addForeign(_ series: Labels, _ value: Double) {
         foreignSamples.append(Sample(series: series, timestamp: timestamp, value: value))
     }

@@ -86,7 +86,8 @@ package actor Collectors {
             answers[station.name] = ticket.value
         }
 
-        var (samples, statuses, stale): ([Sample], [CollectorStatus], [String]) = ([], [], [])
+        var (samples, passing, statuses, stale): ([Sample], [Sample], [CollectorStatus], [String]) = ([], [], [], [])
+        samples.reserveCapacity(answers.values.reduce(2 * stations.count + 64) { $0 + $1.readings.samples.count + $1.readings.foreignSamples.count })
         var familyLists = stations.compactMap { answers[$0.name]?.families } + [[Self.duration, Self.success]]
         for station in stations {
             let outcome = answers[station.name]
@@ -97,6 +98,7 @@ package actor Collectors {
                 }
                 samples += outcome.readings.samples
                 samples += outcome.readings.foreignSamples
+                passing += outcome.readings.passing
                 statuses.append(station.status(of: outcome))
                 for part in outcome.readings.stale {
                     stale.append("\(station.name):\(part)")
@@ -109,6 +111,7 @@ package actor Collectors {
             samples.append(Sample(series: station.durationSeries, timestamp: now, value: (outcome?.duration ?? deadline).inSeconds))
             samples.append(Sample(series: station.successSeries, timestamp: now, value: outcome?.error == nil && outcome != nil ? 1 : 0))
         }
+        samples += passing
         shown.withLock { $0 = statuses }
         let scrape = Scrape(timestamp: now, samples: samples, familyLists: familyLists, collectors: statuses, gaps: gaps(stale, at: now))
         if keepsLast { last = (scrape, time.monotonic()) }
@@ -189,7 +192,7 @@ package actor Collectors {
                     try collector.collect(from: files, into: &readings)
                 } catch {
                     failure = error
-                    (readings.samples, readings.foreignSamples) = ([], [])
+                    (readings.samples, readings.passing, readings.foreignSamples) = ([], [], [])
                 }
                 return Outcome(readings: readings, families: collector.families, duration: clock.now - start, error: failure)
             }

@@ -7,16 +7,35 @@ import Synchronization
 ///
 /// One thread reads it at a time, as it does the collector that owns it.
 final class KeptFile: Sendable {
+    /// How the kernel hands the text over: what a reading that did not fill its buffer means.
+    enum Form: Sendable {
+        /// Written by one function, which is called once (single_open, the attributes of sysfs and sysctl): such a reading has all of it.
+        case onePiece
+        /// Written record by record, none longer than this, into a page at least (seq_file): such a reading has all of it when one more record would have
+        /// fitted into the page.
+        case records(bytesMax: Int)
+        /// Read until nothing comes.
+        case unknown
+    }
+
     /// How many are open in this process.
     private static let held = Atomic<Int>(0)
+    /// The smallest page that a kernel has.
+    private static let pageBytesMin = 4096
 
     let path: String
+    private let form: Form
     private let descriptor = Atomic<Int32>(-1)
     /// How long the file was last time: one reading then usually needs one buffer.
     private let expected = Atomic<Int>(1024)
 
-    /// - Parameter path: from the root, as `proc/stat`.
-    init(_ path: String) { self.path = path }
+    /// - Parameters:
+    ///   - path: from the root, as `proc/stat`.
+    ///   - form: nil: by its place. Attributes of /sys and /proc/sys are of one piece.
+    init(_ path: String, _ form: Form? = nil) {
+        self.path = path
+        self.form = form ?? (path.hasPrefix("sys/") || path.hasPrefix("proc/sys/") ? .onePiece : .unknown)
+    }
 
     deinit { release() }
 
@@ -28,6 +47,8 @@ final class KeptFile: Sendable {
         let kept = descriptor.load(ordering: .relaxed)
         if kept >= 0 {
             do throws(CollectError) { return try whole(kept, files) } catch {
+                // The file is there and does not say now: to open it anew would tell the same.
+                if Self.isSilence(error) { throw error }
                 release()
                 if case .tooLarge = error { throw error }
             }
@@ -41,9 +62,16 @@ final class KeptFile: Sendable {
         }
         descriptor.store(opened, ordering: .relaxed)
         do throws(CollectError) { return try whole(opened, files) } catch {
-            release()
+            if !Self.isSilence(error) { release() }
             throw error
         }
+    }
+
+    /// What an attribute of a device answers that has no value for it: the speed of a virtual interface, the carrier of one that is down. One that has
+    /// gone answers ENODEV.
+    private static func isSilence(_ error: CollectError) -> Bool {
+        guard case .unreadable(_, let code) = error else { return false }
+        return code == EINVAL || code == EOPNOTSUPP
     }
 
     /// The same, with nil for what ``KernelFiles/isAbsence(_:)`` calls absent.
@@ -66,7 +94,7 @@ final class KeptFile: Sendable {
             let before = bytes
             bytes = unsafe [UInt8](unsafeUninitializedCapacity: used + room) { buffer, initialized in
                 for index in 0..<used { unsafe buffer.initializeElement(at: index, to: before[index]) }
-                (count, initialized) = unsafe Self.fill(buffer, from: used, of: descriptor)
+                (count, initialized) = unsafe fill(buffer, from: used, of: descriptor)
             }
             if count < 0 { throw .unreadable(path: files.root + "/" + path, errno: Int32(-count)) }
             if bytes.count < used + room { break }
@@ -77,7 +105,7 @@ final class KeptFile: Sendable {
     }
 
     /// Reads until the buffer is full or the file ends: -errno or 0, and how much of the buffer is filled.
-    private static func fill(_ buffer: UnsafeMutableBufferPointer<UInt8>, from start: Int, of descriptor: Int32) -> (Int, Int) {
+    private func fill(_ buffer: UnsafeMutableBufferPointer<UInt8>, from start: Int, of descriptor: Int32) -> (Int, Int) {
         var used = start
         while used < buffer.count {
             let count = unsafe pread(descriptor, buffer.baseAddress.map { unsafe $0 + used }, buffer.count - used, off_t(used))
@@ -85,10 +113,19 @@ final class KeptFile: Sendable {
                 if errno == EINTR { continue }
                 return (-Int(errno), used)
             }
-            if count == 0 { break }
             used += count
+            if count == 0 || used < buffer.count && isEnd(after: count) { break }
         }
         return (0, used)
+    }
+
+    /// Whether a reading of so many bytes, which was given room for more, is the last one.
+    private func isEnd(after count: Int) -> Bool {
+        switch form {
+        case .onePiece: count < Self.pageBytesMin
+        case .records(let bytesMax): count + bytesMax < Self.pageBytesMin
+        case .unknown: false
+        }
     }
 
     private func release() {

@@ -142,17 +142,15 @@ package actor Judge: Sink {
     private func moment(of samples: [Sample], hasMatches: Bool) -> Timestamp {
         let now = time.now()
         // A collector with a wrong idea of the time must not carry the judge into the future.
-        let newest = samples.lazy.map(\.timestamp).filter { $0 <= now.advanced(by: .seconds(1)) }.max() ?? now
-        let candidate = max(newest, lastMoment)
+        let latest = now.advanced(by: .seconds(1))
+        var newest: Timestamp?
+        for sample in samples where sample.timestamp <= latest { newest = max(newest ?? sample.timestamp, sample.timestamp) }
+        let candidate = max(newest ?? now, lastMoment)
         return hasMatches && candidate == lastMoment ? candidate.advanced(by: .milliseconds(1)) : candidate
     }
 
     private func keep(_ samples: inout [Sample]) {
-        for index in samples.indices {
-            let known = hostLabels.resolve(samples[index].series, in: &recent)
-            samples[index].series = known.series
-            if let slot = known.slot { recent.append(Point(samples[index].timestamp, samples[index].value), to: slot) }
-        }
+        hostLabels.resolve(&samples, in: &recent) { (sample, slot, recent) in recent.append(Point(sample.timestamp, sample.value), to: slot) }
     }
 
     /// Late lines raise the counter where they belong.

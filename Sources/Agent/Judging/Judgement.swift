@@ -93,6 +93,11 @@ struct Judgement: Sendable {
     /// Pending and firing alerts of all rules.
     var alerts: [Alert] { groups.flatMap { $0.rules.flatMap { $0.state?.alerts ?? [] } }.filter { $0.state != .resolved } }
 
+    /// Alerts of all rules that are in this state.
+    func count(_ state: AlertState) -> Int {
+        groups.reduce(0) { $1.rules.reduce($0) { $0 + ($1.state?.count(state) ?? 0) } }
+    }
+
     var stored: JudgementState {
         JudgementState(alerts: groups.flatMap { $0.rules.flatMap { $0.state?.stored ?? [] } } + orphans, patternMatches: patternMatches)
     }

@@ -46,8 +46,7 @@ struct JudgingMetrics: Sendable {
         points.set(Double(recent.pointCount))
         refusedSeries.set(Double(recent.refusedSeries))
         droppedPoints.set(Double(recent.droppedPoints))
-        let states = judgement.groups.flatMap { $0.rules.compactMap(\.state) }
-        pendingAlerts.set(Double(states.reduce(0) { $0 + $1.count(.pending) }))
-        firingAlerts.set(Double(states.reduce(0) { $0 + $1.count(.firing) }))
+        pendingAlerts.set(Double(judgement.count(.pending)))
+        firingAlerts.set(Double(judgement.count(.firing)))
     }
 }

@@ -30,23 +30,26 @@ final class Parcel: Sendable {
     /// - Parameters:
     ///   - now: the time of the gap events.
     ///   - host: the host of the gap events.
-    init(_ intake: Intake, at now: Timestamp, host: String) {
+    ///   - outlines: of the collections that were stored before.
+    init(_ intake: Intake, at now: Timestamp, host: String, outlines: SampleOutlines? = nil) {
         var pieces: [Piece] = []
         if !intake.alerts.isEmpty {
-            pieces.append(Piece(lane: .alerts, AlertBlock.encode(intake.alerts), times: intake.alerts.map(\.updatedAt)))
+            pieces.append(Piece(lane: .alerts, AlertBlock.encode(intake.alerts), times: intake.alerts.lazy.map(\.updatedAt)))
         }
         if !intake.gaps.isEmpty {
             let events = intake.gaps.map { $0.event(at: now, host: host) }
-            pieces.append(Piece(lane: .alerts, EventBlock.encode(events), times: events.map(\.timestamp)))
+            pieces.append(Piece(lane: .alerts, EventBlock.encode(events), times: events.lazy.map(\.timestamp)))
         }
         if !intake.notices.isEmpty {
-            pieces.append(Piece(lane: .alerts, EventBlock.encode(intake.notices), times: intake.notices.map(\.timestamp)))
+            pieces.append(Piece(lane: .alerts, EventBlock.encode(intake.notices), times: intake.notices.lazy.map(\.timestamp)))
         }
         for part in Self.split(intake.samples, bytesOf: { _ in 0 }) {
-            pieces.append(Piece(lane: .metrics, SampleBlock.encode(part), times: part.map(\.timestamp)))
+            for (block, rows) in outlines?.encode(part) ?? [(SampleBlock.encode(part), part.indices)] {
+                pieces.append(Piece(lane: .metrics, block, times: part[rows].lazy.map(\.timestamp)))
+            }
         }
         for part in Self.split(intake.events, bytesOf: { ($0.message?.utf8.count ?? 0) + $0.data.utf8.count }) {
-            pieces.append(Piece(lane: .logs, EventBlock.encode(part, numbersData: true), times: part.map(\.timestamp)))
+            pieces.append(Piece(lane: .logs, EventBlock.encode(part, numbersData: true), times: part.lazy.map(\.timestamp)))
         }
         (self.pieces, gaps, positions, reads, judgement) = (pieces, intake.gaps, intake.positions, intake.reads, intake.judgement)
         notes = intake.notes
@@ -78,8 +81,10 @@ final class Parcel: Sendable {
 }
 
 extension Parcel.Piece {
-    fileprivate init(lane: Lane, _ bytes: [UInt8], times: [Timestamp]) {
-        let zero = Timestamp(nanoseconds: 0)
-        self.init(lane: lane, bytes: bytes, rows: times.count, from: times.min() ?? zero, to: times.max() ?? zero)
+    fileprivate init(lane: Lane, _ bytes: [UInt8], times: some Collection<Timestamp>) {
+        let first = times.first ?? Timestamp(nanoseconds: 0)
+        var (from, to) = (first, first)
+        for time in times { (from, to) = (min(from, time), max(to, time)) }
+        self.init(lane: lane, bytes: bytes, rows: times.count, from: from, to: to)
     }
 }

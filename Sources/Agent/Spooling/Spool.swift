@@ -22,11 +22,15 @@ package actor Spool: Sink, BatchSource {
     private let files: SpoolFiles
     private var lock: SpoolLock?
 
-    private nonisolated let loans = Loans()
+    private nonisolated let loans: Loans
+    private nonisolated let lendable: Lendable
+    private nonisolated let outlines = SampleOutlines()
     private nonisolated let bell = Bell()
     private nonisolated let waiting = Mutex<[Parcel]>([])
     /// Nil after a failure that makes the connection doubtful: the next call opens the file again.
-    private var store: SpoolStore?
+    private var store: SpoolStore? {
+        didSet { if let store { lendable.note(store.holds) } }
+    }
     private var isClosed = false
     private var fillRate = FillRate()
     private var waitingRate = FillRate()
@@ -66,10 +70,14 @@ package actor Spool: Sink, BatchSource {
         (self.time, self.logger) = (time, logger)
         (self.makeUUID, self.files, self.lock) = (makeUUID, files, lock)
         gauges = SpoolGauges(metrics)
+        loans = Loans()
+        lendable = Lendable(loans)
         let opening = SpoolOpening(house: house, files: files, logger: logger)
         let store = try opening.open(newAgent: makeUUID(time.now()), at: time.now())
         gauges.show(store.state, used: (try? store.usedBytes()) ?? 0, config: config)
+        // No observer runs in an initializer.
         self.store = store
+        lendable.note(store.holds)
     }
 
     package static let randomUUID: @Sendable (Timestamp) -> UUID = { timestamp in
@@ -83,7 +91,7 @@ package actor Spool: Sink, BatchSource {
     package nonisolated func accept(_ intake: Intake) async throws(SinkError) {
         guard !intake.isEmpty else { return }
         // Encoding is the giver's work; only what must be in order is done on the spool's thread.
-        let parcel = Parcel(intake, at: time.now(), host: house.host)
+        let parcel = Parcel(intake, at: time.now(), host: house.host, outlines: outlines)
         waiting.withLock { $0.append(parcel) }
         await commitWaiting()
         // Whoever came first has committed for all: the result is there.
@@ -160,23 +168,25 @@ package actor Spool: Sink, BatchSource {
 
     package func identity() throws(SinkError) -> HostIdentity { try opened().identity }
 
-    package func lease(of lanes: [Lane] = Lane.allCases, upToBytes bytes: Int) throws(SinkError) -> Lease? {
+    package nonisolated func lease(of lanes: [Lane] = Lane.allCases, upToBytes bytes: Int) async throws(SinkError) -> Lease? {
+        lendable.mayHold(lanes) ? try await lend(of: lanes, upToBytes: bytes) : nil
+    }
+
+    private func lend(of lanes: [Lane], upToBytes bytes: Int) throws(SinkError) -> Lease? {
         let (batches, agent) = try using { (store) throws(SQLiteError) in
             try store.leasable(of: lanes, upToBytes: bytes, onLoan: loans.all)
         }
         guard !batches.isEmpty else { return nil }
         let keys = batches.map(\.key)
         loans.take(keys)
-        return Lease(batches.map(\.batch), of: agent) { [loans, bell] _ in
-            loans.giveBack(keys)
-            bell.ring()
-        }
+        return Lease(batches.map(\.batch), of: agent) { [lendable] _ in lendable.giveBack(keys) }
     }
 
     package nonisolated func waitForBatches(of lanes: [Lane] = Lane.allCases) async {
+        let bell = lendable.bell(of: lanes)
         while !Task.isCancelled {
             let seen = bell.rings
-            if await hasLeasable(of: lanes) { return }
+            if lendable.mayHold(lanes), await hasLeasable(of: lanes) { return }
             await bell.wait(after: seen)
         }
     }
@@ -309,6 +319,7 @@ package actor Spool: Sink, BatchSource {
         isClosed = true
         store = nil
         lock = nil
+        lendable.close()
         bell.ring()
     }
 
@@ -364,6 +375,7 @@ package actor Spool: Sink, BatchSource {
         fillRate.record(bytes: used, at: time.monotonic())
         waitingRate.record(bytes: store.waitingBytes, at: time.monotonic())
         gauges.show(store.state, used: used, config: house.config)
+        lendable.note(store.holds)
         bell.ring()
     }
 }

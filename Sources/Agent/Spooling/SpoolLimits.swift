@@ -2,6 +2,8 @@
 package enum SpoolLimits {
     /// Rows of one block. Decoders at the aggregator work block by block, so this bounds what one holds at a time.
     static let blockRowsMax = 16_384
+    /// From so many samples on an intake is taken for a collection, and the next one for another of the same series.
+    static let outlinedSamplesMin = 64
     /// Bytes of text in one block, before encoding: 1 MiB compresses well and is a hundredth of what the aggregator inflates at a time.
     static let blockBytesMax = 1 << 20
     /// Encoded bytes of one batch; one block may be larger.

@@ -37,9 +37,12 @@ extension SpoolStore {
             if through > state[lane].acknowledged, state[lane].acknowledged >= owner.after { freed.append((lane, through)) }
         }
         guard !freed.isEmpty else { return outcome }
-        try write { () throws(SQLiteError) in
-            for (lane, through) in freed { try free(lane, through: through) }
-            change { $0.forgetOldHeirlooms() }
+        // A power cut may take it back: then the batches go out once more, and the aggregator knows them.
+        try connection.committingLazily { () throws(SQLiteError) in
+            try write { () throws(SQLiteError) in
+                for (lane, through) in freed { try free(lane, through: through) }
+                change { $0.forgetOldHeirlooms() }
+            }
         }
         return outcome
     }

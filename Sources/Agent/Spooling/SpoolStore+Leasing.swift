@@ -49,6 +49,9 @@ extension SpoolStore {
         return (leased, agent ?? state.agent)
     }
 
+    /// By lane: whether there are batches that are not acknowledged, lent or not.
+    var holds: [Bool] { state.lanes.map { $0.acknowledged + 1 < $0.next } }
+
     func hasLeasable(of lanes: [Lane], onLoan: Set<BatchKey>) -> Bool {
         lanes.contains { lane in state[lane].acknowledged + 1 < state[lane].next && !Self.isOnLoan(lane, onLoan) }
     }

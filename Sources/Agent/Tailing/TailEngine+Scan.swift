@@ -13,7 +13,8 @@ extension TailEngine {
 
     /// Compares what matches the patterns now with what is followed. The first scan is the start: only there `start: end` counts, and only
     /// there positions of an earlier run are matched to files that have other names now.
-    func scan(at now: Moment, isFirst: Bool = false) {
+    /// - Parameter isTold: something came, went or was renamed in a folder that is watched.
+    func scan(at now: Moment, isFirst: Bool = false, isTold: Bool = true) {
         let (seen, known) = lookAround()
         for file in order where file.rotatedAt == nil || known[file.identity] != nil {
             if let place = known[file.identity] {
@@ -33,16 +34,20 @@ extension TailEngine {
                 pending.positions[FileIdentity(device: 0, inode: mark.inode)] = mark
             }
         }
-        places = Dictionary(
-            order.filter { $0.rotatedAt == nil }.flatMap { file in PathGlob.resolved(file.path).map { ($0, file.identity) } },
-            uniquingKeysWith: { first, _ in first }
-        )
+        let layout = order.map { FileLayout.Entry(path: $0.path, identity: $0.identity, isThere: $0.rotatedAt == nil) }
+        if isFirst || isTold || layout != self.layout.entries || now.monotonic - self.layout.madeAt >= TailingLimits.layoutAge {
+            places = Dictionary(
+                order.filter { $0.rotatedAt == nil }.flatMap { file in PathGlob.resolved(file.path).map { ($0, file.identity) } },
+                uniquingKeysWith: { first, _ in first }
+            )
+            self.layout = FileLayout(entries: layout, madeAt: now.monotonic, number: self.layout.number + 1, folders: findFolders())
+        }
         if isFirst { rememberBegun() }
         counters.files.set(Double(order.count))
     }
 
     /// Folders in which something may happen.
-    func folders() -> Set<String> {
+    private func findFolders() -> Set<String> {
         var folders = Set(globs.joined().flatMap { $0.folders() })
         for path in places.keys { folders.insert(PathGlob.folder(of: path)) }
         for file in order where file.rotatedAt != nil { folders.formUnion(PathGlob.resolved(file.path).map { PathGlob.folder(of: $0) }) }

@@ -3,6 +3,22 @@ import Logging
 import Operating
 import Telemetry
 
+/// Which files there are, under which names: as long as that stays, so does where inotify may tell of them.
+struct FileLayout {
+    struct Entry: Equatable {
+        let path: String
+        let identity: FileIdentity
+        let isThere: Bool
+    }
+
+    var entries: [Entry] = []
+    var madeAt = Duration.zero
+    /// How many there were before.
+    var number = 0
+    /// Folders in which something may happen.
+    var folders: Set<String> = []
+}
+
 /// Follows files: finds them, reads them in turns, and knows how far. It blocks and never awaits; ``Tailer`` runs it and carries its batches to
 /// the next room, one after the other and without leaving one out. So the engine may be a batch ahead: what it handed out is either stored or,
 /// after a restart, read again from the position that is.
@@ -31,6 +47,8 @@ final class TailEngine {
     private(set) var files: [FileIdentity: TailedFile] = [:]
     /// Files by the paths at which inotify may tell of them.
     var places: [String: FileIdentity] = [:]
+    /// What ``places`` was made of, and when.
+    var layout = FileLayout()
     private var turn = 0
     /// What scans and rotations have to tell; goes out with the next batch.
     var pending = TailBatch()

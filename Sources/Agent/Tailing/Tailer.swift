@@ -21,6 +21,8 @@ package actor Tailer: Service {
     private var watched: [String: Int32] = [:]
     private var foldersByWatch: [Int32: [String]] = [:]
     private var unwatched = false
+    /// The number of the layout whose folders are watched.
+    private var watchedLayout = 0
     private var lastScan: Duration = .zero
     private var scanDuration: Duration = .zero
     private var needsScan = false
@@ -178,11 +180,17 @@ package actor Tailer: Service {
 
     private func scan(isFirst: Bool = false) {
         let began = time.monotonic()
-        engine.scan(at: moment(), isFirst: isFirst)
+        engine.scan(at: moment(), isFirst: isFirst, isTold: needsScan || unwatched)
         hasNews = true
         needsScan = false
         lastScan = time.monotonic()
-        let wanted = engine.folders()
+        if engine.layout.number != watchedLayout { watchFolders() }
+        scanDuration = time.monotonic() - began
+    }
+
+    private func watchFolders() {
+        watchedLayout = engine.layout.number
+        let wanted = engine.layout.folders
         for (folder, number) in watched where !wanted.contains(folder) {
             watched[folder] = nil
             // Two names of one folder share a number.
@@ -198,7 +206,6 @@ package actor Tailer: Service {
             }
         }
         foldersByWatch = Dictionary(grouping: watched.keys) { watched[$0] ?? -1 }
-        scanDuration = time.monotonic() - began
     }
 
     private var scanInterval: Duration { unwatched ? TailingLimits.scanIntervalWithoutWatch : TailingLimits.scanInterval }

@@ -56,6 +56,9 @@ package enum TailingLimits {
     /// The slow scan: it finds what inotify does not tell (network filesystems, a queue that ran over).
     static let scanInterval = Duration.seconds(2)
 
+    /// Where links lead and which folders are watched is found out again after so long, when nothing else tells that it changed.
+    static let layoutAge = Duration.seconds(30)
+
     /// Without inotify the scan is all there is.
     static let scanIntervalWithoutWatch = Duration.milliseconds(200)
 

@@ -30,6 +30,9 @@ package final class MetricsRegistry: Sendable {
     private struct State {
         var families: [String: Family] = [:]
         var seriesCount = 0
+        /// Every series in the order of ``MetricsRegistry/samples(at:)``, made when it is asked for and none has come since: sorting them each time would
+        /// cost more than counting.
+        var rows: [(series: Labels, member: Member)]?
     }
 
     private let state = Mutex(State())
@@ -57,9 +60,22 @@ package final class MetricsRegistry: Sendable {
 
     /// Every series with its value now, sorted by name and labels.
     package func samples(at timestamp: Timestamp) -> [Sample] {
-        snapshot().flatMap { family in
-            family.members.map { Sample(series: Labels(name: family.name, $0.labels.pairs), timestamp: timestamp, value: $0.value) }
+        // The one series that comes without being asked for.
+        if refused.value > 0 {
+            return snapshot().flatMap { family in
+                family.members.map { Sample(series: Labels(name: family.name, $0.labels.pairs), timestamp: timestamp, value: $0.value) }
+            }
         }
+        let rows = state.withLock { state in
+            if let rows = state.rows { return rows }
+            let rows = state.families.sorted { $0.key < $1.key }.flatMap { name, family in
+                family.members.sorted { $0.key.pairs.lexicographicallyPrecedes($1.key.pairs) }
+                    .map { (series: Labels(name: name, $0.key.pairs), member: $0.value) }
+            }
+            state.rows = rows
+            return rows
+        }
+        return rows.map { Sample(series: $0.series, timestamp: timestamp, value: $0.member.value) }
     }
 
     /// The Prometheus text format, version 0.0.4.
@@ -114,6 +130,7 @@ package final class MetricsRegistry: Sendable {
             let member = make()
             state.families[name, default: Family(kind: kind, help: help)].members[labels] = member
             state.seriesCount += 1
+            state.rows = nil
             return member
         }
     }

@@ -10,6 +10,9 @@ package struct ServiceNotifier: Sendable {
     /// How often the manager wants to hear `WATCHDOG=1`; nil when it does not.
     package let watchdogInterval: Duration?
 
+    /// Whether there is somebody to tell.
+    package var isHeard: Bool { socketPath != nil }
+
     package init(socketPath: String?, watchdogInterval: Duration? = nil) {
         (self.socketPath, self.watchdogInterval) = (socketPath, watchdogInterval)
     }

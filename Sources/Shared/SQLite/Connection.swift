@@ -187,6 +187,27 @@ import CSQLite
         return result
     }
 
+    /// What `body` commits is on disk with the next commit that is not made here, or with a checkpoint: a power cut before takes it back, whole and from the
+    /// last on; the end of the process does not.
+    package func committingLazily<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+        guard options.synchronous == .full || options.synchronous == .extra else { return try body() }
+        try set(.normal)
+        do {
+            let result = try body()
+            try set(options.synchronous)
+            return result
+        } catch {
+            try set(options.synchronous)
+            throw error
+        }
+    }
+
+    /// The statement counts when it is prepared, so it cannot be kept.
+    private func set(_ synchronous: ConnectionOptions.Synchronous) throws(SQLiteError) {
+        let statement = unsafe try Statement("PRAGMA synchronous = \(synchronous.rawValue)", database: handle, path: path, isKept: false)
+        while try statement.step() {}
+    }
+
     /// All of `body` or nothing of it, inside a transaction that goes on.
     package func savepoint<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
         try execute("SAVEPOINT ours")

@@ -14,7 +14,7 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
     /// Sorted by name (as UTF-8), without duplicates, without empty values.
     package let pairs: [Label]
     /// Made once: a series is looked up some times in each collection of an agent, and to hash its texts each time was a tenth of what that cost.
-    private let digest: Int
+    private let digest: UInt64
 
     package static let empty = Labels([])
     package static let metricName = "__name__"
@@ -34,9 +34,12 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
 
     /// - Parameter pairs: as ``pairs`` has to be.
     private init(known pairs: [Label]) {
-        var hasher = Hasher()
-        hasher.combine(pairs)
-        (self.pairs, digest) = (pairs, hasher.finalize())
+        var texts = TextDigest()
+        for pair in pairs {
+            texts.combine(pair.name)
+            texts.combine(pair.value)
+        }
+        (self.pairs, digest) = (pairs, texts.value)
     }
 
     package static func == (a: Labels, b: Labels) -> Bool { a.digest == b.digest && a.pairs == b.pairs }

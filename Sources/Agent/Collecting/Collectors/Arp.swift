@@ -7,7 +7,7 @@ struct ArpCollector: Collector {
     private static let entries = MetricFamily("node_arp_entries", .gauge, "ARP entries by device")
 
     let families = [entries]
-    private let file = KeptFile(path)
+    private let file = KeptFile(path, .records(bytesMax: 256))
     private let filter: NameFilter
     private var series: [String: Labels] = [:]
 

@@ -56,6 +56,7 @@ struct DMICollector: Collector {
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
         if series == nil {
+            guard files.exists("sys/class/dmi/id") else { throw .noData("this machine does not say who built it: no DMI") }
             var labels: [Label] = []
             for file in Self.files {
                 guard let word = try files.word("sys/class/dmi/id/\(file)") else { continue }

@@ -4,7 +4,7 @@ import Telemetry
 struct LoadavgCollector: Collector {
     static let name = "loadavg"
     private static let path = "proc/loadavg"
-    private let file = KeptFile(path)
+    private let file = KeptFile(path, .onePiece)
 
     let families = [
         MetricFamily("node_load1", .gauge, "1m load average."),

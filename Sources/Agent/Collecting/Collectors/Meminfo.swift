@@ -5,7 +5,7 @@ import Telemetry
 struct MeminfoCollector: Collector {
     static let name = "meminfo"
     private static let path = "proc/meminfo"
-    private let file = KeptFile(path)
+    private let file = KeptFile(path, .onePiece)
 
     private(set) var families: [MetricFamily] = []
     private var table = SeriesTable()

@@ -4,7 +4,7 @@ import Telemetry
 ///
 /// statvfs of a dead NFS server never returns. Each mount is asked on a thread that can be given up; one that does not answer within
 /// ``CollectingLimits/mountDeadline`` is stale: `node_filesystem_device_error` is 1, its other metrics are missing, and it is left alone until
-/// it returns.
+/// it returns. Mounts whose answer the kernel has in memory are asked at once, without waking another thread.
 struct MountsCollector: Collector {
     static let name = "filesystem"
     private let both = [KeptFile("proc/1/mounts"), KeptFile("proc/self/mounts")]
@@ -18,8 +18,14 @@ struct MountsCollector: Collector {
         excluding: "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
     )
 
+    /// Types whose statfs adds up numbers in memory: it waits for no disk, no peer and no other process.
+    private static let answeringAtOnce: Set<String> = ["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs", "vfat"]
+    /// Types through which a path leads without a peer or another process.
+    private static let local = answeringAtOnce.union(["btrfs", "devtmpfs", "overlay", "proc", "squashfs", "sysfs"])
+
     private struct Mount: Sendable {
         let point: String
+        var answersAtOnce: Bool
         let isReadOnly: Bool
         let series: [Labels]
     }
@@ -61,8 +67,12 @@ struct MountsCollector: Collector {
         }
         let points = Set(mounts.map(\.point))
         stuck = stuck.filter { !$0.value.isDone && points.contains($0.key) }
-        let asked = mounts.filter { stuck[$0.point] == nil }
         let usage = files.calls.filesystemUsage
+        var answers: [String: Result<FilesystemUsage, CollectError>] = [:]
+        for mount in mounts where mount.answersAtOnce {
+            do throws(CollectError) { answers[mount.point] = .success(try usage(mount.point)) } catch { answers[mount.point] = .failure(error) }
+        }
+        let asked = mounts.filter { !$0.answersAtOnce && stuck[$0.point] == nil }
         let tickets = threads.run(
             asked.map { mount in
                 { () -> Result<FilesystemUsage, CollectError> in
@@ -71,7 +81,6 @@ struct MountsCollector: Collector {
             },
             within: deadline
         )
-        var answers: [String: Result<FilesystemUsage, CollectError>] = [:]
         for (mount, ticket) in zip(asked, tickets) {
             if let answer = ticket.value { answers[mount.point] = answer } else { stuck[mount.point] = ticket }
         }
@@ -99,16 +108,20 @@ struct MountsCollector: Collector {
         let text = bytes.span
         var lines = LineCursor()
         var (mounts, places): ([Mount], [Labels: Int]) = ([], [:])
+        // All of them, those that are not shown too; of several on one point the worst.
+        var isLocal: [String: Bool] = [:]
         while let line = lines.next(in: text) {
             var fields = FieldCursor(line)
             guard let device = fields.next(in: text), let point = fields.next(in: text), let type = fields.next(in: text),
                 let options = fields.next(in: text)
             else { throw .malformed(path: path, line: lines.number, problem: "\"\(text.text(line))\" is not \"device point type options\"") }
             let (mountPoint, filesystem) = (Self.unescape(point, in: text), text.text(type))
+            isLocal[mountPoint] = Self.local.contains(filesystem) && isLocal[mountPoint] ?? true
             if !types.takes(filesystem) || ignoredTypes.contains(filesystem) || isIgnored(mountPoint) { continue }
             let labels = [Label("device", Self.unescape(device, in: text)), Label("fstype", filesystem), Label("mountpoint", mountPoint)]
             let mount = Mount(
                 point: mountPoint,
+                answersAtOnce: Self.answeringAtOnce.contains(filesystem),
                 isReadOnly: text.text(options).split(separator: ",").contains("ro"),
                 series: families.map { Labels(name: $0.name, labels) }
             )
@@ -122,7 +135,18 @@ struct MountsCollector: Collector {
             }
         }
         guard lines.isComplete(in: text) else { throw .malformed(path: path, line: lines.number + 1, problem: "cut short in the middle of a line") }
+        for index in mounts.indices where mounts[index].answersAtOnce { mounts[index].answersAtOnce = Self.isReached(mounts[index].point, isLocal) }
         return mounts
+    }
+
+    /// Whether every mount on the way to this point is a local one: a disk mounted below a dead server's folder is out of reach.
+    private static func isReached(_ point: String, _ isLocal: [String: Bool]) -> Bool {
+        var path = Substring(point)
+        while true {
+            if isLocal[path.isEmpty ? "/" : String(path)] == false { return false }
+            guard let slash = path.lastIndex(of: "/") else { return true }
+            path = path[..<slash]
+        }
     }
 
     private func isIgnored(_ point: String) -> Bool {

@@ -19,8 +19,8 @@ struct NetstatCollector: Collector {
 
     private(set) var families: [MetricFamily] = []
     private let fields: NameFilter
-    private let tables = [KeptFile("proc/net/netstat"), KeptFile("proc/net/snmp")]
-    private let snmp6 = KeptFile("proc/net/snmp6")
+    private let tables = [KeptFile("proc/net/netstat", .onePiece), KeptFile("proc/net/snmp", .onePiece)]
+    private let snmp6 = KeptFile("proc/net/snmp6", .onePiece)
     private var headers: [[Header]] = [[], []]
     private var rows = SeriesTable()
 

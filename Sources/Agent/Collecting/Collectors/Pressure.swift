@@ -20,9 +20,9 @@ struct PressureCollector: Collector {
         ),
     ]
     private let series: [Labels]
-    private let cpu = KeptFile("proc/pressure/cpu")
-    private let io = KeptFile("proc/pressure/io")
-    private let memory = KeptFile("proc/pressure/memory")
+    private let cpu = KeptFile("proc/pressure/cpu", .onePiece)
+    private let io = KeptFile("proc/pressure/io", .onePiece)
+    private let memory = KeptFile("proc/pressure/memory", .onePiece)
 
     init() { series = families.map { $0.series() } }
 

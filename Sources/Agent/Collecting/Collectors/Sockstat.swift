@@ -14,7 +14,7 @@ struct SockstatCollector: Collector {
     }
 
     private(set) var families: [MetricFamily] = []
-    private let both = [KeptFile("proc/net/sockstat"), KeptFile("proc/net/sockstat6")]
+    private let both = [KeptFile("proc/net/sockstat", .onePiece), KeptFile("proc/net/sockstat6", .onePiece)]
     private var rows: [[Row]] = [[], []]
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {

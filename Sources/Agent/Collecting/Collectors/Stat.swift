@@ -18,7 +18,7 @@ struct CPUCollector: Collector {
     /// An idle counter that falls by more starts anew (a processor went off line and came back); a smaller fall is the kernel's rounding.
     private static let resetJiffies: UInt64 = 300
     private static let path = "proc/stat"
-    private let file = KeptFile(path)
+    private let file = KeptFile(path, .onePiece)
 
     let families = [seconds, guest, Throttles.core, Throttles.package]
     private var table = SeriesTable()
@@ -91,7 +91,7 @@ struct CPUCollector: Collector {
 struct StatCollector: Collector {
     static let name = "stat"
     private static let path = "proc/stat"
-    private let file = KeptFile(path)
+    private let file = KeptFile(path, .onePiece)
 
     let families = [
         MetricFamily("node_intr_total", .counter, "Total number of interrupts serviced."),

@@ -12,7 +12,7 @@ struct UDPQueuesCollector: Collector {
     let families = [queues]
     private let kinds = ["v4", "v6"].map { version in
         (
-            file: KeptFile(version == "v4" ? "proc/net/udp" : "proc/net/udp6"),
+            file: KeptFile(version == "v4" ? "proc/net/udp" : "proc/net/udp6", .records(bytesMax: 256)),
             tx: queues.series(Label("ip", version), Label("queue", "tx")),
             rx: queues.series(Label("ip", version), Label("queue", "rx"))
         )

@@ -50,7 +50,7 @@ struct NamedProcesses: Sendable {
 
     mutating func collect(_ table: inout ProcessTable, _ proc: borrowing OpenFolder, _ buffer: inout [UInt8], into readings: inout Readings) {
         var totals = [Total](repeating: Total(), count: groups.count)
-        for entry in table.entries.values {
+        for entry in table.entries {
             let group = group(of: entry, &table, proc, &buffer, at: readings.timestamp)
             guard group >= 0 else { continue }
             groups[group].ticks &+= entry.ticksSince

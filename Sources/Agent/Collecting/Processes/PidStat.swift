@@ -19,6 +19,7 @@ struct PidStatCollector: Collector {
     private let series = plain.map { $0.series() }
     private let limits = [KeptFile("proc/sys/kernel/threads-max"), KeptFile("proc/sys/kernel/pid_max")]
     private var stateSeries: [UInt8: Labels] = [:]
+    private var processes: ProcessFiles?
     private var table = ProcessTable()
     private var top: TopProcesses?
     private var named: NamedProcesses?
@@ -31,39 +32,43 @@ struct PidStatCollector: Collector {
     }
 
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let folder = try OpenFolder("proc", of: files)
-        var buffer: [UInt8] = []
-        swap(&buffer, &self.buffer)
-        defer { swap(&buffer, &self.buffer) }
+        let processes: ProcessFiles
+        if let known = self.processes { processes = known } else { processes = try ProcessFiles(of: files) }
+        self.processes = processes
         var (pids, threads): (UInt64, UInt64) = (0, 0)
-        var counts: [UInt8: UInt64] = [:]
+        var counts = [128 of UInt64](repeating: 0)
+        let isListed = top != nil || named != nil
         table.begin()
-        for name in try files.names(in: "proc") {
-            // Nil for a process that ended between the listing and now, and for one that is not shown to us.
-            guard let pid = Int32(name), pid > 0, let count = folder.read("\(name)/stat", into: &buffer) else { continue }
-            guard let process = ProcessReading(pid: pid, buffer.span.extracting(0..<count)) else { continue }
-            pids += 1
-            threads &+= process.threads
-            counts[process.state, default: 0] += 1
-            if top != nil || named != nil {
-                guard pids <= ProcessLimits.processesMax else { throw .tooManyRows(path: folder.path) }
-                table.add(process, command: buffer.span.extracting(process.command))
+        try processes.forEach { (pid, text, isSame) throws(CollectError) in
+            let (state, processThreads): (UInt8, UInt64)
+            if isSame, let known = table.keep(pid) {
+                (state, processThreads) = known
+            } else {
+                guard let process = ProcessReading(pid: pid, text) else { return }
+                (state, processThreads) = (process.state, process.threads)
+                if isListed {
+                    guard pids < ProcessLimits.processesMax else { throw .tooManyRows(path: files.root + "/proc") }
+                    table.add(process, command: text.extracting(process.command))
+                }
             }
+            pids += 1
+            threads &+= processThreads
+            counts[Int(state)] += 1
         }
         table.end()
         // A state that was there once stays at 0: a series that comes and goes makes holes in graphs.
-        for state in stateSeries.keys where counts[state] == nil { counts[state] = 0 }
-        for (state, count) in counts.sorted(by: { $0.key < $1.key }) {
-            let series = stateSeries[state] ?? Self.states.series(Label("state", String(UnicodeScalar(state))))
-            stateSeries[state] = series
-            readings.add(series, count)
+        for state in 0..<counts.count where counts[state] > 0 || stateSeries[UInt8(state)] != nil {
+            let letter = UInt8(state)
+            let series = stateSeries[letter] ?? Self.states.series(Label("state", String(UnicodeScalar(letter))))
+            stateSeries[letter] = series
+            readings.add(series, counts[state])
         }
         readings.add(series[1], threads)
         readings.add(series[2], try limit(limits[0], files))
         readings.add(series[3], pids)
         readings.add(series[4], try limit(limits[1], files))
         top?.collect(table, into: &readings)
-        named?.collect(&table, folder, &buffer, into: &readings)
+        if named != nil { named?.collect(&table, try OpenFolder("proc", of: files), &buffer, into: &readings) }
     }
 
     private func limit(_ file: KeptFile, _ files: KernelFiles) throws(CollectError) -> UInt64 {

@@ -56,25 +56,69 @@ struct ProcessTable: Sendable {
         fileprivate var round = 0
     }
 
-    private(set) var entries: [Int32: Entry] = [:]
-    private var round = 0
+    /// By pid.
+    private(set) var entries: [Entry] = []
+    /// Of this round, not yet in their place.
+    private var fresh: [Entry] = []
+    private var (round, place) = (0, 0)
 
-    mutating func begin() { round += 1 }
+    /// Begins a round, in which each process comes once, by pid.
+    mutating func begin() {
+        round += 1
+        place = 0
+        // Of a round that was given up.
+        fresh.removeAll(keepingCapacity: true)
+    }
 
+    /// - Parameter command: of the reading.
     mutating func add(_ process: ProcessReading, command: Span<UInt8>) {
-        let isKnown = entries[process.pid].map { $0.start == process.start } ?? false
-        if !isKnown { entries[process.pid] = Entry(pid: process.pid, start: process.start, command: command.bytes) }
-        entries[process.pid]?.update(process, command, round)
+        if !seek(process.pid) {
+            fresh.append(Entry(pid: process.pid, start: process.start, command: command.bytes))
+            fresh[fresh.count - 1].update(process, command, round)
+        } else if entries[place].start == process.start {
+            entries[place].update(process, command, round)
+        } else {
+            entries[place] = Entry(pid: process.pid, start: process.start, command: command.bytes)
+            entries[place].update(process, command, round)
+        }
+    }
+
+    /// A process of which nothing has changed since the round before; nil: it was not there then.
+    mutating func keep(_ pid: Int32) -> (state: UInt8, threads: UInt64)? {
+        guard seek(pid), entries[place].round == round - 1 else { return nil }
+        entries[place].round = round
+        entries[place].ticksSince = 0
+        return (entries[place].state, entries[place].threads)
+    }
+
+    private mutating func seek(_ pid: Int32) -> Bool {
+        while place < entries.count, entries[place].pid < pid { place += 1 }
+        return place < entries.count && entries[place].pid == pid
     }
 
     /// Forgets the processes that ended.
     mutating func end() {
-        for (pid, entry) in entries where entry.round != round { entries[pid] = nil }
+        let round = round
+        if entries.contains(where: { $0.round != round }) { entries.removeAll { $0.round != round } }
+        guard !fresh.isEmpty else { return }
+        entries += fresh
+        entries.sort { $0.pid < $1.pid }
+    }
+
+    func entry(_ pid: Int32) -> Entry? { index(of: pid).map { entries[$0] } }
+
+    private func index(of pid: Int32) -> Int? {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].pid < pid { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count && entries[low].pid == pid ? low : nil
     }
 
     mutating func assign(_ pid: Int32, to group: Int, at moment: Timestamp) {
-        entries[pid]?.group = group
-        entries[pid]?.groupedAt = moment
+        guard let index = index(of: pid) else { return }
+        (entries[index].group, entries[index].groupedAt) = (group, moment)
     }
 
     /// Of sysconf(3): 100 a second on each Linux that there is.
@@ -101,6 +145,9 @@ enum ProcessLimits {
     static let processesMax: UInt64 = 32_768
     /// Processes of one name whose open files are counted; each costs a folder's reading.
     static let countedMax = 256
+    /// Processes whose `stat` stays open (and an eighth of the descriptors that this process may have): 2.5 MB of the kernel's memory. Those over it are
+    /// opened each time.
+    static let keptFilesMax = 512
     /// How much of a command line is matched.
     static let commandLineBytesMax = 4096
     /// After so long a command line is read again: a program may give itself another.

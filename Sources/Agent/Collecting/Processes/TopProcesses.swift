@@ -36,7 +36,7 @@ struct TopProcesses: Sendable {
     mutating func collect(_ table: ProcessTable, into readings: inout Readings) {
         let now = readings.timestamp
         for pid in ranked(table) {
-            guard let entry = table.entries[pid] else { continue }
+            guard let entry = table.entry(pid) else { continue }
             if let known = shown[pid], known.start == entry.start, known.command == entry.command {
                 shown[pid]?.rankedAt = now
             } else {
@@ -46,16 +46,16 @@ struct TopProcesses: Sendable {
             }
         }
         for (pid, known) in shown {
-            let entry = table.entries[pid]
+            let entry = table.entry(pid)
             let isSame = entry.map { $0.start == known.start && $0.command == known.command } ?? false
             if !isSame || now.duration(since: known.rankedAt) > Self.lingering { shown[pid] = nil }
         }
         let order = shown.sorted { ($0.value.rankedAt, $1.key) > ($1.value.rankedAt, $0.key) }
         for (pid, _) in order.dropFirst(4 * size) { shown[pid] = nil }
         for (pid, known) in order.prefix(4 * size).sorted(by: { $0.key < $1.key }) {
-            guard let entry = table.entries[pid] else { continue }
-            readings.add(known.cpu, Double(entry.ticks) / ProcessTable.ticksPerSecond)
-            readings.add(known.memory, Double(entry.residentPages) * ProcessTable.pageBytes)
+            guard let entry = table.entry(pid) else { continue }
+            readings.addPassing(known.cpu, Double(entry.ticks) / ProcessTable.ticksPerSecond)
+            readings.addPassing(known.memory, Double(entry.residentPages) * ProcessTable.pageBytes)
         }
     }
 
@@ -69,7 +69,7 @@ struct TopProcesses: Sendable {
             ranks.insert(rank, at: place)
             if ranks.count > size { ranks.removeLast() }
         }
-        for entry in table.entries.values {
+        for entry in table.entries {
             insert((entry.ticksSince, entry.ticks, entry.pid), into: &byCPU)
             insert((entry.residentPages, entry.ticks, entry.pid), into: &byMemory)
         }

@@ -83,6 +83,7 @@ struct SystemdCollector: Collector {
                 return try DBusConnection(to: files.root + "/run/systemd/private", isBus: false, until: deadline)
             } catch .unreachable {}
         }
+        guard files.exists("run/dbus/system_bus_socket") else { throw .unreachable(ENOENT) }
         return try DBusConnection(to: files.root + "/run/dbus/system_bus_socket", isBus: true, until: deadline)
     }
 
