@@ -46,12 +46,20 @@ struct PatternBook: Sendable {
 
     mutating func take(_ hit: PatternHit, now: Timestamp) -> PatternVerdict? {
         let pattern = patterns[hit.pattern]
+        if case .repeated = pattern.shape, hit.part == .second { return nil }
         let key = PatternState.Key(pattern: pattern.name, values: hit.values.description)
-        guard states[key] != nil || hasRoom(for: hit.part) else {
-            refusedOverLimit += 1
-            return nil
+        // Taken out while it changes, so that nothing is copied: there may be a flood of these.
+        var state: PatternState
+        if let known = states.removeValue(forKey: key) {
+            earlyCount -= known.isEarly ? 1 : 0
+            state = known
+        } else {
+            guard hasRoom(for: hit.part) else {
+                refusedOverLimit += 1
+                return nil
+            }
+            state = PatternState(key: key, values: hit.values, heardAt: now)
         }
-        var state = states[key] ?? PatternState(key: key, values: hit.values, heardAt: now)
         state.heardAt = now
         let verdict: PatternVerdict?
         switch (hit.part, pattern.shape) {
@@ -62,7 +70,7 @@ struct PatternBook: Sendable {
             verdict = nil
         case (.second, .followed): verdict = takeSecond(hit, pattern, in: &state, now: now)
         case (.second, .missing): verdict = takeMissed(hit, pattern, in: &state, now: now)
-        case (.second, .repeated): return nil
+        case (.second, .repeated): verdict = nil
         }
         keep(state)
         return verdict

@@ -43,7 +43,9 @@ enum Sentence {
     }
 
     private static func firing(_ reason: String, _ details: Details, _ alert: Alert) -> String {
-        let held = "\(details["expression"]) holds since \(time(alert.activeAt)) (value \(details["value"]))"
+        // Another system's alert may come without an expression.
+        let said = "who sent it says so since \(time(alert.activeAt))"
+        let held = alert.expression.isEmpty ? said : "\(details["expression"]) holds since \(time(alert.activeAt)) (value \(details["value"]))"
         let since = "firing since \(details.time("starts_at"))"
         return switch reason {
         case "fired_late": "It fires: \(held), \(since). It arrived late and its end did not follow."
