@@ -89,7 +89,7 @@ let shared: [Target] = [
     library("Matching", in: "Shared", ["CPCRE2"]),
     library("Expressions", in: "Shared", ["Telemetry", "Matching"]),
     library("Templating", in: "Shared", ["Telemetry", "Expressions", "Matching", "JSON", "Operating"]),
-    library("Rules", in: "Shared", ["Telemetry", "Expressions", "Matching", "Configuring"]),
+    library("Rules", in: "Shared", ["Telemetry", "Expressions", "Templating", "Matching", "Configuring"]),
     library("Rehearsing", in: "Shared", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
     library("Explaining", in: "Shared", ["Telemetry", "SQLite", "JSON"]),

@@ -111,6 +111,21 @@ import Transferring
         #expect(body["hosts"]?.array?.compactMap(\.string) == hostile.alerts.map { $0.labels["note"] ?? "" } + ["end"])
     }
 
+    @Test func `toJson stands outside of a body's strings, and inside it is refused when it is read`() throws {
+        let template = try NotificationTemplate(
+            #"{"labels": {{ toJson .CommonLabels }}, "all": [{{ range $i, $a := .Alerts }}{{ if $i }},{{ end }}{{ toJson $a.Annotations }}{{ end }}]}"#
+        )
+        let body = try template.renderJSON(ChannelRig.hostile, externalURL: "", at: Sample.at(0)).get()
+        let json = try JSON.parse(body)
+        #expect(json["labels"]?["alertname"]?.string == "Disk")
+        #expect(json["all"]?.array?.count == ChannelRig.hostile.alerts.count)
+        #expect(json["all"]?[0]?["summary"]?.string == ChannelRig.hostile.alerts[0].annotations["summary"])
+        let inside = try NotificationTemplate(#"{"labels": "{{ toJson .CommonLabels.host }}"}"#)
+        #expect(throws: NotificationTemplate.Unusable.self) {
+            try inside.renderJSON(.sample(for: "x"), externalURL: "", at: Sample.at(0)).get()
+        }
+    }
+
     @Test func `a template that cannot be used costs its own text: the plain body goes out and says so`() async throws {
         let server = try await TestServer.http(in: folder)
         // Good with one alert, no JSON with two.

@@ -28,8 +28,31 @@ import Testing
         #expect(try render(row) == expected)
     }
 
-    private func render(_ row: TemplateTable.Row) throws -> String {
-        try NotificationTemplate(row.text, library: library)
+    /// Alertmanager's page for mails, which people copy and change: 300 lines with styles, comments and addresses.
+    @Test func `Alertmanager's own page for mails reads as amtool reads it`() async throws {
+        let folder = "/usr/share/prometheus/alertmanager/"
+        guard let page = TestFiles.read(folder + "email.tmpl") else {
+            Issue.record("Alertmanager's templates are not at \(folder): scripts/install-dependencies test installs prometheus-alertmanager")
+            return
+        }
+        let text = "{{ define \"__alertmanagerURL\" }}{{ .ExternalURL }}/?a=b&c{{ end }}{{ template \"email.default.html\" . }}"
+        var changed = library
+        try changed.add(page, path: folder + "email.tmpl")
+        let scratch = try TemporaryFolder()
+        let amtool = try ChildProcess.start(
+            "/usr/bin/amtool",
+            ["template", "render", "--template.type=html", "--template.data=\(TemplateTable.folder)data.json", "--template.text=\(text)"]
+                + ["default.tmpl", "email.tmpl"].map { "--template.glob=\(folder)\($0)" },
+            outputFile: scratch("page.html")
+        )
+        #expect(await amtool.wait() == .code(0))
+        let ours = try render(TemplateTable.Row(text: text, isHTML: true, says: nil), with: changed)
+        #expect(ours.contains("Disk on &lt;a&gt; &amp; &#34;b&#34; is 91.5% full"))
+        #expect(ours == TestFiles.read(scratch("page.html")))
+    }
+
+    private func render(_ row: TemplateTable.Row, with other: TemplateLibrary? = nil) throws -> String {
+        try NotificationTemplate(row.text, library: other ?? library)
             .render(try notification, externalURL: data["externalURL"]?.string ?? "", at: Sample.at(0), escaping: row.isHTML ? .html : .none)
     }
 
@@ -86,8 +109,7 @@ enum TemplateTable {
 
     static func json(_ name: String) throws -> JSON { try JSON.parse(try text(name)) }
 
-    static func text(_ name: String) throws -> String {
-        let path = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Fixtures/templates/" + name
-        return try #require(TestFiles.read(path))
-    }
+    static let folder = #filePath.split(separator: "/").dropLast(2).reduce("") { $0 + "/" + $1 } + "/Fixtures/templates/"
+
+    static func text(_ name: String) throws -> String { try #require(TestFiles.read(folder + name)) }
 }

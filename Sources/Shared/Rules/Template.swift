@@ -1,7 +1,8 @@
 package import Telemetry
+import Templating
 
 /// The text of a label or an annotation, with Go's `{{ … }}` for what rules use of it: `$labels.name`, `.Labels.name`, `$value`, `.Value`, strings, numbers,
-/// pipelines and parentheses, and the functions of ``TemplateFunction``. Everything else is refused when the rule is loaded, so that no alert ever
+/// pipelines and parentheses, and the functions of ``RuleTemplateFunction``. Everything else is refused when the rule is loaded, so that no alert ever
 /// carries an error for a text.
 package struct Template: Sendable, Hashable {
     indirect enum Operand: Sendable, Hashable {
@@ -10,7 +11,7 @@ package struct Template: Sendable, Hashable {
         case string(String)
         case number(Double)
         case integer(Int)
-        case call(TemplateFunction, [Operand])
+        case call(RuleTemplateFunction, [Operand])
     }
 
     enum Part: Sendable, Hashable {
@@ -43,7 +44,7 @@ package struct Template: Sendable, Hashable {
         for part in parts {
             switch part {
             case .text(let text): result += text
-            case .action(let operand): result += Self.evaluate(operand, labels, value).text
+            case .action(let operand): result += Self.evaluate(operand, labels, value).printed
             }
         }
         guard result.utf8.count > bytesMax else { return result }
@@ -58,12 +59,12 @@ package struct Template: Sendable, Hashable {
 
     private static func evaluate(_ operand: Operand, _ labels: Labels, _ value: Double) -> TemplateValue {
         switch operand {
-        case .value: .number(value)
-        case .label(let name): .string(labels[name] ?? "")
-        case .string(let text): .string(text)
-        case .number(let number): .number(number)
+        case .value: .float(value)
+        case .label(let name): .text(labels[name] ?? "")
+        case .string(let text): .text(text)
+        case .number(let number): .float(number)
         case .integer(let number): .integer(number)
-        case .call(let function, let arguments): .string(function.apply(arguments.map { evaluate($0, labels, value) }))
+        case .call(let function, let arguments): .text(function.apply(arguments.map { evaluate($0, labels, value) }))
         }
     }
 

@@ -83,7 +83,7 @@ struct TemplateParser {
     private func wrong(_ problem: String) -> TemplateError {
         TemplateError(
             "{{ \(source.prefix(80)) }}: \(problem)",
-            write: "write {{ $labels.name }}, {{ $value }}, or a function of \(TemplateFunction.names.joined(separator: ", "))"
+            write: "write {{ $labels.name }}, {{ $value }}, or a function of \(RuleTemplateFunction.names.joined(separator: ", "))"
         )
     }
 
@@ -147,7 +147,7 @@ struct TemplateParser {
     /// An operand, or a function with its arguments; what was piped in is the last one.
     private mutating func command(piped: Template.Operand?) throws(TemplateError) -> Template.Operand {
         guard index < words.count else { throw wrong("nothing stands where a value belongs") }
-        if case .name(let name) = words[index], TemplateFunction.names.contains(name) {
+        if case .name(let name) = words[index], RuleTemplateFunction.names.contains(name) {
             index += 1
             var arguments: [Template.Operand] = []
             while index < words.count, words[index] != .pipe, words[index] != .close { arguments.append(try operand()) }
@@ -205,7 +205,8 @@ struct TemplateParser {
         if name == "printf" {
             guard case .string(let format)? = arguments.first else { throw wrong("printf needs its format first, as in printf \"%.2f\" $value") }
             let values = Array(arguments.dropFirst())
-            return .call(.printf(try self.format(format, values)), values)
+            try check(format, values)
+            return .call(.printf(format), values)
         }
         guard arguments.count == 1 else { throw wrong("\(name) takes one value, not \(arguments.count)") }
         switch name {
@@ -221,23 +222,15 @@ struct TemplateParser {
     }
 
     /// Checks each directive against the value it prints.
-    private func format(_ format: String, _ values: [Template.Operand]) throws(TemplateError) -> [PrintfPart] {
-        var (parts, text, rest, used): ([PrintfPart], String, Substring, Int) = ([], "", format[...], 0)
-        while let character = rest.popFirst() {
-            guard character == "%" else {
-                text.append(character)
-                continue
-            }
+    private func check(_ format: String, _ values: [Template.Operand]) throws(TemplateError) {
+        var (rest, used): (Substring, Int) = (format[...], 0)
+        while let start = rest.firstIndex(of: "%") {
+            rest = rest[rest.index(after: start)...]
             let options = rest.prefix { "+-# 0123456789.".contains($0) }
             rest = rest.dropFirst(options.count)
             guard let verb = rest.popFirst() else { throw wrong("the format ends behind %; write %% for a percent sign") }
-            if verb == "%" {
-                text.append("%")
-                continue
-            }
+            if verb == "%" { continue }
             guard used < values.count else { throw wrong("the format has more directives than there are values") }
-            if !text.isEmpty { parts.append(.text(text)) }
-            text = ""
             let kind = Self.kind(of: values[used])
             used += 1
             let sizes = options.drop { "+-# 0".contains($0) }.split(separator: ".", omittingEmptySubsequences: true)
@@ -245,13 +238,9 @@ struct TemplateParser {
                 throw wrong("width and precision go up to 100")
             }
             switch (verb, kind) {
-            case ("f", .float), ("e", .float), ("g", .float), ("F", .float), ("E", .float), ("G", .float): parts.append(.float("%\(options)\(verb)"))
-            case ("d", .integer): parts.append(.integer("%\(options)ld"))
-            case ("x", .integer), ("o", .integer), ("X", .integer): parts.append(.integer("%\(options)l\(verb)"))
-            case ("v", _), ("s", .text):
-                guard !options.contains(".") else { throw wrong("a precision for %\(verb) is not known") }
-                parts.append(.plain(width: Int(options.filter { $0 == "-" || $0.isNumber }) ?? 0))
-            case ("q", .text): parts.append(.quoted)
+            case ("f", .float), ("e", .float), ("g", .float), ("F", .float), ("E", .float), ("G", .float): break
+            case ("d", .integer), ("x", .integer), ("o", .integer), ("X", .integer): break
+            case ("v", _), ("s", .text), ("q", .text): break
             case ("d", .float): throw wrong("%d does not print $value, which has a fraction: write %.0f")
             case ("s", _): throw wrong("%s does not print a number: write %v or %.2f")
             case ("f", _), ("e", _), ("g", _): throw wrong("%\(verb) does not print a text: write %s")
@@ -259,8 +248,6 @@ struct TemplateParser {
             }
         }
         guard used == values.count else { throw wrong("there are more values than the format has directives") }
-        if !text.isEmpty { parts.append(.text(text)) }
-        return parts
     }
 }
 

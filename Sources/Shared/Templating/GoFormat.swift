@@ -103,7 +103,7 @@ package enum GoFormat {
             return padded(text: "\(value)", directive)
         case .integer(let number): return integer(number, value, directive)
         case .float(let number): return float(number, value, directive)
-        case .text(let text), .markup(let text): return self.text(text, value, directive)
+        case .text(let text), .markup(let text), .json(let text): return self.text(text, value, directive)
         case .list(let elements): return "[" + elements.map { written($0, directive) }.joined(separator: " ") + "]"
         case .time(let time) where "vsqxX".unicodeScalars.contains(directive.verb): return text(time.description, value, directive)
         case .duration(let duration):

@@ -10,7 +10,7 @@ enum TemplateComparison {
         case .integer(let number): .integer(number)
         case .duration(let duration): .integer(duration.nanoseconds)
         case .float(let number): .float(number)
-        case .text(let text), .markup(let text): .text(text)
+        case .text(let text), .markup(let text), .json(let text): .text(text)
         default: nil
         }
     }
@@ -49,7 +49,7 @@ enum TemplateComparison {
 enum TemplateIndexing {
     static func length(of value: TemplateValue) throws(TemplateProblem) -> Int {
         switch value {
-        case .text(let text), .markup(let text): return text.utf8.count
+        case .text(let text), .markup(let text), .json(let text): return text.utf8.count
         case .list(let elements): return elements.count
         case .object(let object):
             switch object.content {

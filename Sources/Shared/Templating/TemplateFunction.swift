@@ -166,7 +166,7 @@ package struct TemplateFunction: Sendable {
             .duration(GoTime(now).since(try time(given[0], of: "since")))
         },
         "humanizeDuration": Humanizing.ofDuration,
-        "toJson": TemplateFunction(1...1) { (given, _) throws(TemplateProblem) in .text(given[0].json.text) },
+        "toJson": TemplateFunction(1...1) { (given, _) throws(TemplateProblem) in .json(given[0].json.text) },
     ]
 
     private static func time(_ value: TemplateValue, of function: String) throws(TemplateProblem) -> GoTime {

@@ -1,8 +1,10 @@
+import JSON
+
 /// What becomes of values before they join the text.
 package enum TemplateEscaping: Sendable {
     case none
-    /// The same everywhere: a JSON string's.
-    case values(@Sendable (String) -> String)
+    /// The template is JSON, and values stand inside its strings; what `toJson` gives stands outside of them.
+    case json
     /// As the place in the HTML needs it, as Go's html/template.
     case html
 }
@@ -26,12 +28,18 @@ struct TemplateOutput {
         let words = if case .nothing = value { "<no value>" } else { value.printed }
         switch escaping {
         case .none: text += words
-        case .values(let escape): text += escape(words)
+        case .json: if case .json = value { text += words } else { text += insideString(words) }
         case .html:
             let isMarkup = if case .markup = value { true } else { false }
             text += place.escaped(words, isMarkup: isMarkup)
         }
         try check()
+    }
+
+    private func insideString(_ words: String) -> String {
+        var writer = JSONWriter(reserving: words.utf8.count + 2)
+        writer.string(words)
+        return String(writer.text.dropFirst().dropLast())
     }
 
     private func check() throws(TemplateProblem) {

@@ -12,6 +12,8 @@ package enum TemplateValue: Sendable {
     case text(String)
     /// A text that is HTML already.
     case markup(String)
+    /// A text that is JSON already.
+    case json(String)
     case list([TemplateValue])
     case time(GoTime)
     case duration(GoDuration)
@@ -47,7 +49,7 @@ extension TemplateValue {
         case .bool: "bool"
         case .integer: "int"
         case .float: "float64"
-        case .text: "string"
+        case .text, .json: "string"
         case .markup: "template.HTML"
         case .list(let elements): elements.allSatisfy { $0.asText != nil } ? "[]string" : "[]interface {}"
         case .time: "time.Time"
@@ -61,7 +63,7 @@ extension TemplateValue {
     /// The text, when it is one.
     package var asText: String? {
         switch self {
-        case .text(let text), .markup(let text): text
+        case .text(let text), .markup(let text), .json(let text): text
         default: nil
         }
     }
@@ -82,7 +84,7 @@ extension TemplateValue {
         case .bool(let value): value
         case .integer(let number): number != 0
         case .float(let number): number != 0
-        case .text(let text), .markup(let text): !text.isEmpty
+        case .text(let text), .markup(let text), .json(let text): !text.isEmpty
         case .list(let elements): !elements.isEmpty
         case .duration(let duration): duration.nanoseconds != 0
         case .time, .unknown: true
@@ -103,7 +105,7 @@ extension TemplateValue {
         case .bool(let value): return "\(value)"
         case .integer(let number): return "\(number)"
         case .float(let number): return GoFloat.shortest(number)
-        case .text(let text), .markup(let text): return text
+        case .text(let text), .markup(let text), .json(let text): return text
         case .list(let elements): return "[" + elements.map(\.printed).joined(separator: " ") + "]"
         case .time(let time): return time.description
         case .duration(let duration): return duration.description
@@ -123,7 +125,7 @@ extension TemplateValue {
         case .bool(let value): .bool(value)
         case .integer(let number): .number("\(number)")
         case .float(let number): .number(GoFloat.plain(number))
-        case .text(let text), .markup(let text): .string(text)
+        case .text(let text), .markup(let text), .json(let text): .string(text)
         case .list(let elements): .array(elements.map(\.json))
         case .time(let time): .string(time.rfc3339)
         case .duration(let duration): .number("\(duration.nanoseconds)")

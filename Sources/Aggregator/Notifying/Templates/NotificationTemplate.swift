@@ -78,18 +78,12 @@ package struct NotificationTemplate: Sendable {
     /// A JSON text: values are written as JSON writes them inside a string, so that no label can end it.
     func renderJSON(_ notification: Notification, externalURL: String, at now: Timestamp) -> Result<[UInt8], Unusable> {
         do throws(Unusable) {
-            let text = try render(notification, externalURL: externalURL, at: now, escaping: .values { NotificationTemplate.insideString($0) })
+            let text = try render(notification, externalURL: externalURL, at: now, escaping: .json)
             do { _ = try JSON.parse(text) } catch { throw .notJSON(error.description) }
             return .success(Array(text.utf8))
         } catch {
             return .failure(error)
         }
-    }
-
-    private static func insideString(_ text: String) -> String {
-        var writer = JSONWriter(reserving: text.utf8.count + 2)
-        writer.string(text)
-        return String(writer.text.dropFirst().dropLast())
     }
 }
 
