@@ -62,6 +62,7 @@ import Testing
         let (live, rounds, lines) = Self.isThorough ? (10, 12, 1000) : (2, 3, 150)
         for _ in 0..<live {
             writer.wait(forLines: scene.random(lines / 2...lines))
+            if style.reopening == .afterwards { try rotations.waitUntilOpen() }
             try rotations.rotate(writer)
         }
         // Killed, then away for some rotations.
@@ -90,6 +91,7 @@ import Testing
             try house.startAgent()
             writer.pause(false)
             writer.wait(forLines: scene.random(lines / 2...lines))
+            if isBlind { try rotations.waitUntilOpen() }
             try rotations.rotate(writer)
         }
         writer.wait(forLines: lines)
@@ -163,6 +165,18 @@ private final class Rotations {
         #expect(exit == .code(0), "\(output)")
         if style.reopening == .afterwards { writer.reopen() }
         count += 1
+    }
+
+    /// Until the agent has the file open that is at the log's path now: what falls into one that is compressed and deleted before, nobody can know of.
+    func waitUntilOpen() throws {
+        guard let pid = house.agent?.pid else { return }
+        try eventually("the agent has the log open", within: 60) {
+            var (log, other) = (stat(), stat())
+            guard unsafe stat(house.logPath, &log) == 0 else { return false }
+            return (0..<256).contains {
+                unsafe stat("/proc/\(pid)/fd/\($0)", &other) == 0 && other.st_ino == log.st_ino && other.st_dev == log.st_dev
+            }
+        }
     }
 
     /// The numbers of all lines that the log and its rotations hold.

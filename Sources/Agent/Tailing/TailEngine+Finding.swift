@@ -58,11 +58,11 @@ extension TailEngine {
         return last
     }
 
-    /// After a file of which more was read than its compressed copy holds (its writer had it open still) and that is gone: the files that took its
-    /// place one after the other, before anybody saw them there.
+    /// After a file of which more was read than its copy holds (what was written while it was compressed, or between copytruncate's copy and its
+    /// truncation): the files that took its place one after the other, before anybody saw them there.
     /// - Returns: the last of them; nil: there is none, or no such copy.
     func followSuccessors(of position: ReadPosition, tail: Int, before file: FileIdentity? = nil, at now: Moment) -> FileIdentity? {
-        for sibling in RotatedFiles.siblings(of: position.path) where sibling.isCompressed {
+        for sibling in RotatedFiles.siblings(of: position.path) where sibling.isCompressed || !isMatched(sibling.path) {
             guard let content = FileContent(path: sibling.path), let information = content.information(),
                 isBeginning(content, information, of: position)
             else { continue }
@@ -120,10 +120,14 @@ extension TailEngine {
         }
     }
 
-    /// Whether a compressed file holds less than was read of the file that it is made of: its writer had it open still.
+    /// Whether a file holds less than was read of the file that it was made of: compressed while its writer had it open still, or copied a moment before
+    /// that was emptied. Only the beginning can tell, so a copy that is not compressed must begin with a whole head, and the file must be where it was: one
+    /// that was moved away is found by its inode, and the next one may begin with the same words.
     func isBeginning(_ content: FileContent, _ information: FileInformation, of position: ReadPosition) -> Bool {
-        content.isReadableCompressed && position.headLength >= 64 && information.size >= UInt64(position.headLength)
-            && information.size < position.offset && FileMarks(position).matchHead(content)
+        guard information.size < position.offset, information.size >= UInt64(position.headLength) else { return false }
+        if content.isReadableCompressed { return position.headLength >= 64 && FileMarks(position).matchHead(content) }
+        guard position.headLength >= UInt32(TailingLimits.headBytesMax), information.identity != position.identity else { return false }
+        return FileInformation(path: position.path)?.identity == position.identity && FileMarks(position).matchHead(content)
     }
 
     /// Found by a pattern, and followed for itself.

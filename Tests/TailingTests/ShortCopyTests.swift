@@ -1,0 +1,89 @@
+import Telemetry
+import Testing
+
+@testable import Tailing
+
+/// copytruncate copies, and empties a moment later: what is written between the two is in no file, but the agent may have read it. Then its position lies
+/// behind the end of the copy.
+@Suite struct ShortCopyTests {
+    private func text(_ range: Range<Int>) -> String { range.map { "line \($0) " + String(repeating: "x", count: 60) + "\n" }.joined() }
+    private func numbers(_ house: EngineHouse) -> [Int] { house.lines.compactMap { Int($0.split(separator: " ")[1]) } }
+
+    private func write(_ house: EngineHouse, _ range: Range<Int>, at second: Int) throws {
+        try house.write(text(range))
+        house.stamp("app.log", 1_790_000_000 + second)
+    }
+
+    /// Lines of the log are copied up to `end`, and the log is emptied; older copies move on by one number.
+    private func copyTruncate(_ house: EngineHouse, _ range: Range<Int>, older: Int, at second: Int) throws {
+        for number in stride(from: older, to: 0, by: -1) { house.rename("app.log.\(number)", "app.log.\(number + 1)") }
+        try house.write(text(range), to: "app.log.1")
+        house.stamp("app.log.1", 1_790_000_000 + second)
+        house.truncate()
+    }
+
+    /// Under load one restart in a few read such a copy again, when an older one was still followed; without an older one the later copies were not looked for.
+    @Test(arguments: [false, true])
+    func `while the agent is away: the copy is not read again, and those made later are read`(isOlderFollowed: Bool) throws {
+        let house = try EngineHouse()
+        var begin = 0
+        if isOlderFollowed {
+            try write(house, 0..<30, at: 0)
+            house.start()
+            house.drain()
+            try copyTruncate(house, 0..<30, older: 0, at: 1)
+            begin = 30
+        }
+        try write(house, begin..<80, at: 9)
+        house.start()
+        house.drain()
+        #expect(numbers(house) == Array(0..<80))
+        house.stop()
+        let older = isOlderFollowed ? 1 : 0
+        try copyTruncate(house, begin..<75, older: older, at: 10)
+        try write(house, 80..<100, at: 19)
+        try copyTruncate(house, 80..<100, older: older + 1, at: 20)
+        try write(house, 100..<110, at: 29)
+        try copyTruncate(house, 100..<110, older: older + 2, at: 30)
+        try write(house, 110..<120, at: 40)
+        house.restart()
+        house.drain()
+        #expect(numbers(house) == Array(0..<120))
+        #expect(house.gaps.map(\.reason) == [.truncated])
+    }
+
+    @Test func `while the agent is there: neither at once nor after a restart`() throws {
+        let house = try EngineHouse()
+        try write(house, 0..<80, at: 9)
+        house.start()
+        house.drain()
+        try copyTruncate(house, 0..<75, older: 0, at: 10)
+        try write(house, 80..<90, at: 19)
+        house.drain()
+        try copyTruncate(house, 80..<90, older: 1, at: 20)
+        try write(house, 90..<95, at: 29)
+        house.drain()
+        #expect(numbers(house) == Array(0..<95))
+        house.restart()
+        house.drain()
+        #expect(numbers(house) == Array(0..<95))
+        #expect(house.gaps.map(\.reason) == [.truncated])
+    }
+
+    @Test func `a log that was renamed and began anew with the same words is another file, however short`() throws {
+        let house = try EngineHouse()
+        let banner = String(repeating: "the same words at the beginning\n", count: 40)
+        try house.write(banner + text(0..<50))
+        house.stamp("app.log", 1_790_000_000)
+        house.start()
+        house.drain()
+        house.stop()
+        house.rename("app.log", "app.log.2")
+        try house.write(banner + text(50..<60), to: "app.log.1")
+        house.stamp("app.log.1", 1_790_000_010)
+        try house.write(banner + text(60..<70))
+        house.restart()
+        house.drain()
+        #expect(house.lines.filter { $0.hasPrefix("line") }.compactMap { Int($0.split(separator: " ")[1]) } == Array(0..<70))
+    }
+}
