@@ -13,6 +13,7 @@ actor FakeSource: BatchSource {
     private(set) var splits = 0
     private let loans = Mutex<Set<String>>([])
     private let bell = Bell()
+    private let listener = Mutex<@Sendable () -> Void>({})
     var failure: SinkError?
 
     func fail(with error: SinkError?) { failure = error }
@@ -33,7 +34,7 @@ actor FakeSource: BatchSource {
             batches.append(Wire.seal(batch))
         }
         batches.sort { ($0.lane, $0.sequence) < ($1.lane, $1.sequence) }
-        bell.ring()
+        ring()
     }
 
     var isEmpty: Bool { batches.isEmpty }
@@ -53,8 +54,15 @@ actor FakeSource: BatchSource {
         loans.withLock { $0.formUnion(taken.map(Self.key)) }
         return Lease(taken, of: agent) { [self] batches in
             loans.withLock { $0.subtract(batches.map(Self.key)) }
-            bell.ring()
+            ring()
         }
+    }
+
+    nonisolated func tellArrivals(_ ring: @escaping @Sendable () -> Void) { listener.withLock { $0 = ring } }
+
+    private nonisolated func ring() {
+        bell.ring()
+        listener.withLock { $0 }()
     }
 
     nonisolated func waitForBatches(of lanes: [Lane]) async {

@@ -1,6 +1,7 @@
 import Blocks
 import Telemetry
 import Testing
+import Wire
 
 @testable import Spooling
 
@@ -17,7 +18,19 @@ struct SampleOutlinesTests {
         let samples = Self.collection(names, round: round)
         let blocks = outlines.encode(samples)
         #expect(try blocks.flatMap { try SampleBlock(decoding: $0.block).samples() } == samples)
-        for (block, rows) in blocks { #expect(block == SampleBlock.encode(Array(samples[rows]))) }
+        for part in blocks { #expect(part.block == SampleBlock.encode(Array(samples[part.rows]))) }
+        let batch = Batch(
+            identity: HostIdentity(agent: UUID(high: 1, low: 2), host: "web-1", tags: ["a"]),
+            lane: .metrics,
+            sequence: UInt64(round),
+            createdAt: Timestamp(nanoseconds: 5),
+            blocks: blocks.map(\.block)
+        )
+        let packed = blocks.indices.reduce(into: [:]) { $0[$1] = blocks[$1].packed }
+        let sealed = Wire.seal(batch, packed: packed)
+        #expect(try Wire.open(sealed.bytes, inflatedBytesMax: 1 << 24).map(\.batch) == [batch])
+        // Frames have heads of their own, and find no matches in each other.
+        #expect(sealed.bytes.count < Wire.seal(batch).bytes.count + 256)
         return blocks.map(\.rows)
     }
 

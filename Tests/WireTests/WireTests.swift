@@ -33,6 +33,23 @@ struct WireTests {
         #expect(opened.map(\.batch) == [Self.batch(17)])
     }
 
+    @Test func `parts that were packed before stand where they belong, whatever lies between them`() throws {
+        var batch = Self.batch(17)
+        // Nothing, a little and much before, between and behind.
+        for sizes in [[10, 300], [300, 0, 70_000], [1, 1], [5]] {
+            batch.blocks = sizes.map { size in (0..<size).map { UInt8(truncatingIfNeeded: $0 / 3) } }
+            for trim in [0, 1, 400] {
+                var packed: [Int: PackedPart] = [:]
+                for (index, block) in batch.blocks.enumerated() where block.count > 2 * trim {
+                    let range = trim..<block.count - trim
+                    packed[index] = PackedPart(range: range, frame: Wire.pack(Array(block[range])))
+                }
+                let sealed = Wire.seal(batch, packed: packed)
+                #expect(try Wire.open(sealed.bytes, inflatedBytesMax: 1 << 20).map(\.batch) == [batch])
+            }
+        }
+    }
+
     @Test func `several batches travel as members of one stream, in order`() throws {
         let batches = [Self.batch(1), Self.batch(2), Self.batch(9, lane: .alerts)]
         let body = batches.flatMap { Wire.seal($0).bytes }

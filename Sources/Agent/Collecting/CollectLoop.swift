@@ -33,15 +33,14 @@ package struct CollectLoop: Service {
     /// The last collection when it ended less than `age` ago, else one more, which goes to nobody but the caller.
     package func recentScrape(within age: Duration) async -> Scrape { await collectors.recentScrape(within: age) }
 
-    package func run() async {
+    /// A tick that is under way at a graceful shutdown is made to its end.
+    package func run() async { await cancelWhenGracefulShutdown { await tickOnAndOn() } }
+
+    private func tickOnAndOn() async {
         var lost: Loss?
-        while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let wait = untilNextTick(after: time.now())
-            do {
-                let time = time
-                try await cancelWhenGracefulShutdown { try await time.sleep(for: wait) }
-            } catch { return }
-            if Task.isShuttingDownGracefully { return }
+        while !Task.isCancelled {
+            do { try await time.sleep(for: untilNextTick(after: time.now())) } catch { return }
+            if Task.isCancelled { return }
             await tick(&lost)
         }
     }

@@ -73,24 +73,27 @@ package actor Collectors {
 
     private func collect() -> Scrape {
         let now = time.now()
-        let asked = stations.filter { !$0.isStuck }
+        let asked = stations.indices.filter { !stations[$0].isStuck }
         let files = files
         let tickets = threads.run(
-            asked.map { station in { station.collect(from: files, at: now) } },
+            asked.map { [stations] place in { stations[place].collect(from: files, at: now) } },
             within: deadline
         )
-        var answers: [String: Station.Outcome] = [:]
-        for (station, ticket) in zip(asked, tickets) {
-            station.ticket = ticket
-            // Only this round's: what a stuck collector brings back late is of another moment.
-            answers[station.name] = ticket.value
+        // By station. Only this round's: what a stuck collector brings back late is of another moment.
+        var outcomes = [Station.Outcome?](repeating: nil, count: stations.count)
+        for (place, ticket) in zip(asked, tickets) {
+            stations[place].ticket = ticket
+            outcomes[place] = ticket.value
         }
 
         var (samples, passing, statuses, stale): ([Sample], [Sample], [CollectorStatus], [String]) = ([], [], [], [])
-        samples.reserveCapacity(answers.values.reduce(2 * stations.count + 64) { $0 + $1.readings.samples.count + $1.readings.foreignSamples.count })
-        var familyLists = stations.compactMap { answers[$0.name]?.families } + [[Self.duration, Self.success]]
-        for station in stations {
-            let outcome = answers[station.name]
+        var count = 2 * stations.count
+        for outcome in outcomes { count += outcome?.samplesCount ?? 0 }
+        samples.reserveCapacity(count)
+        statuses.reserveCapacity(stations.count)
+        var familyLists = outcomes.compactMap { $0?.families } + [[Self.duration, Self.success]]
+        for (place, station) in stations.enumerated() {
+            let outcome = outcomes[place]
             if var outcome {
                 if !outcome.readings.foreignFamilies.isEmpty {
                     giveWay(&outcome.readings, to: Set(familyLists.joined().map(\.name)))
@@ -159,6 +162,8 @@ package actor Collectors {
             let families: [MetricFamily]
             let duration: Duration
             let error: CollectError?
+
+            var samplesCount: Int { readings.samples.count + readings.passing.count + readings.foreignSamples.count }
         }
 
         let name: String
@@ -166,6 +171,8 @@ package actor Collectors {
         let successSeries: Labels
         private let collector: Mutex<any Collector>
         private let lastTicket = Mutex<DisposableThreads.Ticket<Outcome>?>(nil)
+        /// How many samples the last round brought.
+        private let lastCount = Atomic(0)
 
         init(_ collector: any Collector) {
             name = type(of: collector).name
@@ -187,6 +194,7 @@ package actor Collectors {
                 let clock = ContinuousClock()
                 let start = clock.now
                 var readings = Readings(at: now)
+                readings.samples.reserveCapacity(lastCount.load(ordering: .relaxed))
                 var failure: CollectError?
                 do throws(CollectError) {
                     try collector.collect(from: files, into: &readings)
@@ -194,6 +202,7 @@ package actor Collectors {
                     failure = error
                     (readings.samples, readings.passing, readings.foreignSamples) = ([], [], [])
                 }
+                lastCount.store(readings.samples.count, ordering: .relaxed)
                 return Outcome(readings: readings, families: collector.families, duration: clock.now - start, error: failure)
             }
         }

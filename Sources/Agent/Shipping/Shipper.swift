@@ -35,6 +35,8 @@ package final class Shipper: Service {
     private let progress: Mutex<Progress>
     /// Rings when somebody wants an attempt now.
     private let nudge = Bell()
+    /// Rings then too, and when there may be something to send.
+    private let work = Bell()
     /// Rings when a flush was answered.
     private let flushed = Bell()
 
@@ -80,6 +82,7 @@ package final class Shipper: Service {
         }
         guard let number else { return }
         nudge.ring()
+        work.ring()
         while !Task.isCancelled {
             let seen = flushed.rings
             if progress.withLock({ $0.flushesDone >= number || !$0.isRunning }) { return }
@@ -106,11 +109,12 @@ package final class Shipper: Service {
     }
 
     private func ship() async {
+        source.tellArrivals { [work] in work.ring() }
         var state = ShipperState()
         var budget = BacklogBudget(bytesPerSecond: courier.config.backlogBytesPerSecond, at: time.monotonic())
         while !Task.isCancelled {
             let asked = progress.withLock { $0.flushesAsked }
-            let seen = nudge.rings
+            let (seen, seenWork) = (nudge.rings, work.rings)
             switch await attempt(&state, &budget) {
             case .sent:
                 continue
@@ -118,7 +122,7 @@ package final class Shipper: Service {
                 return
             case .empty:
                 answerFlushes(through: asked)
-                await either({ await self.source.waitForBatches(of: Lane.allCases) }, { await self.nudge.wait(after: seen) })
+                await work.wait(after: seenWork)
             case .budget(let wait):
                 await either({ try? await self.time.sleep(for: wait) }, { await self.source.waitForBatches(of: Self.fresh) })
             case .wait(let pause):

@@ -12,6 +12,8 @@ final class Parcel: Sendable {
         var rows: Int
         var from: Timestamp
         var to: Timestamp
+        /// A part of `bytes` that is packed already.
+        var packed: PackedPart?
     }
 
     let pieces: [Piece]
@@ -44,8 +46,13 @@ final class Parcel: Sendable {
             pieces.append(Piece(lane: .alerts, EventBlock.encode(intake.notices), times: intake.notices.lazy.map(\.timestamp)))
         }
         for part in Self.split(intake.samples, bytesOf: { _ in 0 }) {
-            for (block, rows) in outlines?.encode(part) ?? [(SampleBlock.encode(part), part.indices)] {
-                pieces.append(Piece(lane: .metrics, block, times: part[rows].lazy.map(\.timestamp)))
+            guard let outlines else {
+                pieces.append(Piece(lane: .metrics, SampleBlock.encode(part), times: part.lazy.map(\.timestamp)))
+                continue
+            }
+            for encoded in outlines.encode(part) {
+                pieces.append(Piece(lane: .metrics, encoded.block, times: part[encoded.rows].lazy.map(\.timestamp)))
+                pieces[pieces.count - 1].packed = encoded.packed
             }
         }
         for part in Self.split(intake.events, bytesOf: { ($0.message?.utf8.count ?? 0) + $0.data.utf8.count }) {

@@ -1,6 +1,7 @@
 import Blocks
 import Synchronization
 import Telemetry
+import Wire
 
 /// Encodes collections one after the other: what the last one's blocks said of their series is taken again. The series that stay come first, a block of their
 /// own; what comes and goes behind them (the largest processes) is in another, so that little has to be encoded anew.
@@ -14,10 +15,18 @@ final class SampleOutlines: Sendable {
 
     private let last = Mutex(State())
 
+    /// Some of the samples as a block.
+    struct Part {
+        let block: [UInt8]
+        let rows: Range<Int>
+        /// What of it was packed with a block before.
+        var packed: PackedPart?
+    }
+
     /// One block or two.
-    func encode(_ samples: [Sample]) -> [(block: [UInt8], rows: Range<Int>)] {
+    func encode(_ samples: [Sample]) -> [Part] {
         // A few samples come with a line that matched; the next collection is not of them.
-        guard samples.count >= SpoolLimits.outlinedSamplesMin else { return [(SampleBlock.encode(samples), samples.indices)] }
+        guard samples.count >= SpoolLimits.outlinedSamplesMin else { return [Part(block: SampleBlock.encode(samples), rows: samples.indices)] }
         var state = last.withLock { state in
             defer { state = State() }
             return state
@@ -26,33 +35,34 @@ final class SampleOutlines: Sendable {
         return Self.encode(samples, &state)
     }
 
-    private static func encode(_ samples: [Sample], _ state: inout State) -> [(block: [UInt8], rows: Range<Int>)] {
+    private static func encode(_ samples: [Sample], _ state: inout State) -> [Part] {
         guard let stable = state.stable else { return begin(samples, through: samples.count, &state) }
         let agreed = stable.agreement(with: samples[...])
         guard agreed == stable.count else {
             // One of the stable ones has gone, or another came between them: those before it still are, if they are many.
             return begin(samples, through: agreed > samples.count / 2 ? agreed : samples.count, &state)
         }
-        let first = (stable.encode(samples[..<agreed]), 0..<agreed)
+        let packed = state.stable?.packed { Wire.pack($0) }
+        let first = Part(block: stable.encode(samples[..<agreed]), rows: 0..<agreed, packed: packed)
         guard agreed < samples.count else { return [first] }
         let tail = samples[agreed...]
         if let rest = state.rest {
             let more = rest.agreement(with: tail)
-            if more == rest.count, more == tail.count { return [first, (rest.encode(tail), tail.indices)] }
+            if more == rest.count, more == tail.count { return [first, Part(block: rest.encode(tail), rows: tail.indices)] }
             // They have stayed as well.
             if more >= SpoolLimits.outlinedSamplesMin { return begin(samples, through: agreed + more, &state) }
         }
         let (block, rest) = SampleOutline.make(tail)
         state.rest = rest
-        return [first, (block, tail.indices)]
+        return [first, Part(block: block, rows: tail.indices)]
     }
 
-    private static func begin(_ samples: [Sample], through end: Int, _ state: inout State) -> [(block: [UInt8], rows: Range<Int>)] {
+    private static func begin(_ samples: [Sample], through end: Int, _ state: inout State) -> [Part] {
         let (block, stable) = SampleOutline.make(samples[..<end])
         state = State(stable: stable)
-        guard end < samples.count else { return [(block, 0..<end)] }
+        guard end < samples.count else { return [Part(block: block, rows: 0..<end)] }
         let (more, rest) = SampleOutline.make(samples[end...])
         state.rest = rest
-        return [(block, 0..<end), (more, end..<samples.count)]
+        return [Part(block: block, rows: 0..<end), Part(block: more, rows: end..<samples.count)]
     }
 }

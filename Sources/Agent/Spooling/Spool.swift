@@ -169,14 +169,17 @@ package actor Spool: Sink, BatchSource {
     package func identity() throws(SinkError) -> HostIdentity { try opened().identity }
 
     package nonisolated func lease(of lanes: [Lane] = Lane.allCases, upToBytes bytes: Int) async throws(SinkError) -> Lease? {
-        lendable.mayHold(lanes) ? try await lend(of: lanes, upToBytes: bytes) : nil
+        lendable.mustAsk(for: lanes) ? try await lend(of: lanes, upToBytes: bytes) : nil
     }
 
     private func lend(of lanes: [Lane], upToBytes bytes: Int) throws(SinkError) -> Lease? {
         let (batches, agent) = try using { (store) throws(SQLiteError) in
             try store.leasable(of: lanes, upToBytes: bytes, onLoan: loans.all)
         }
-        guard !batches.isEmpty else { return nil }
+        guard !batches.isEmpty else {
+            if let store { lendable.note(store.holds) }
+            return nil
+        }
         let keys = batches.map(\.key)
         loans.take(keys)
         return Lease(batches.map(\.batch), of: agent) { [lendable] _ in lendable.giveBack(keys) }
@@ -186,15 +189,12 @@ package actor Spool: Sink, BatchSource {
         let bell = lendable.bell(of: lanes)
         while !Task.isCancelled {
             let seen = bell.rings
-            if lendable.mayHold(lanes), await hasLeasable(of: lanes) { return }
+            if lendable.mayHold(lanes) { return }
             await bell.wait(after: seen)
         }
     }
 
-    private func hasLeasable(of lanes: [Lane]) -> Bool {
-        guard let store = try? opened() else { return false }
-        return store.hasLeasable(of: lanes, onLoan: loans.all)
-    }
+    package nonisolated func tellArrivals(_ ring: @escaping @Sendable () -> Void) { lendable.tell(ring) }
 
     package func acknowledge(_ acknowledgement: Acknowledgement, of agent: UUID) throws(SinkError) {
         switch try using({ (store) throws(SQLiteError) in try store.acknowledge(acknowledgement, of: agent) }) {

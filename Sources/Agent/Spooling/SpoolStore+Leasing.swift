@@ -52,10 +52,6 @@ extension SpoolStore {
     /// By lane: whether there are batches that are not acknowledged, lent or not.
     var holds: [Bool] { state.lanes.map { $0.acknowledged + 1 < $0.next } }
 
-    func hasLeasable(of lanes: [Lane], onLoan: Set<BatchKey>) -> Bool {
-        lanes.contains { lane in state[lane].acknowledged + 1 < state[lane].next && !Self.isOnLoan(lane, onLoan) }
-    }
-
     /// One loan of a lane at a time: what comes second would arrive without the first, and be refused.
     private static func isOnLoan(_ lane: Lane, _ onLoan: Set<BatchKey>) -> Bool { onLoan.contains { $0.lane == lane } }
 

@@ -128,7 +128,7 @@ final class SpoolStore {
             blocks: draft.blocks,
             reads: draft.reads
         )
-        let sealed = Wire.seal(batch)
+        let sealed = Wire.seal(batch, packed: draft.packed)
         guard try makeRoom(for: UInt64(sealed.bytes.count), in: lane, occasion) else {
             let (used, limit) = (try usedBytes() >> 20, house.config.limitBytes(for: lane) >> 20)
             return "the spool is full (\(used) of \(limit) MiB for \(lane)) and nothing in it may be given up: "
@@ -169,6 +169,8 @@ final class SpoolStore {
     /// Blocks on their way into a batch.
     private struct Draft {
         var blocks: [[UInt8]] = []
+        /// By block.
+        var packed: [Int: PackedPart] = [:]
         var reads: [ReadRange] = []
         var bytes = 0
         var rows = 0
@@ -191,6 +193,7 @@ final class SpoolStore {
         }
 
         mutating func add(_ piece: Parcel.Piece) {
+            packed[blocks.count] = piece.packed
             blocks.append(piece.bytes)
             bytes += piece.bytes.count
             rows += piece.rows

@@ -60,7 +60,7 @@ package enum BlockFormat {
     static let magic: [UInt8] = [0x54, 0x63, 0x42, 0x6B]
 
     enum EventColumn: UInt8 { case timestamps = 1, source, type, severity, host, correlation, tags, messages, data, ids, numbered }
-    enum SampleColumn: UInt8 { case strings = 1, series, rows, timestamps, values }
+    enum SampleColumn: UInt8, CaseIterable { case strings = 1, series, rows, timestamps, values }
     enum AlertColumn: UInt8 { case rows = 1 }
 
     /// Bytes a code takes where there are `codes` different ones.

@@ -11,6 +11,21 @@ package struct SampleOutline: Sendable {
     let stringColumn: [UInt8]
     let seriesColumn: [UInt8]
     let rowColumn: [UInt8]
+    /// The three columns as a frame of zstd; made when they are taken for the first time, for many are not.
+    private var frame: [UInt8]?
+
+    init(series: [Labels], codes: [UInt32]?, seriesCount: Int, stringColumn: [UInt8], seriesColumn: [UInt8], rowColumn: [UInt8]) {
+        (self.series, self.codes, self.seriesCount) = (series, codes, seriesCount)
+        (self.stringColumn, self.seriesColumn, self.rowColumn) = (stringColumn, seriesColumn, rowColumn)
+    }
+
+    /// Where the three columns stand in a block, and how they are packed.
+    package mutating func packed(_ pack: ([UInt8]) -> [UInt8]) -> PackedPart {
+        let (start, columns) = (BlockFormat.headerBytes + 5 * BlockFormat.SampleColumn.allCases.count, stringColumn + seriesColumn + rowColumn)
+        let packed = frame ?? pack(columns)
+        frame = packed
+        return PackedPart(range: start..<start + columns.count, frame: packed)
+    }
 
     /// How many rows the block has.
     package var count: Int { series.count }

@@ -20,6 +20,14 @@ package enum Zstd {
         }
     }
 
+    /// A frame that holds a few bytes as they are: RFC 8878, 3.1.1, a single segment with a size of one byte, a last block that is raw. Nil for more than 255
+    /// and for none.
+    package static func shortFrame(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+        guard (1...255).contains(bytes.count) else { return nil }
+        let block = bytes.count << 3 | 1
+        return [0x28, 0xB5, 0x2F, 0xFD, 0x20, UInt8(bytes.count), UInt8(block & 0xFF), UInt8(block >> 8), 0] + bytes
+    }
+
     /// One frame; nil when it is not smaller than the bytes.
     package static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8]? {
         let frame = frame(bytes, level: level)

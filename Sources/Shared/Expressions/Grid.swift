@@ -128,19 +128,13 @@ struct Grid {
 }
 
 extension Labels {
-    func droppingName() -> Labels {
-        guard let index = pairs.firstIndex(where: { $0.name == Labels.metricName }) else { return self }
-        var rest = pairs
-        rest.remove(at: index)
-        return Labels(rest)
-    }
+    func droppingName() -> Labels { filter { $0.name != Labels.metricName } }
 
     /// Only these labels.
-    func only(_ names: Set<String>) -> Labels { names.isEmpty ? .empty : Labels(pairs.filter { names.contains($0.name) }) }
+    func only(_ names: Set<String>) -> Labels { names.isEmpty ? .empty : filter { names.contains($0.name) } }
 
     /// All but these and the metric name.
     func excluding(_ names: Set<String>) -> Labels {
-        guard pairs.contains(where: { $0.name == Labels.metricName || names.contains($0.name) }) else { return self }
-        return Labels(pairs.filter { $0.name != Labels.metricName && !names.contains($0.name) })
+        names.isEmpty ? droppingName() : filter { $0.name != Labels.metricName && !names.contains($0.name) }
     }
 }

@@ -63,14 +63,20 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
     /// These labels over `others`: where both have a name, ours stays.
     package func merged(over others: Labels) -> Labels { Labels(others.pairs.filter { self[$0.name] == nil } + pairs) }
 
+    /// Those that pass: they stay sorted and unique.
+    package func filter(_ isKept: (Label) -> Bool) -> Labels {
+        let kept = pairs.filter(isKept)
+        return kept.count == pairs.count ? self : Labels(known: kept)
+    }
+
     package func removing(_ names: some Sequence<String>) -> Labels {
         let gone = Set(names)
-        return Labels(pairs.filter { !gone.contains($0.name) })
+        return filter { !gone.contains($0.name) }
     }
 
     package func keeping(_ names: some Sequence<String>) -> Labels {
         let kept = Set(names)
-        return Labels(pairs.filter { kept.contains($0.name) })
+        return filter { kept.contains($0.name) }
     }
 
     package var withoutName: Labels { removing(CollectionOfOne(Labels.metricName)) }

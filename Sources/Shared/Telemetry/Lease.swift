@@ -23,6 +23,8 @@ package protocol BatchSource: Sendable {
     func lease(of lanes: [Lane], upToBytes bytes: Int) async throws(SinkError) -> Lease?
     /// Suspends until there is something of these lanes to lease, or until the task is cancelled.
     func waitForBatches(of lanes: [Lane]) async
+    /// From now on `ring` is called, on any thread, whenever there may be something to lease; who was called before is forgotten.
+    func tellArrivals(_ ring: @escaping @Sendable () -> Void)
     /// These sequences and all before them are durable at the aggregator: their space is free again.
     /// - Parameter agent: whose sequences they are, see ``Lease/agent``.
     func acknowledge(_ acknowledgement: Acknowledgement, of agent: UUID) async throws(SinkError)

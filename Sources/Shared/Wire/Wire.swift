@@ -1,5 +1,5 @@
-// A body on the wire is one or more zstd frames (RFC 8878), each a sealed batch; inflated they are frames of ours, one after the other; gzip members
-// hold the same, and are read. Frame, version 1, all
+// A body on the wire is one or more zstd frames (RFC 8878), one or a few a sealed batch; inflated they are frames of ours, one after the other; gzip
+// members hold the same, and are read. Frame, version 1, all
 // numbers little-endian, `varint` and `text` as in blocks (Blocks/BlockFormat.swift):
 //
 //   offset  bytes  field
@@ -18,7 +18,7 @@
 //                  file is finished, hash and length of the bytes before `to`. Programs of before passed over it
 //                  varint blocks, blocks × (varint length, bytes)
 
-import Blocks
+package import Blocks
 package import Telemetry
 
 /// Batches to bytes and back.
@@ -35,13 +35,15 @@ package enum Wire {
 
     /// Frames and compresses a batch, once for its whole life. By zstd: of log lines it leaves a tenth less than libdeflate at its fastest, in two
     /// thirds of the time, and is inflated three times as fast.
-    package static func seal(_ batch: Batch) -> SealedBatch {
+    /// - Parameter packed: by block, the part of it that is packed already, by ``pack(_:)``.
+    package static func seal(_ batch: Batch, packed: [Int: PackedPart] = [:]) -> SealedBatch {
         let rows = batch.blocks.reduce(0) { $0 + ((try? BlockHeader(decoding: $1))?.count ?? 0) }
+        let bytes = frame(batch)
         return SealedBatch(
             lane: batch.lane,
             sequence: batch.sequence,
             createdAt: batch.createdAt,
-            bytes: pack(frame(batch)),
+            bytes: pack(bytes, packed.isEmpty ? [] : places(of: packed, in: batch, bytes.count)),
             rows: rows
         )
     }
@@ -68,7 +70,35 @@ package enum Wire {
 
     /// With a small memory for matches: lines repeat what stands close before them, near matches take fewer bits, and the table fits the processor's first
     /// cache. A fiftieth less than level 1's own, a third faster.
-    private static func pack(_ bytes: [UInt8]) -> [UInt8] { Zstd.frame(bytes, level: 1, hashLog: 12) }
+    package static func pack(_ bytes: [UInt8]) -> [UInt8] { Zstd.frame(bytes, level: 1, hashLog: 12) }
+
+    /// Frames one after the other: those that are there already, and what stands between them.
+    private static func pack(_ bytes: [UInt8], _ parts: [PackedPart]) -> [UInt8] {
+        guard !parts.isEmpty else { return pack(bytes) }
+        var (frames, place) = ([UInt8](), 0)
+        for part in parts {
+            let between = bytes[place..<part.range.lowerBound]
+            if !between.isEmpty { frames += Zstd.shortFrame(between) ?? pack(Array(between)) }
+            frames += part.frame
+            place = part.range.upperBound
+        }
+        return place < bytes.count ? frames + pack(Array(bytes[place...])) : frames
+    }
+
+    /// The packed parts of blocks where they stand in the batch's frame, of so many bytes: blocks are its end, each behind its length.
+    private static func places(of packed: [Int: PackedPart], in batch: Batch, _ bytes: Int) -> [PackedPart] {
+        var (places, end) = ([PackedPart](), bytes)
+        for (index, block) in batch.blocks.enumerated().reversed() {
+            let start = end - block.count
+            if let part = packed[index] {
+                places.append(PackedPart(range: start + part.range.lowerBound..<start + part.range.upperBound, frame: part.frame))
+            }
+            var length = [UInt8]()
+            length.appendVarint(UInt64(block.count))
+            end = start - length.count
+        }
+        return places.reversed()
+    }
 
     /// The same for a body that is inflated already.
     /// - Parameter count: how many of the bytes are meant; nil: all of them.
