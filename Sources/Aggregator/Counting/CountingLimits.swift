@@ -7,8 +7,8 @@ enum CountingLimits {
     static let lateAfter = Duration.seconds(300)
     /// Counts that grew are written and shown so often. At once where nothing grew for so long.
     static let showEvery = Duration.seconds(5)
-    /// While events come in a stream, they are read so often.
-    static let gatherFor = Duration.milliseconds(200)
+    /// While events come in a stream, they are read so often: before they are sealed, because what is in memory costs least to read.
+    static let gatherFor = Duration.milliseconds(25)
     /// All counts are shown so often: well within PromQL's look-back of five minutes.
     static let showAllEvery = Duration.seconds(60)
     /// A count that did not grow for so long leaves the list and makes room for others.

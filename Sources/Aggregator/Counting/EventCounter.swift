@@ -239,7 +239,7 @@ struct CountingMetrics: Sendable {
     }
 
     func show(_ counts: EventCounts) {
-        series.set(Double(counts.counts.count))
+        series.set(Double(counts.seriesCount))
         folded.set(Double(counts.folded))
     }
 }

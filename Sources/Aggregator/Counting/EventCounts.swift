@@ -4,7 +4,8 @@ import Telemetry
 /// How many events were stored, by source, type, severity and host. Pure: blocks in, changes and samples out.
 ///
 /// Each event counts in one of two series: `tocsin_events_total`, or `tocsin_events_late_total` when it was more than ``CountingLimits/lateAfter`` old on
-/// arrival. Together they are all events of the log.
+/// arrival. Together they are all events of the log. A block can hold nearly as many label sets as rows, so a row costs one look into ``SeriesIndex``, by
+/// numbers; texts are hashed once a block.
 struct EventCounts: Sendable {
     static let metricName = "tocsin_events_total"
     static let lateMetricName = "tocsin_events_late_total"
@@ -32,21 +33,43 @@ struct EventCounts: Sendable {
         var grewAt: Timestamp
     }
 
-    private(set) var counts: [Key: Count]
-    /// To be written: since the last ``takeChanges()``.
-    private var changed: Set<Key> = []
-    /// To be shown: since the last ``samples(at:all:)``.
-    private var grown: Set<Key> = []
-    /// Not in the log yet: their first sample is preceded by one of zero, so that their first growth is seen as one.
-    private var new: Set<Key> = []
+    private struct Series: Sendable {
+        let key: Key
+        var count: Count
+        /// To be written: since the last ``takeChanges()``.
+        var isChanged = false
+        /// To be shown: since the last ``samples(at:all:)``.
+        var isGrown = false
+        /// Not in the log yet: its first sample is preceded by one of zero, so that its first growth is seen as one.
+        var isNew = false
+    }
+
+    private var series: [Series] = []
+    private var index = SeriesIndex()
+    /// Numbers of those that changed or grew.
+    private var (changed, grown): ([Int], [Int]) = ([], [])
+    private var forgotten: Set<Key> = []
     private(set) var shownAt: Timestamp?
-    /// Label sets that were counted as `other`, rows of them; since the start.
+    /// Events that were counted as `other`, since the start.
     private(set) var folded = 0
     var seriesMax: Int
 
-    init(seriesMax: Int, restoring stored: [Key: Count] = [:]) { (self.seriesMax, counts) = (seriesMax, stored) }
+    init(seriesMax: Int, restoring stored: [Key: Count] = [:]) {
+        self.seriesMax = seriesMax
+        for (key, count) in stored { insert(Series(key: key, count: count)) }
+    }
 
+    var counts: [Key: Count] { Dictionary(uniqueKeysWithValues: series.map { ($0.key, $0.count) }) }
+    var seriesCount: Int { series.count }
     var hasGrown: Bool { !grown.isEmpty }
+
+    /// - Returns: false when there is no number left for its texts.
+    @discardableResult
+    private mutating func insert(_ new: Series) -> Bool {
+        guard index.insert(new.key, as: series.count) else { return false }
+        series.append(new)
+        return true
+    }
 
     // MARK: Blocks
 
@@ -55,59 +78,53 @@ struct EventCounts: Sendable {
     ///   - repeated: rows that were stored before.
     mutating func take(_ block: EventLabelColumns, host: String, receivedAt: Timestamp, repeated: Set<UInt32>, now: Timestamp) {
         let lateBefore = receivedAt.advanced(by: .zero - CountingLimits.lateAfter).nanoseconds
-        var found: [Codes: Int] = [:]
-        // Neighbours are nearly always of the same kind.
-        var (last, run): (Codes?, Int) = (nil, 0)
+        let texts = [block.sources.values, block.types.values, block.hosts.values.map { $0.isEmpty ? host : $0 }].map { $0.map(Self.bounded) }
+        var numbers = texts.map { $0.map { index.number(of: $0) } }
+        // Neighbours are often of the same kind.
+        var last: (packed: UInt64, number: Int)?
         for row in 0..<block.count where repeated.isEmpty || !repeated.contains(UInt32(row)) {
-            let codes = Codes(
-                source: block.sources.code(at: row),
-                type: block.types.code(at: row),
-                host: block.hosts.code(at: row),
-                severity: block.severity(at: row),
-                isLate: block.timestamps[row] < lateBefore
-            )
-            if codes == last {
-                run += 1
+            let codes = (Int(block.sources.code(at: row)), Int(block.types.code(at: row)), Int(block.hosts.code(at: row)))
+            let (severity, isLate) = (block.severity(at: row), block.timestamps[row] < lateBefore)
+            let packed = SeriesIndex.packed(numbers[0][codes.0], numbers[1][codes.1], numbers[2][codes.2], severity, isLate)
+            if let packed, packed == last?.packed, let number = last?.number {
+                series[number].count.total &+= 1
                 continue
             }
-            if let last { found[last, default: 0] += run }
-            (last, run) = (codes, 1)
-        }
-        if let last { found[last, default: 0] += run }
-        for (codes, count) in found {
-            let named = block.hosts.values[Int(codes.host)]
-            let key = Key(
-                source: Self.bounded(block.sources.values[Int(codes.source)]),
-                type: Self.bounded(block.types.values[Int(codes.type)]),
-                host: Self.bounded(named.isEmpty ? host : named),
-                severity: codes.severity,
-                isLate: codes.isLate
-            )
-            add(count, to: key, now: now)
-        }
-    }
-
-    private struct Codes: Hashable {
-        var source: UInt32
-        var type: UInt32
-        var host: UInt32
-        var severity: Severity
-        var isLate: Bool
-    }
-
-    private mutating func add(_ count: Int, to wanted: Key, now: Timestamp) {
-        var key = wanted
-        if counts[key] == nil {
-            if counts.count >= seriesMax {
-                folded += count
-                (key.source, key.type, key.host) = (Self.other, Self.other, Self.other)
+            if let packed, let number = index[packed] {
+                grow(number, now: now)
+                last = (packed, number)
+                continue
             }
-            if counts[key] == nil { new.insert(key) }
+            let key = Key(source: texts[0][codes.0], type: texts[1][codes.1], host: texts[2][codes.2], severity: severity, isLate: isLate)
+            grow(number(ofNew: key), now: now)
+            numbers[0][codes.0] = index.number(of: key.source)
+            numbers[1][codes.1] = index.number(of: key.type)
+            numbers[2][codes.2] = index.number(of: key.host)
         }
-        let known = counts[key]?.total ?? 0
-        counts[key] = Count(total: known &+ UInt64(count), grewAt: now)
-        changed.insert(key)
-        grown.insert(key)
+    }
+
+    private mutating func grow(_ number: Int, now: Timestamp) {
+        series[number].count.total &+= 1
+        series[number].count.grewAt = now
+        if !series[number].isChanged {
+            series[number].isChanged = true
+            changed.append(number)
+        }
+        if !series[number].isGrown {
+            series[number].isGrown = true
+            grown.append(number)
+        }
+    }
+
+    /// Of a label set that is not counted yet: a new series, or that of the others where there are too many.
+    private mutating func number(ofNew wanted: Key) -> Int {
+        let none = Count(total: 0, grewAt: Timestamp(nanoseconds: 0))
+        if series.count < seriesMax, insert(Series(key: wanted, count: none, isNew: true)) { return series.count - 1 }
+        folded += 1
+        let others = Key(source: Self.other, type: Self.other, host: Self.other, severity: wanted.severity, isLate: wanted.isLate)
+        if let known = index.number(of: others) { return known }
+        insert(Series(key: others, count: none, isNew: true))
+        return series.count - 1
     }
 
     private static func bounded(_ text: String) -> String {
@@ -118,9 +135,18 @@ struct EventCounts: Sendable {
 
     /// Lets go of counts that no longer grow.
     mutating func forget(at now: Timestamp) {
-        for (key, count) in counts where now.duration(since: count.grewAt) > CountingLimits.forgetAfter && !grown.contains(key) {
-            counts[key] = nil
-            changed.insert(key)
+        func isOver(_ series: Series) -> Bool { now.duration(since: series.count.grewAt) > CountingLimits.forgetAfter && !series.isGrown }
+        guard series.contains(where: isOver) else { return }
+        let old = series
+        (series, index, changed, grown) = ([], SeriesIndex(), [], [])
+        for each in old {
+            if isOver(each) {
+                forgotten.insert(each.key)
+                continue
+            }
+            insert(each)
+            if each.isChanged { changed.append(series.count - 1) }
+            if each.isGrown { grown.append(series.count - 1) }
         }
     }
 
@@ -128,9 +154,13 @@ struct EventCounts: Sendable {
 
     /// What must be written: the count, or nil where it was forgotten.
     mutating func takeChanges() -> [Key: Count?] {
-        defer { changed = [] }
         var changes: [Key: Count?] = [:]
-        for key in changed { changes[key] = .some(counts[key]) }
+        for key in forgotten { changes[key] = .some(nil) }
+        for number in changed {
+            changes[series[number].key] = series[number].count
+            series[number].isChanged = false
+        }
+        (changed, forgotten) = ([], [])
         return changes
     }
 
@@ -138,21 +168,19 @@ struct EventCounts: Sendable {
     func samples(at now: Timestamp, all: Bool) -> [Sample] {
         let moment = moment(now)
         let zeroAt = shownAt.flatMap { $0 < moment ? $0 : nil } ?? moment.advanced(by: .zero - CountingLimits.showEvery)
-        let keys = all ? Array(counts.keys) : Array(grown)
         var samples: [Sample] = []
-        samples.reserveCapacity(keys.count + new.count)
-        for key in keys {
-            guard let count = counts[key] else { continue }
-            let series = key.series
-            if new.contains(key) { samples.append(Sample(series: series, timestamp: zeroAt, value: 0)) }
-            samples.append(Sample(series: series, timestamp: moment, value: Double(count.total)))
+        for number in all ? Array(series.indices) : grown {
+            let (labels, each) = (series[number].key.series, series[number])
+            if each.isNew { samples.append(Sample(series: labels, timestamp: zeroAt, value: 0)) }
+            samples.append(Sample(series: labels, timestamp: moment, value: Double(each.count.total)))
         }
         return samples
     }
 
     mutating func wereShown(at now: Timestamp) {
         shownAt = moment(now)
-        (grown, new) = ([], [])
+        for number in grown { (series[number].isGrown, series[number].isNew) = (false, false) }
+        grown = []
     }
 
     /// Never before what was shown: a counter that seems to shrink is taken for one that began anew. A clock that was set back by more is followed.
