@@ -64,6 +64,7 @@ import Transferring
         #expect(http.proxy?.connectHeaders == [HTTPHeader("X-Team", "db"), HTTPHeader("X-One", "a")])
         #expect(http.headers.map(\.value) == [.value(Secret("a")), .file(folder("secret"))])
         guard case .oauth(let oauth)? = http.authorization else { return issue("no oauth2") }
+        #expect(!http.speaksHTTP2)
         #expect((oauth.clientSecret, oauth.scopes) == (.file(folder("secret")), ["a", "b"]))
         #expect(oauth.parameters == [HTTPHeader("a", "1"), HTTPHeader("b", "2")])
         #expect(!oauth.tls.verifiesPeer && oauth.proxy?.url.value == "socks5://p:1080")
@@ -125,6 +126,15 @@ import Transferring
         #expect(await attempt(rig(url, HTTPClientConfig(tls: tls))) == "delivered HTTP 200: ok")
         #expect(try server.records.map { try header("host", in: $0) } == ["127.0.0.1:\(server.port)"])
         #expect(try JSON.parse(server.records[0])["path"]?.string == "/hook?a=b")
+    }
+
+    @Test func `without enable_http2 it is not spoken, whatever the other end says`() async throws {
+        let own = try await TestServer.certificate(in: folder)
+        let server = try await TestServer.http(in: folder, certificate: own, options: ["--claims-http2"])
+        var http = HTTPClientConfig(tls: TLSOptions(caFile: own.certificate))
+        #expect(await !attempt(rig("https://127.0.0.1:\(server.port)/hook", http)).hasPrefix("delivered"))
+        http.speaksHTTP2 = false
+        #expect(await attempt(rig("https://127.0.0.1:\(server.port)/hook", http)) == "delivered HTTP 200: ok")
     }
 
     // MARK: Proxies

@@ -111,7 +111,8 @@ struct Courier: Sendable {
             responseBytesMax: 64 * 1024,
             // Whether somebody may have it decides under which key it is told next.
             reusesConnection: false,
-            proxy: webhook.http.proxy?.proxy
+            proxy: webhook.http.proxy?.proxy,
+            speaksHTTP2: webhook.http.speaksHTTP2
         )
         do throws(TransferError) {
             let response = try await http.perform(request)

@@ -12,8 +12,9 @@ extension HTTPClientConfig {
         if given.count > 1 { reader.report(given[1].key, "\(given[0].key) is given too", "keep one of them") }
         authorization = given.first?.authorization
         readHeaders(reader)
-        // Redirects are never followed, because a body goes where it was configured to go; HTTP/2 is spoken with whoever speaks it.
-        _ = (reader.bool("follow_redirects", default: false), reader.bool("enable_http2", default: true))
+        // Redirects are never followed, because a body goes where it was configured to go.
+        _ = reader.bool("follow_redirects", default: false)
+        speaksHTTP2 = reader.bool("enable_http2", default: true)
         reader.finish()
     }
 

@@ -13,6 +13,7 @@ package struct HTTPClientConfig: Sendable, Hashable {
     package var authorization: Authorization?
     package var tls = TLSOptions()
     package var proxy: ProxyConfig?
+    package var speaksHTTP2 = true
     /// Besides ours.
     package var headers: [(name: String, value: SecretText)] = []
 
@@ -21,7 +22,8 @@ package struct HTTPClientConfig: Sendable, Hashable {
     }
 
     package static func == (a: HTTPClientConfig, b: HTTPClientConfig) -> Bool {
-        a.authorization == b.authorization && a.tls == b.tls && a.proxy == b.proxy && a.headers.map(\.name) == b.headers.map(\.name)
+        a.authorization == b.authorization && a.tls == b.tls && a.proxy == b.proxy && a.speaksHTTP2 == b.speaksHTTP2
+            && a.headers.map(\.name) == b.headers.map(\.name)
             && a.headers.map(\.value) == b.headers.map(\.value)
     }
 

@@ -3,18 +3,21 @@ package enum GoEscaping {
     /// template.HTMLEscapeString.
     static func html(_ text: String) -> String {
         var output = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": output += "&amp;".unicodeScalars
-            case "<": output += "&lt;".unicodeScalars
-            case ">": output += "&gt;".unicodeScalars
-            case "\"": output += "&#34;".unicodeScalars
-            case "'": output += "&#39;".unicodeScalars
-            case "\u{0}": output.append("\u{FFFD}")
-            default: output.append(scalar)
-            }
-        }
+        for scalar in text.unicodeScalars { if let name = htmlName(of: scalar) { output += name.unicodeScalars } else { output.append(scalar) } }
         return String(output)
+    }
+
+    /// What stands for a character in HTML; nil: itself.
+    static func htmlName(of scalar: Unicode.Scalar) -> String? {
+        switch scalar {
+        case "&": "&amp;"
+        case "<": "&lt;"
+        case ">": "&gt;"
+        case "\"": "&#34;"
+        case "'": "&#39;"
+        case "\u{0}": "\u{FFFD}"
+        default: nil
+        }
     }
 
     /// template.JSEscapeString.

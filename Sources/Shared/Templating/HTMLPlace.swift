@@ -168,7 +168,7 @@ struct HTMLPlace {
             case "+": output += "&#43;".unicodeScalars
             case "=" where withoutQuotes, "`" where withoutQuotes, _ where withoutQuotes && isBlank(scalar):
                 output += "&#\(scalar.value);".unicodeScalars
-            default: output += GoEscaping.html(String(scalar)).unicodeScalars
+            default: if let name = GoEscaping.htmlName(of: scalar) { output += name.unicodeScalars } else { output.append(scalar) }
             }
         }
         return String(output)

@@ -2,12 +2,7 @@
 enum TemplateMember {
     static func value(_ name: String, of owner: TemplateValue, _ arguments: [TemplateValue]) throws(TemplateProblem) -> TemplateValue {
         switch owner {
-        case .object(let object):
-            if let value = try object.member(name, arguments) { return value }
-            if case .map(let pairs) = object.content {
-                try TemplateProblem.refuse(arguments, of: name)
-                return pairs.first { $0.key == name }?.value ?? .text("")
-            }
+        case .object(let object): if let value = try object.member(name, arguments) { return value }
         case .time(let time): if let value = try time.member(name, arguments) { return value }
         case .duration(let duration): if let value = try duration.member(name, arguments) { return value }
         case .nothing: throw TemplateProblem(.unfit, "there is nothing that could have .\(name)")

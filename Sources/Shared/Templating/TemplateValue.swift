@@ -27,7 +27,7 @@ package protocol TemplateObject: Sendable {
     /// Of fields and methods: what a problem names when one is asked for that is not there.
     var memberNames: [String] { get }
     var content: TemplateContent { get }
-    /// A field, or what a method makes of the arguments; nil: there is none of this name.
+    /// A field, what a method makes of the arguments, or what a map has under this key; nil: there is none of this name.
     func member(_ name: String, _ arguments: [TemplateValue]) throws(TemplateProblem) -> TemplateValue?
 }
 

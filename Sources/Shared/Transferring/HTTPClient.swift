@@ -61,6 +61,7 @@ package final class HTTPClient: HTTPTransferring {
             handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
             handle.set(CURLOPT_LOW_SPEED_TIME, max(1, Int(silenceMax.components.seconds)))
         }
+        if !request.speaksHTTP2 { handle.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)) }
         if let proxy = request.proxy { handle.set(proxy, for: request.url) }
         if !request.reusesConnection {
             handle.set(CURLOPT_FRESH_CONNECT, 1)

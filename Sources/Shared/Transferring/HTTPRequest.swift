@@ -28,6 +28,8 @@ package struct HTTPRequest: Sendable, Hashable {
     package var reusesConnection: Bool
     /// Nil: as the environment says.
     package var proxy: HTTPProxy?
+    /// False: HTTP/1.1 only, also with who speaks HTTP/2.
+    package var speaksHTTP2: Bool
 
     package init(
         method: String = "GET",
@@ -39,11 +41,12 @@ package struct HTTPRequest: Sendable, Hashable {
         tls: TLSOptions = TLSOptions(),
         responseBytesMax: Int = TransferLimits.responseBytesMax,
         reusesConnection: Bool = true,
-        proxy: HTTPProxy? = nil
+        proxy: HTTPProxy? = nil,
+        speaksHTTP2: Bool = true
     ) {
         (self.method, self.url, self.headers, self.body, self.timeout) = (method, url, headers, body, timeout)
         (self.connectTimeout, self.tls, self.responseBytesMax) = (connectTimeout, tls, responseBytesMax)
-        (self.reusesConnection, self.proxy) = (reusesConnection, proxy)
+        (self.reusesConnection, self.proxy, self.speaksHTTP2) = (reusesConnection, proxy, speaksHTTP2)
     }
 
     /// Scheme, host and port: what may stand in an error or a log. Paths, queries and user information often hold secrets.

@@ -6,6 +6,7 @@
 --cert, --key   serve TLS
 --ca FILE       only for clients whose certificate this authority signed
 --tls VERSION   this one only: TLSv1_2, TLSv1_3
+--claims-http2  says that it speaks HTTP/2, which it does not
 
 Paths: /echo answers the request as JSON; /status/N answers N; /status/N/retry/S adds Retry-After; /flaky/N[/…] answers 503 to the first N
 requests of that path, then 200; /token gives OAuth tokens to the client "id" with the secret "s p&c", which /token/body reads from the body and else from a header;
@@ -120,6 +121,7 @@ parser.add_argument("--cert")
 parser.add_argument("--key")
 parser.add_argument("--ca")
 parser.add_argument("--tls")
+parser.add_argument("--claims-http2", action="store_true")
 arguments = parser.parse_args()
 
 
@@ -135,6 +137,8 @@ if arguments.cert:
     if arguments.ca:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(arguments.ca)
+    if arguments.claims_http2:
+        context.set_alpn_protocols(["h2", "http/1.1"])
     if arguments.tls:
         context.minimum_version = context.maximum_version = ssl.TLSVersion[arguments.tls]
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

@@ -136,7 +136,9 @@ private struct LabelMap: TemplateObject {
         case "SortedPairs", "Names", "Values":
             try TemplateProblem.refuse(arguments, of: name)
             return name == "SortedPairs" ? .object(sorted) : try sorted.member(name, [])
-        default: return nil
+        default:
+            try TemplateProblem.refuse(arguments, of: name)
+            return .text(pairs.first { $0.name == name }?.value ?? "")
         }
     }
 }
