@@ -29,8 +29,8 @@ struct SampleOutlinesTests {
         let packed = blocks.indices.reduce(into: [:]) { $0[$1] = blocks[$1].packed }
         let sealed = Wire.seal(batch, packed: packed)
         #expect(try Wire.open(sealed.bytes, inflatedBytesMax: 1 << 24).map(\.batch) == [batch])
-        // Frames have heads of their own, and find no matches in each other.
-        #expect(sealed.bytes.count < Wire.seal(batch).bytes.count + 256)
+        // Frames have heads of their own, and find no matches in each other: at most a quarter, here where the names make up most of it.
+        #expect(sealed.bytes.count * 4 < Wire.seal(batch).bytes.count * 5)
         return blocks.map(\.rows)
     }
 
