@@ -150,10 +150,30 @@ extension TailEngine {
             logger.notice("file was truncated", metadata: ["path": "\(file.path)", "offset": "\(file.offset)"])
             // Not the file that was read, when its inode was used again.
             remember(finished: file.position())
+            passShortCopy(of: file, at: now)
             file.predecessor = followSuccessors(of: file.position(), tail: file.tail, before: file.identity, at: now) ?? file.predecessor
         }
         file.rewind(at: now.wall)
         tellPlace(of: file)
+    }
+
+    /// Of the file more was read than its copy holds: the copy is known from now on as read to its end, also after a restart.
+    private func passShortCopy(of file: TailedFile, at now: Moment) {
+        let position = file.position()
+        for sibling in RotatedFiles.siblings(of: file.path) where files[sibling.information.identity] == nil {
+            guard files.count < TailingLimits.filesMax, !sibling.isCompressed, !isMatched(sibling.path),
+                let content = FileContent(path: sibling.path),
+                sibling.isRead(content), let information = content.information(), isBeginning(content, information, of: position)
+            else { continue }
+            let copy = makeFile(information.identity, path: file.path, tail: file.tail, at: now)
+            copy.take(content)
+            copy.rotatedAt = now.monotonic
+            // What waits for the last of those that were moved away does not wait for this one.
+            add(copy, isFirst: true)
+            _ = copy.look(at: now.monotonic)
+            copy.skip(to: information.size, isMidLine: !Self.isLineStart(content, information.size))
+            tellPlace(of: copy)
+        }
     }
 
     /// Lets go of files that were moved away, are read to their end, and are quiet; of one path in the order in which they were written: an

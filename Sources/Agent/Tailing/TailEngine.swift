@@ -93,10 +93,10 @@ final class TailEngine {
         (self.openFilesMax, self.logger) = (openFilesMax, logger)
     }
 
-    func add(_ file: TailedFile) {
+    func add(_ file: TailedFile, isFirst: Bool = false) {
         if configs[file.tail].collapse != nil, file.collapse == nil { file.collapse = configs[file.tail].collapse.map { Collapse(window: $0) } }
         files[file.identity] = file
-        order.append(file)
+        order.insert(file, at: isFirst ? 0 : order.count)
     }
 
     func drop(_ file: TailedFile) {
