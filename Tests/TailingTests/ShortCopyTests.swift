@@ -14,7 +14,7 @@ import Testing
         house.stamp("app.log", 1_790_000_000 + second)
     }
 
-    /// Lines of the log are copied up to `end`, and the log is emptied; older copies move on by one number.
+    /// These lines of the log are in the copy, and the log is emptied; older copies move on by one number.
     private func copyTruncate(_ house: EngineHouse, _ range: Range<Int>, older: Int, at second: Int) throws {
         for number in stride(from: older, to: 0, by: -1) { house.rename("app.log.\(number)", "app.log.\(number + 1)") }
         try house.write(text(range), to: "app.log.1")
@@ -22,24 +22,29 @@ import Testing
         house.truncate()
     }
 
-    /// Under load one restart in a few read such a copy again, when an older one was still followed; without an older one the later copies were not looked for.
-    @Test(arguments: [false, true])
-    func `while the agent is away: the copy is not read again, and those made later are read`(isOlderFollowed: Bool) throws {
+    /// 80 lines are read.
+    /// - Returns: the first line that is in the log now, and how many copies lie beside it.
+    private func read80(isOlderFollowed: Bool) throws -> (house: EngineHouse, begin: Int, older: Int) {
         let house = try EngineHouse()
-        var begin = 0
         if isOlderFollowed {
             try write(house, 0..<30, at: 0)
             house.start()
             house.drain()
             try copyTruncate(house, 0..<30, older: 0, at: 1)
-            begin = 30
         }
+        let begin = isOlderFollowed ? 30 : 0
         try write(house, begin..<80, at: 9)
-        house.start()
+        if isOlderFollowed { house.scan() } else { house.start() }
         house.drain()
+        return (house, begin, isOlderFollowed ? 1 : 0)
+    }
+
+    /// Under load one restart in a few read such a copy again, when an older one was still followed; without an older one the later copies were not looked for.
+    @Test(arguments: [false, true])
+    func `while the agent is away: the copy is not read again, and those made later are read`(isOlderFollowed: Bool) throws {
+        let (house, begin, older) = try read80(isOlderFollowed: isOlderFollowed)
         #expect(numbers(house) == Array(0..<80))
         house.stop()
-        let older = isOlderFollowed ? 1 : 0
         try copyTruncate(house, begin..<75, older: older, at: 10)
         try write(house, 80..<100, at: 19)
         try copyTruncate(house, 80..<100, older: older + 1, at: 20)
@@ -55,19 +60,7 @@ import Testing
     /// The copy was passed over at once, but forgotten with the process: the next one read it, led to it by the older one.
     @Test(arguments: [false, true])
     func `while the agent is there: neither at once nor after a restart`(isOlderFollowed: Bool) throws {
-        let house = try EngineHouse()
-        var begin = 0
-        if isOlderFollowed {
-            try write(house, 0..<30, at: 0)
-            house.start()
-            house.drain()
-            try copyTruncate(house, 0..<30, older: 0, at: 1)
-            begin = 30
-        }
-        try write(house, begin..<80, at: 9)
-        house.start()
-        house.drain()
-        let older = isOlderFollowed ? 1 : 0
+        let (house, begin, older) = try read80(isOlderFollowed: isOlderFollowed)
         try copyTruncate(house, begin..<75, older: older, at: 10)
         try write(house, 80..<110, at: 19)
         house.drain()
