@@ -156,16 +156,18 @@ private struct Bench {
         #expect(kinds == [.routed, .grouped, .silenced])
     }
 
+    /// Ann and Bob in turn, a day each, from ten minutes past midnight.
+    private static let rota = OnCallSchedule(
+        name: "primary",
+        zone: .utc,
+        days: 1,
+        firstDay: CivilDate(daysSinceEpoch: Sample.start.nanoseconds / 86_400_000_000_000),
+        handover: 10,
+        people: ["ann", "bob"]
+    )
+
     @Test func `a rota's person is told, and at the handover the next one while it still fires`() {
-        let rota = OnCallSchedule(
-            name: "primary",
-            zone: .utc,
-            days: 1,
-            firstDay: CivilDate(daysSinceEpoch: Sample.start.nanoseconds / 86_400_000_000_000),
-            handover: 10,
-            people: ["ann", "bob"]
-        )
-        var bench = Bench(config([], receiver: "oncall:primary", onCall: [rota]))
+        var bench = Bench(config([], receiver: "oncall:primary", onCall: [Self.rota]))
         // The start is midnight: until 00:10 it is the turn of the day before.
         bench.take(Sample.alert("Disk"), at: 0)
         #expect(bench.said(from: 0, to: 599) == ["0 bob first: Disk@web-1+"])
@@ -175,16 +177,8 @@ private struct Bench {
     }
 
     @Test func `a rota's notifications count against the limit of who has the duty`() {
-        let rota = OnCallSchedule(
-            name: "primary",
-            zone: .utc,
-            days: 1,
-            firstDay: CivilDate(daysSinceEpoch: Sample.start.nanoseconds / 86_400_000_000_000),
-            handover: 10,
-            people: ["ann", "bob"]
-        )
         func bench(window: Duration) -> Bench {
-            var config = self.config([], receiver: "oncall:primary", onCall: [rota])
+            var config = self.config([], receiver: "oncall:primary", onCall: [Self.rota])
             config.route = RouteTree(root: Sample.route(by: ["host"], wait: 0, interval: 60, receiver: "oncall:primary"))
             config.receivers = config.receivers.map { receiver in
                 var limited = receiver
@@ -205,15 +199,7 @@ private struct Bench {
     }
 
     @Test func `what somebody takes care of is not handed over`() {
-        let rota = OnCallSchedule(
-            name: "primary",
-            zone: .utc,
-            days: 1,
-            firstDay: CivilDate(daysSinceEpoch: Sample.start.nanoseconds / 86_400_000_000_000),
-            handover: 10,
-            people: ["ann", "bob"]
-        )
-        var bench = Bench(config([], receiver: "oncall:primary", onCall: [rota]))
+        var bench = Bench(config([], receiver: "oncall:primary", onCall: [Self.rota]))
         let disk = Sample.alert("Disk")
         bench.take(disk, at: 0)
         _ = bench.said(from: 0, to: 10)
