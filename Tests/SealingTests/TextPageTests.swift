@@ -33,6 +33,43 @@ import Testing
         #expect(payload.compressible.count + payload.packed.count < 300 * 8)
     }
 
+    /// Eight bytes are looked at together: a digit is found at each place among them, beside the bytes that lie next to digits and beyond ASCII.
+    @Test func `numbers come back wherever they stand among any bytes`() throws {
+        let neighbours = ["/", ":", "\u{1}", "\u{7F}", "a", "°", "é", "\u{FFFF}", "😀"]
+        var texts: [String?] = []
+        for place in 0..<24 {
+            for neighbour in neighbours {
+                let before = String(repeating: neighbour, count: place)
+                texts += ["\(before)7", "\(before)0\(neighbour)", "\(before)42\(neighbour)\(place)\(neighbour)\(neighbour)"]
+            }
+        }
+        // Each often enough to be worth a template.
+        for first in stride(from: 0, to: texts.count, by: 60) {
+            let some = texts[first..<min(first + 60, texts.count)]
+            #expect(try roundTrip(Array(repeatElement(some, count: 16).joined())).compressible[0] == 1)
+        }
+    }
+
+    @Test func `a byte 0 is found at each place of a text`() throws {
+        for place in 0..<20 {
+            let text = String(repeating: "x", count: place) + "\u{0}" + String(repeating: "1y", count: 20 - place)
+            #expect(try roundTrip([text, "c 1"]).compressible[0] == 0)
+        }
+    }
+
+    @Test func `a set of hashes holds each once, also those that push one another out of what was seen last`() {
+        var generator = SystemRandomNumberGenerator()
+        var (set, model) = (HashSet(), Set<UInt64>())
+        for _ in 0..<40_000 {
+            // Few different low bits, so that places are shared; 0 is a hash like any other.
+            let hash = UInt64.random(in: 0..<6, using: &generator) << 40 | UInt64.random(in: 0..<2048, using: &generator)
+            set.insert(hash)
+            model.insert(hash)
+        }
+        #expect(set.count == model.count)
+        #expect(set.hashes.count == model.count && Set(set.hashes) == model)
+    }
+
     @Test func `a text with a byte 0 and too many templates make a plain page`() throws {
         #expect(try roundTrip(["a\u{0}b", "c 1"]).compressible[0] == 0)
         var generator = SystemRandomNumberGenerator()

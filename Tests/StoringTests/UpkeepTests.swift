@@ -1,4 +1,5 @@
 import SQLite
+import Sealing
 import Telemetry
 import TestSupport
 import Testing
@@ -31,6 +32,28 @@ struct UpkeepTests {
         let report = try LogInspector.verify(fixture.config.path)
         #expect(report.isSound, "\(report.findings)")
         #expect((report.rows, report.sealedBlocks, report.arrivals, report.end) == (15, 1, 3, 9))
+        await log.close()
+    }
+
+    @Test func `arrivals that fill a block wait a moment for who follows the log, but not where memory asks for room`() async throws {
+        var fixture = fixture
+        let full = (1...17).map { sequence in F.batch(UInt64(sequence), (0..<4000).map { F.event("\($0)") }) }
+        do {
+            let log = try await fixture.open()
+            _ = try await log.append(full)
+            #expect(try await !log.sealer.sealOnce())
+            fixture.time.advance(by: .milliseconds(249))
+            #expect(try await !log.sealer.sealOnce())
+            fixture.time.advance(by: .milliseconds(1))
+            #expect(try await log.sealer.sealOnce())
+            #expect(log.catalog().sealed.map(\.count) == [64_000])
+            await log.close()
+        }
+        fixture.config.path = fixture.folder("small")
+        fixture.config.arrivalBytesMax = 3000
+        let log = try await fixture.open()
+        _ = try await log.append([full[0]])
+        #expect(try await log.sealer.sealOnce())
         await log.close()
     }
 

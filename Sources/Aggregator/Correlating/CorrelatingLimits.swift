@@ -112,6 +112,9 @@ enum CorrelatingLimits {
     static let transitionsKept: UInt64 = 10_000
     /// A cursor and renewed leases alone are written this often: reading them again changes nothing, an fsync for each does.
     static let restEvery = Duration.seconds(1)
+    /// The log is read no more often while it grows without a pause: each round wakes three threads, and single requests are hundreds of commits a second. What
+    /// comes after a pause is read at once.
+    static let gatherFor = Duration.milliseconds(20)
     /// How often the log is given a copy of the cursor: each is a commit there.
     static let reportEvery = Duration.seconds(60)
     /// Blocks read again when the state is new but the log is not: enough to know the hosts and what fires.

@@ -33,6 +33,7 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
     private var cursor: LogPosition = 0
     private var isCursorChecked = false
     private var lastWrite: Duration = .zero
+    private var lastRead: Duration = .zero
     private var lastPrune: Duration?
     private var isUnwritten = false
     /// After a search that failed: until when no other is tried.
@@ -146,6 +147,7 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
             logger.warning("too many alert changes wait to be told: the log is read no further until some are taken")
             return true
         }
+        lastRead = time.monotonic()
         let page = try await reader.page(after: cursor, kinds: Set(BlockKind.allCases), limit: CorrelatingLimits.blocksPerRead)
         let end = try await reader.end()
         let (blocks, isCaughtUp) = (page.blocks, page.next >= end)
@@ -222,6 +224,8 @@ package actor Correlator: Service, AlertDirectory, DecisionDirectory {
             await group.next()
             group.cancelAll()
         }
+        let sinceRead = time.monotonic() - lastRead
+        if sinceRead < CorrelatingLimits.gatherFor { try? await time.sleep(for: CorrelatingLimits.gatherFor - sinceRead) }
     }
 
     /// Another configuration, from now on: `host_down`, `incidents`, `flapping`, and how long decisions are kept. Nothing begins anew: every timer goes on from

@@ -42,12 +42,22 @@ struct EventCounts: Sendable {
         var isGrown = false
         /// Not in the log yet: its first sample is preceded by one of zero, so that its first growth is seen as one.
         var isNew = false
+
+        /// What it was before: changed, grown.
+        mutating func grow(now: Timestamp) -> (Bool, Bool) {
+            defer { (isChanged, isGrown) = (true, true) }
+            count.total &+= 1
+            count.grewAt = now
+            return (isChanged, isGrown)
+        }
     }
 
     private var series: [Series] = []
     private var index = SeriesIndex()
     /// Numbers of those that changed or grew.
     private var (changed, grown): ([Int], [Int]) = ([], [])
+    /// Numbers of the series that take what is folded, by severity and lateness; nil: none yet.
+    private var others = noOthers
     private var forgotten: Set<Key> = []
     private(set) var shownAt: Timestamp?
     /// Events that were counted as `other`, since the start.
@@ -95,6 +105,11 @@ struct EventCounts: Sendable {
                 last = (packed, number)
                 continue
             }
+            if series.count >= seriesMax {
+                folded += 1
+                grow(numberOfOthers(severity, isLate), now: now)
+                continue
+            }
             let key = Key(source: texts[0][codes.0], type: texts[1][codes.1], host: texts[2][codes.2], severity: severity, isLate: isLate)
             grow(number(ofNew: key), now: now)
             numbers[0][codes.0] = index.number(of: key.source)
@@ -104,28 +119,34 @@ struct EventCounts: Sendable {
     }
 
     private mutating func grow(_ number: Int, now: Timestamp) {
-        series[number].count.total &+= 1
-        series[number].count.grewAt = now
-        if !series[number].isChanged {
-            series[number].isChanged = true
-            changed.append(number)
-        }
-        if !series[number].isGrown {
-            series[number].isGrown = true
-            grown.append(number)
-        }
+        let (wasChanged, wasGrown) = series[number].grow(now: now)
+        if !wasChanged { changed.append(number) }
+        if !wasGrown { grown.append(number) }
     }
 
-    /// Of a label set that is not counted yet: a new series, or that of the others where there are too many.
+    /// Of a label set that is not counted yet: a new series, or that of the others where there is no number left for its texts.
     private mutating func number(ofNew wanted: Key) -> Int {
-        let none = Count(total: 0, grewAt: Timestamp(nanoseconds: 0))
-        if series.count < seriesMax, insert(Series(key: wanted, count: none, isNew: true)) { return series.count - 1 }
+        if insert(Series(key: wanted, count: Self.none, isNew: true)) { return series.count - 1 }
         folded += 1
-        let others = Key(source: Self.other, type: Self.other, host: Self.other, severity: wanted.severity, isLate: wanted.isLate)
-        if let known = index.number(of: others) { return known }
-        insert(Series(key: others, count: none, isNew: true))
-        return series.count - 1
+        return numberOfOthers(wanted.severity, wanted.isLate)
     }
+
+    /// Of what is folded. With too many label sets that is most rows, so it takes no look at texts.
+    private mutating func numberOfOthers(_ severity: Severity, _ isLate: Bool) -> Int {
+        let place = Int(severity.rawValue) << 1 | (isLate ? 1 : 0)
+        if let known = others[place] { return known }
+        let key = Key(source: Self.other, type: Self.other, host: Self.other, severity: severity, isLate: isLate)
+        let number: Int
+        if let known = index.number(of: key) { number = known } else {
+            insert(Series(key: key, count: Self.none, isNew: true))
+            number = series.count - 1
+        }
+        others[place] = number
+        return number
+    }
+
+    private static let none = Count(total: 0, grewAt: Timestamp(nanoseconds: 0))
+    private static let noOthers = [Int?](repeating: nil, count: Severity.allCases.count * 2)
 
     private static func bounded(_ text: String) -> String {
         text.utf8.count <= CountingLimits.labelCharactersMax ? text : String(text.prefix(CountingLimits.labelCharactersMax))
@@ -138,7 +159,7 @@ struct EventCounts: Sendable {
         func isOver(_ series: Series) -> Bool { now.duration(since: series.count.grewAt) > CountingLimits.forgetAfter && !series.isGrown }
         guard series.contains(where: isOver) else { return }
         let old = series
-        (series, index, changed, grown) = ([], SeriesIndex(), [], [])
+        (series, index, changed, grown, others) = ([], SeriesIndex(), [], [], Self.noOthers)
         for each in old {
             if isOver(each) {
                 forgotten.insert(each.key)

@@ -6,7 +6,7 @@ struct SeriesIndex: Sendable {
     private static let bits = 20
 
     private var numbers: [String: UInt64] = [EventCounts.other: 0]
-    private var places: [UInt64: Int] = [:]
+    private var places = PlaceTable()
 
     /// Nil: no label set has this text.
     func number(of text: String) -> UInt64? { numbers[text] }
@@ -35,5 +35,46 @@ struct SeriesIndex: Sendable {
         }
         places[packed] = place
         return true
+    }
+}
+
+/// Places by packed label sets. It is asked once for each event that is stored, and a Dictionary's hash costs more than all the rest of counting; the words
+/// are made of our own small numbers, so nobody outside can choose them to collide.
+private struct PlaceTable: Sendable {
+    private struct Slot: Sendable {
+        var packed: UInt64 = 0
+        /// Negative: empty.
+        var place: Int32 = -1
+    }
+
+    private var slots = [Slot](repeating: Slot(), count: 1 << 8)
+    private var count = 0
+
+    /// Reads: nil when it is not there. Writes: only of what is not there yet.
+    subscript(packed: UInt64) -> Int? {
+        get {
+            let slot = slots[slot(of: packed)]
+            return slot.place < 0 ? nil : Int(slot.place)
+        }
+        set {
+            guard let newValue else { return }
+            if 2 * (count + 1) > slots.count { grow() }
+            slots[slot(of: packed)] = Slot(packed: packed, place: Int32(newValue))
+            count += 1
+        }
+    }
+
+    /// Where it is, or the empty slot where it would be.
+    private func slot(of packed: UInt64) -> Int {
+        // Fibonacci hashing: the numbers' low bits lie apart in the word, the product's high bits have something of all of them.
+        var slot = Int(truncatingIfNeeded: (packed &* 0x9E37_79B9_7F4A_7C15) >> 32) & (slots.count - 1)
+        while slots[slot].place >= 0, slots[slot].packed != packed { slot = (slot + 1) & (slots.count - 1) }
+        return slot
+    }
+
+    private mutating func grow() {
+        let old = slots
+        slots = [Slot](repeating: Slot(), count: old.count * 2)
+        for each in old where each.place >= 0 { slots[slot(of: each.packed)] = each }
     }
 }

@@ -1,15 +1,8 @@
 import Blocks
+import Glibc
 
 /// Takes the texts of a page apart into templates and numbers (see TextPage). The words of a template's text that hold no number are told once, not once a row.
 struct TemplateEncoder {
-    /// All numbers that stood in one place of one template, in the order of the rows.
-    private struct Run {
-        var values: [UInt64] = []
-        /// Digits of each.
-        var widths: [UInt8] = []
-        var isNatural = true
-    }
-
     /// A word with numbers in it: where it stands in the template, and how many numbers stand before its begin and its end.
     private struct NumberedWord {
         let range: Range<Int>
@@ -20,10 +13,30 @@ struct TemplateEncoder {
     private struct Template {
         let bytes: [UInt8]
         let hash: UInt64
-        var runs: [Run]
+        /// Numbers of a row.
+        let places: Int
+        /// All numbers, row by row: one append a row costs less than one for each number.
+        var values: [UInt64] = []
+        /// Digits of each.
+        var widths: [UInt8] = []
         var words: [NumberedWord] = []
         /// Its words must be looked for in each row: escapes, or letters beyond ASCII beside a number.
         var isVisited = false
+
+        /// All numbers that stood in one place, in the order of the rows.
+        func encode(_ place: Int, into payload: inout Payload) {
+            let indices = stride(from: place, to: self.values.count, by: places)
+            let (values, widths) = (indices.map { self.values[$0] }, indices.map { self.widths[$0] })
+            NumberColumn.encode(values, compressible: &payload.compressible, packed: &payload.packed)
+            if zip(values, widths).allSatisfy({ Int($1) == TextPage.digits(of: $0) }) {
+                payload.compressible.append(0)
+            } else if let width = widths.first, widths.allSatisfy({ $0 == width }) {
+                payload.compressible += [1, width]
+            } else {
+                payload.compressible.append(2)
+                payload.compressible += widths
+            }
+        }
     }
 
     private let content: TextPage.Content
@@ -62,24 +75,15 @@ struct TemplateEncoder {
         payload.compressible.append(contentsOf: codes.lazy.map { UInt8(truncatingIfNeeded: $0) })
         if templates.count >= 255 { payload.compressible.append(contentsOf: codes.lazy.map { UInt8($0 >> 8) }) }
         for template in templates {
-            for run in template.runs {
-                NumberColumn.encode(run.values, compressible: &payload.compressible, packed: &payload.packed)
-                if run.isNatural {
-                    payload.compressible.append(0)
-                } else if let width = run.widths.first, run.widths.allSatisfy({ $0 == width }) {
-                    payload.compressible += [1, width]
-                } else {
-                    payload.compressible.append(2)
-                    payload.compressible += run.widths
-                }
-            }
+            for place in 0..<template.places { template.encode(place, into: &payload) }
         }
         return payload
     }
 
     /// False: a byte 0 stands in the text.
     private mutating func split(_ texts: [UInt8], _ range: Range<Int>) -> Bool {
-        if scratch.count < range.count { scratch = [UInt8](repeating: 0, count: range.count * 2) }
+        // Words of eight bytes are copied whole, so there is room for one more.
+        if scratch.count < range.count + 8 { scratch = [UInt8](repeating: 0, count: (range.count + 8) * 2) }
         values.removeAll(keepingCapacity: true)
         widths.removeAll(keepingCapacity: true)
         var end = 0
@@ -87,6 +91,13 @@ struct TemplateEncoder {
             unsafe scratch.withUnsafeMutableBufferPointer { scratch in
                 var index = range.lowerBound
                 while index < range.upperBound {
+                    if index + 8 <= range.upperBound {
+                        let word = unsafe UnsafeRawPointer(texts.baseAddress! + index).loadUnaligned(as: UInt64.self)
+                        unsafe UnsafeMutableRawPointer(scratch.baseAddress! + end).storeBytes(of: word, as: UInt64.self)
+                        let plain = Self.plainBytes(of: word)
+                        (index, end) = (index + plain, end + plain)
+                        if plain == 8 { continue }
+                    }
                     var byte = unsafe texts[index]
                     if byte &- 0x30 >= 10 || values.count == TextPage.numbersMax {
                         if byte == TextPage.placeholder { return false }
@@ -114,6 +125,17 @@ struct TemplateEncoder {
         return isWhole
     }
 
+    /// How many of a word's bytes come before the first digit or byte 0.
+    private static func plainBytes(of word: UInt64) -> Int {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let word = UInt64(littleEndian: word)
+        // A byte below n (at most 128) borrows its top bit when n is taken from each; a borrow also reaches bytes above it, so the lowest alone is sure.
+        let unlikeDigits = word ^ (0x30 * ones)
+        let digits = (unlikeDigits &- 10 * ones) & ~unlikeDigits
+        let zeros = (word &- ones) & ~word
+        return ((digits | zeros) & tops).trailingZeroBitCount / 8
+    }
+
     private var length = 0
 
     /// The template that ``split(_:_:)`` has found; nil when there would be too many.
@@ -130,7 +152,7 @@ struct TemplateEncoder {
             slot = (slot + 1) & (slots.count - 1)
         }
         guard templates.count < templatesMax else { return nil }
-        var template = Template(bytes: Array(scratch[..<length]), hash: hash, runs: Array(repeating: Run(), count: values.count))
+        var template = Template(bytes: Array(scratch[..<length]), hash: hash, places: values.count)
         findWords(of: &template, &words)
         templates.append(template)
         slots[slot] = UInt16(templates.count)
@@ -140,10 +162,10 @@ struct TemplateEncoder {
 
     private func isSame(_ template: Int) -> Bool {
         guard templates[template].bytes.count == length else { return false }
-        return unsafe templates[template].bytes.withUnsafeBufferPointer { known in
-            unsafe scratch.withUnsafeBufferPointer { scratch in
-                for index in 0..<length where unsafe known[index] != scratch[index] { return false }
-                return true
+        return unsafe templates[template].bytes.withUnsafeBytes { known in
+            unsafe scratch.withUnsafeBytes { scratch in
+                guard let known = known.baseAddress, let scratch = scratch.baseAddress else { return length == 0 }
+                return unsafe memcmp(known, scratch, length) == 0
             }
         }
     }
@@ -195,11 +217,8 @@ struct TemplateEncoder {
 
     /// One more row of a template.
     private mutating func take(_ number: Int, _ texts: [UInt8], _ range: Range<Int>, _ words: inout HashSet) {
-        for index in values.indices {
-            templates[number].runs[index].values.append(values[index])
-            templates[number].runs[index].widths.append(widths[index])
-            if widths[index] != TextPage.digits(of: values[index]) { templates[number].runs[index].isNatural = false }
-        }
+        templates[number].values += values
+        templates[number].widths += widths
         if templates[number].isVisited { return words.insert(texts.span.extracting(range), content) }
         for word in templates[number].words {
             // A number is one byte in the template and its digits in the text.

@@ -117,7 +117,8 @@ actor Sealer {
             case .samples: (config.sealSamplesMax, config.sealSamplesAfter)
             }
         // Memory is everybody's: whoever holds most of it is sealed early.
-        return waiting.rows >= rows || waiting.bytes >= config.arrivalBytesMax / 3 || now.duration(since: oldest) >= age
+        let (waited, isFull) = (now.duration(since: oldest), waiting.bytes >= config.arrivalBytesMax / 3)
+        return isFull || waited >= age || (waiting.rows >= rows && waited >= config.sealNotBefore)
     }
 
     // MARK: Kinds

@@ -30,6 +30,9 @@ package struct StorageConfig: Sendable, Hashable {
     /// Bytes of arrivals in memory; beyond it a request waits for the sealer, and after ``sealerPatience`` it is refused as busy.
     package var arrivalBytesMax: Int
     package var sealerPatience: Duration
+    /// Arrivals younger than this are not sealed, unless memory asks for it: who follows the log is a moment behind its end, and reads an arrival at a
+    /// tenth of what the sealed row costs that must be made one again.
+    package var sealNotBefore: Duration
     /// Arrivals older than this are sealed however few they are.
     package var sealEventsAfter: Duration
     package var sealSamplesAfter: Duration
@@ -55,6 +58,7 @@ package struct StorageConfig: Sendable, Hashable {
         sourceRetention: [String: Duration] = [:],
         arrivalBytesMax: Int = 96 << 20,
         sealerPatience: Duration = .seconds(5),
+        sealNotBefore: Duration = .milliseconds(250),
         sealEventsAfter: Duration = .seconds(600),
         sealSamplesAfter: Duration = SampleLimits.sealAfter,
         sealSamplesMax: Int = SampleLimits.sealedSamplesMax,
@@ -65,7 +69,7 @@ package struct StorageConfig: Sendable, Hashable {
         (self.maxSize, self.diskReserve) = (maxSize, diskReserve)
         (self.queueRequestsMax, self.queueBytesMax) = (queueRequestsMax, queueBytesMax)
         (self.sequencesKept, self.idRetention, self.sourceRetention) = (sequencesKept, idRetention, sourceRetention)
-        (self.arrivalBytesMax, self.sealerPatience) = (arrivalBytesMax, sealerPatience)
+        (self.arrivalBytesMax, self.sealerPatience, self.sealNotBefore) = (arrivalBytesMax, sealerPatience, sealNotBefore)
         (self.sealEventsAfter, self.sealSamplesAfter, self.sealSamplesMax) = (sealEventsAfter, sealSamplesAfter, sealSamplesMax)
         self.compactBlocksMin = compactBlocksMin
     }
