@@ -136,11 +136,8 @@ struct EventCounts: Sendable {
         let place = Int(severity.rawValue) << 1 | (isLate ? 1 : 0)
         if let known = others[place] { return known }
         let key = Key(source: Self.other, type: Self.other, host: Self.other, severity: severity, isLate: isLate)
-        let number: Int
-        if let known = index.number(of: key) { number = known } else {
-            insert(Series(key: key, count: Self.none, isNew: true))
-            number = series.count - 1
-        }
+        if index.number(of: key) == nil { insert(Series(key: key, count: Self.none, isNew: true)) }
+        let number = index.number(of: key) ?? series.count - 1
         others[place] = number
         return number
     }
