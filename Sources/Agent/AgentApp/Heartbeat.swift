@@ -14,6 +14,11 @@ struct Heartbeat: Service {
     private static let interval = Duration.seconds(10)
 
     func run() async throws {
+        // Nobody listens: nothing to wake up for.
+        guard systemd.isHeard else {
+            try? await gracefulShutdown()
+            return
+        }
         systemd.ready()
         await cancelWhenGracefulShutdown { await beat() }
         if !beginsAnew() { systemd.stopping() }
@@ -22,14 +27,12 @@ struct Heartbeat: Service {
     }
 
     private func beat() async {
-        let pause = min(Self.interval, (systemd.watchdogInterval ?? Self.interval) / 2)
+        let pause = min(Self.interval, systemd.watchdogInterval.map { $0 / 2 } ?? Self.interval)
         var told = ""
         while !Task.isCancelled {
-            if systemd.isHeard {
-                let line = Self.line(await desk.status())
-                if line != told { systemd.status(line) }
-                told = line
-            }
+            let line = Self.line(await desk.status())
+            if line != told { systemd.status(line) }
+            told = line
             if systemd.watchdogInterval != nil { systemd.watchdog() }
             try? await time.sleep(for: pause)
         }

@@ -31,7 +31,7 @@ package enum SpoolLimits {
     /// Between two steps of giving back, so that the disk is there for others: 10 MiB a second.
     static let vacuumPause = Duration.milliseconds(100)
     /// Between two looks whether there is something to give back.
-    static let upkeepPause = Duration.seconds(10)
+    static let upkeepPause = Duration.seconds(60)
     /// A file of an old release that cannot shrink is written anew when it has no more pages: 64 MiB.
     static let rewritePagesMax: Int64 = 16_384
     /// A lane that holds no more than this goes out at once: its new batches count as sent from the beginning.

@@ -1,3 +1,4 @@
+import CKernel
 import Glibc
 
 /// Waits until something happens in one of some folders. It only wakes: what has happened is found out by looking. Source: inotify(7).
@@ -46,6 +47,26 @@ final class FolderWatch: Sendable {
         guard inotify >= 0 else { return nil }
         let watch = unsafe inotify_add_watch(inotify, folder, Self.mask)
         return watch >= 0 ? watch : nil
+    }
+
+    /// Filesystems that only this kernel writes to, through inodes that inotify watches. Source: statfs(2), linux/magic.h.
+    private static let local: Set<UInt32> = [
+        0xEF53,  // ext2, ext3, ext4
+        0x5846_5342,  // XFS
+        0x9123_683E,  // Btrfs
+        0x0102_1994,  // tmpfs
+        0x8584_58F6,  // ramfs
+        0x2FC1_2FC1,  // ZFS
+        0xF2F5_2010,  // F2FS
+        0x3153_464A,  // JFS
+        0xCA45_1A4E,  // bcachefs
+    ]
+
+    /// False where files may be written without inotify hearing of it: by another machine, by what stands behind FUSE, in a layer below; and where it cannot be
+    /// found out.
+    static func hearsAll(of folder: String) -> Bool {
+        let found = unsafe ckernel_filesystem(folder)
+        return found != -1 && local.contains(UInt32(truncatingIfNeeded: found))
     }
 
     func remove(_ watch: Int32) { _ = inotify_rm_watch(inotify, watch) }

@@ -21,6 +21,8 @@ package actor Tailer: Service {
     private var watched: [String: Int32] = [:]
     private var foldersByWatch: [Int32: [String]] = [:]
     private var unwatched = false
+    /// Some folder lies where inotify does not hear of everything.
+    private var isUnheard = false
     /// The number of the layout whose folders are watched.
     private var watchedLayout = 0
     private var lastScan: Duration = .zero
@@ -197,6 +199,7 @@ package actor Tailer: Service {
             if !watched.values.contains(number) { watch.remove(number) }
         }
         unwatched = false
+        isUnheard = wanted.contains { !FolderWatch.hearsAll(of: $0) }
         for folder in wanted {
             // Asked anew each time: a folder that was removed and made again has the same name and needs a new watch.
             if watched.count < TailingLimits.foldersMax || watched[folder] != nil, let number = watch.add(folder) {
@@ -208,7 +211,10 @@ package actor Tailer: Service {
         foldersByWatch = Dictionary(grouping: watched.keys) { watched[$0] ?? -1 }
     }
 
-    private var scanInterval: Duration { unwatched ? TailingLimits.scanIntervalWithoutWatch : TailingLimits.scanInterval }
+    private var scanInterval: Duration {
+        if unwatched { return TailingLimits.scanIntervalWithoutWatch }
+        return isUnheard ? TailingLimits.scanIntervalUnheard : TailingLimits.scanInterval
+    }
 
     /// With thousands of files a look around takes milliseconds: at most a tenth of the time goes into it.
     private var scanIntervalMin: Duration { max(TailingLimits.scanIntervalMin, scanDuration * 10) }

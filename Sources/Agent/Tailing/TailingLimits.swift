@@ -53,8 +53,11 @@ package enum TailingLimits {
     /// The same for a file without a name: while it is open, its space is not free.
     static let deletedIdle = Duration.seconds(5)
 
-    /// The slow scan: it finds what inotify does not tell (network filesystems, a queue that ran over).
-    static let scanInterval = Duration.seconds(2)
+    /// The slow scan, where inotify hears of everything but writes through mapped memory: each costs a third of a millisecond and wakes four threads.
+    static let scanInterval = Duration.seconds(10)
+
+    /// The slow scan where others may write unheard: network filesystems, FUSE, layers.
+    static let scanIntervalUnheard = Duration.seconds(2)
 
     /// Where links lead and which folders are watched is found out again after so long, when nothing else tells that it changed.
     static let layoutAge = Duration.seconds(30)
