@@ -108,7 +108,11 @@ let shared: [Target] = [
 
 let agent: [Target] = [
     library("Collecting", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CKernel", logging, lifecycle]),
-    library("Tailing", in: "Agent", ["Telemetry", "Operating", "Matching", "JSON", "CKernel", "CZlib", "CZstd", logging, lifecycle, asyncAlgorithms]),
+    library(
+        "Tailing",
+        in: "Agent",
+        ["Telemetry", "Operating", "Matching", "JSON", "CKernel", "CZlib", "CZstd", logging, lifecycle, asyncAlgorithms]
+    ),
     library("Judging", in: "Agent", ["Telemetry", "Operating", "Expressions", "Rules", "Matching", logging]),
     library("Spooling", in: "Agent", ["Telemetry", "Operating", "SQLite", "Blocks", "Wire", "JSON", logging, lifecycle]),
     library("Alarming", in: "Agent", ["Telemetry", "Operating", "Transferring", "JSON", logging, lifecycle]),
