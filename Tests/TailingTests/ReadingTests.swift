@@ -7,6 +7,12 @@ import Testing
 @testable import Tailing
 
 @Suite struct ReadingTests {
+    @Test func `files in memory and on disk are heard of, those behind proc and in no folder are not`() {
+        #expect(FolderWatch.hearsAll(of: "/dev/shm"))
+        #expect(!FolderWatch.hearsAll(of: "/proc"))
+        #expect(!FolderWatch.hearsAll(of: "/no/such/folder"))
+    }
+
     @Test func `lines become events with path and offset, and the position is behind them`() throws {
         let house = try EngineHouse()
         try house.write("eins\nzwei\n")

@@ -196,12 +196,6 @@ import Testing
         #expect(shelf.checkpoint.positions.contains { $0.offset == 4 })
     }
 
-    @Test func `files in memory and on disk are heard of, those behind proc and in no folder are not`() {
-        #expect(FolderWatch.hearsAll(of: "/dev/shm"))
-        #expect(!FolderWatch.hearsAll(of: "/proc"))
-        #expect(!FolderWatch.hearsAll(of: "/no/such/folder"))
-    }
-
     @Test func `a wrong configuration is explained, each mistake on its own`() {
         #expect(TailConfig(paths: []).problems().map(\.key) == ["paths"])
         #expect(TailConfig(paths: ["var/log/x", "/var/log/"], source: "").problems().map(\.key) == ["paths", "paths", "source"])
