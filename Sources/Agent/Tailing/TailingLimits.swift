@@ -53,7 +53,7 @@ package enum TailingLimits {
     /// The same for a file without a name: while it is open, its space is not free.
     static let deletedIdle = Duration.seconds(5)
 
-    /// The slow scan, where inotify hears of everything but writes through mapped memory: each costs a third of a millisecond and wakes four threads.
+    /// The slow scan, where inotify hears of everything but writes through mapped memory: each costs a third of a millisecond, most of it waking threads.
     static let scanInterval = Duration.seconds(10)
 
     /// The slow scan where others may write unheard: network filesystems, FUSE, layers.

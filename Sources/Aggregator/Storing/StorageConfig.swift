@@ -31,7 +31,7 @@ package struct StorageConfig: Sendable, Hashable {
     package var arrivalBytesMax: Int
     package var sealerPatience: Duration
     /// Arrivals younger than this are not sealed, unless memory asks for it: who follows the log is a moment behind its end, and reads an arrival at a
-    /// tenth of what the sealed row costs that must be made one again.
+    /// fraction of what the sealed row costs that must be made one again.
     package var sealNotBefore: Duration
     /// Arrivals older than this are sealed however few they are.
     package var sealEventsAfter: Duration
