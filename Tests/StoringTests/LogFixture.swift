@@ -69,10 +69,13 @@ struct LogFixture {
     ) -> AdmittedBatch {
         var identity = identity
         identity.agent = agent
+        var block = block(events)
+        // As it came, behind what a batch says of itself.
+        block.packed = Zstd.frame([UInt8](repeating: 0x42, count: 80) + block.bytes)
         return AdmittedBatch(
             origin: .agent(identity, lane: lane, sequence: sequence, checksum: checksum ?? sequence &* 31),
             receivedAt: receivedAt,
-            blocks: [block(events)]
+            blocks: [block]
         )
     }
 

@@ -56,6 +56,22 @@ struct WireTests {
         #expect(try Wire.open(body, inflatedBytesMax: 10_000).map(\.batch) == batches)
     }
 
+    @Test func `each batch has the frames that it came in, where no other has a part in them`() throws {
+        let batches = [Self.batch(1), Self.batch(2), Self.batch(9, lane: .alerts)]
+        let sealed = batches.map { Wire.seal($0).bytes }
+        let inflated = batches.flatMap { Wire.frame($0) }
+        #expect(try Wire.open(frames: inflated, body: sealed.flatMap { $0 }).map(\.packed) == sealed)
+        #expect(try Wire.open(frames: Wire.frame(batches[0]), body: sealed[0]).map(\.packed) == [sealed[0]])
+        // Several frames for one batch, as where a part was packed before.
+        let whole = Wire.frame(batches[1])
+        let inTwo = Wire.pack(Array(whole[..<50])) + Wire.pack(Array(whole[50...]))
+        #expect(try Wire.open(frames: inflated, body: sealed[0] + inTwo + sealed[2]).map(\.packed) == [sealed[0], inTwo, sealed[2]])
+        // One frame for two batches: whose it is cannot be said.
+        let together = Wire.pack(Wire.frame(batches[0]) + Wire.frame(batches[1])) + sealed[2]
+        #expect(try Wire.open(frames: inflated, body: together).map(\.packed) == [[], [], []])
+        #expect(try Wire.open(frames: inflated, body: []).map(\.batch) == batches)
+    }
+
     @Test func `the checksum is the same for a repeat and another for another content`() throws {
         func checksum(_ batch: Batch) throws -> UInt64 { try Wire.open(Wire.seal(batch).bytes, inflatedBytesMax: 10_000)[0].checksum }
         var other = Self.batch(5)

@@ -32,8 +32,10 @@ struct BatchChecker: Sendable {
         var lists: Set<SeriesList> = []
         for (index, bytes) in batch.blocks.enumerated() {
             do {
-                let block = try self.block(bytes, batch.identity.host, &series, &lists, isKnown)
+                var block = try self.block(bytes, batch.identity.host, &series, &lists, isKnown)
                 try require(block, isBefore: receivedAt.advanced(by: futureMax))
+                // Blocks are the end of a batch.
+                if batch.blocks.count == 1 { block.packed = received.packed }
                 blocks.append(block)
             } catch let error as BlockError {
                 throw .unacceptable("block \(index) of sequence \(batch.sequence), lane \(batch.lane): \(error)")
@@ -79,7 +81,7 @@ struct BatchChecker: Sendable {
         var ids: [UInt32: UUID] = [:]
         switch header.kind {
         case .events:
-            let block = try EventBlock(decoding: bytes)
+            let block = try EventBlock(decoding: bytes, header: header)
             for name in block.hosts.values { try require(name, is: host) }
             ids = block.ids
         case .samples:

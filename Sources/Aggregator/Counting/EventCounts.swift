@@ -5,7 +5,7 @@ import Telemetry
 ///
 /// Each event counts in one of two series: `tocsin_events_total`, or `tocsin_events_late_total` when it was more than ``CountingLimits/lateAfter`` old on
 /// arrival. Together they are all events of the log. A block can hold nearly as many label sets as rows, so a row costs one look into ``SeriesIndex``, by
-/// numbers; texts are hashed once a block.
+/// numbers, where it is counted too; texts are hashed once a block, and series are looked at before they are written or shown.
 struct EventCounts: Sendable {
     static let metricName = "tocsin_events_total"
     static let lateMetricName = "tocsin_events_late_total"
@@ -44,9 +44,9 @@ struct EventCounts: Sendable {
         var isNew = false
 
         /// What it was before: changed, grown.
-        mutating func grow(now: Timestamp) -> (Bool, Bool) {
+        mutating func grow(by events: Int, now: Timestamp) -> (Bool, Bool) {
             defer { (isChanged, isGrown) = (true, true) }
-            count.total &+= 1
+            count.total &+= UInt64(events)
             count.grewAt = now
             return (isChanged, isGrown)
         }
@@ -54,6 +54,8 @@ struct EventCounts: Sendable {
 
     private var series: [Series] = []
     private var index = SeriesIndex()
+    /// When the last block was taken.
+    private var countedAt = Timestamp(nanoseconds: 0)
     /// Numbers of those that changed or grew.
     private var (changed, grown): ([Int], [Int]) = ([], [])
     /// Numbers of the series that take what is folded, by severity and lateness; nil: none yet.
@@ -69,9 +71,13 @@ struct EventCounts: Sendable {
         for (key, count) in stored { insert(Series(key: key, count: count)) }
     }
 
-    var counts: [Key: Count] { Dictionary(uniqueKeysWithValues: series.map { ($0.key, $0.count) }) }
+    var counts: [Key: Count] {
+        var settled = self
+        settled.settle()
+        return Dictionary(uniqueKeysWithValues: settled.series.map { ($0.key, $0.count) })
+    }
     var seriesCount: Int { series.count }
-    var hasGrown: Bool { !grown.isEmpty }
+    var hasGrown: Bool { !grown.isEmpty || index.hasCounted }
 
     /// - Returns: false when there is no number left for its texts.
     @discardableResult
@@ -90,21 +96,13 @@ struct EventCounts: Sendable {
         let lateBefore = receivedAt.advanced(by: .zero - CountingLimits.lateAfter).nanoseconds
         let texts = [block.sources.values, block.types.values, block.hosts.values.map { $0.isEmpty ? host : $0 }].map { $0.map(Self.bounded) }
         var numbers = texts.map { $0.map { index.number(of: $0) } }
-        // Neighbours are often of the same kind.
-        var last: (packed: UInt64, number: Int)?
+        countedAt = now
+        let (sources, types, hosts) = (block.sources.allCodes(), block.types.allCodes(), block.hosts.allCodes())
         for row in 0..<block.count where repeated.isEmpty || !repeated.contains(UInt32(row)) {
-            let codes = (Int(block.sources.code(at: row)), Int(block.types.code(at: row)), Int(block.hosts.code(at: row)))
+            let codes = (Int(sources[row]), Int(types[row]), Int(hosts[row]))
             let (severity, isLate) = (block.severity(at: row), block.timestamps[row] < lateBefore)
             let packed = SeriesIndex.packed(numbers[0][codes.0], numbers[1][codes.1], numbers[2][codes.2], severity, isLate)
-            if let packed, packed == last?.packed, let number = last?.number {
-                series[number].count.total &+= 1
-                continue
-            }
-            if let packed, let number = index[packed] {
-                grow(number, now: now)
-                last = (packed, number)
-                continue
-            }
+            if let packed, index.count(packed) { continue }
             if series.count >= seriesMax {
                 folded += 1
                 grow(numberOfOthers(severity, isLate), now: now)
@@ -118,8 +116,13 @@ struct EventCounts: Sendable {
         }
     }
 
-    private mutating func grow(_ number: Int, now: Timestamp) {
-        let (wasChanged, wasGrown) = series[number].grow(now: now)
+    /// Gives what was counted to the series.
+    private mutating func settle() {
+        for (number, events) in index.takeCounted() { grow(number, by: events, now: countedAt) }
+    }
+
+    private mutating func grow(_ number: Int, by events: Int = 1, now: Timestamp) {
+        let (wasChanged, wasGrown) = series[number].grow(by: events, now: now)
         if !wasChanged { changed.append(number) }
         if !wasGrown { grown.append(number) }
     }
@@ -153,6 +156,7 @@ struct EventCounts: Sendable {
 
     /// Lets go of counts that no longer grow.
     mutating func forget(at now: Timestamp) {
+        settle()
         func isOver(_ series: Series) -> Bool { now.duration(since: series.count.grewAt) > CountingLimits.forgetAfter && !series.isGrown }
         guard series.contains(where: isOver) else { return }
         let old = series
@@ -172,6 +176,7 @@ struct EventCounts: Sendable {
 
     /// What must be written: the count, or nil where it was forgotten.
     mutating func takeChanges() -> [Key: Count?] {
+        settle()
         var changes: [Key: Count?] = [:]
         for key in forgotten { changes[key] = .some(nil) }
         for number in changed {
@@ -183,7 +188,8 @@ struct EventCounts: Sendable {
     }
 
     /// What grew, or everything, as samples of this moment. ``wereShown(_:at:)`` must follow when they are in the log.
-    func samples(at now: Timestamp, all: Bool) -> [Sample] {
+    mutating func samples(at now: Timestamp, all: Bool) -> [Sample] {
+        settle()
         let moment = moment(now)
         let zeroAt = shownAt.flatMap { $0 < moment ? $0 : nil } ?? moment.advanced(by: .zero - CountingLimits.showEvery)
         var samples: [Sample] = []

@@ -17,7 +17,13 @@ struct SeriesIndex: Sendable {
         return source << 44 | type << 24 | host << 4 | UInt64(severity.rawValue) << 1 | (isLate ? 1 : 0)
     }
 
-    subscript(packed: UInt64) -> Int? { places[packed] }
+    /// One more event of a label set; false: it is not here.
+    mutating func count(_ packed: UInt64) -> Bool { places.count(packed) }
+
+    var hasCounted: Bool { places.hasCounted }
+
+    /// What was counted since the last time: the place of each label set, and its events.
+    mutating func takeCounted() -> [(place: Int, events: Int)] { places.takeCounted() }
 
     func number(of key: EventCounts.Key) -> Int? {
         Self.packed(numbers[key.source], numbers[key.type], numbers[key.host], key.severity, key.isLate).flatMap { places[$0] }
@@ -39,16 +45,43 @@ struct SeriesIndex: Sendable {
 }
 
 /// Places by packed label sets. It is asked once for each event that is stored, and a Dictionary's hash costs more than all the rest of counting; the words
-/// are made of our own small numbers, so nobody outside can choose them to collide.
+/// are made of our own small numbers, so nobody outside can choose them to collide. Events are counted beside the place: with some hundred thousand label sets
+/// each further look is one into memory that no cache holds.
 private struct PlaceTable: Sendable {
     private struct Slot: Sendable {
         var packed: UInt64 = 0
         /// Negative: empty.
         var place: Int32 = -1
+        /// Since the last ``takeCounted()``.
+        var events: UInt32 = 0
     }
 
     private var slots = [Slot](repeating: Slot(), count: 1 << 8)
     private var count = 0
+    /// Slots with events.
+    private var counted: [Int32] = []
+    /// Where the last event was counted: neighbours are often of the same kind.
+    private var last = 0
+
+    var hasCounted: Bool { !counted.isEmpty }
+
+    mutating func count(_ packed: UInt64) -> Bool {
+        if slots[last].packed != packed || slots[last].place < 0 {
+            let slot = slot(of: packed)
+            guard slots[slot].place >= 0 else { return false }
+            last = slot
+        }
+        if slots[last].events == 0 { counted.append(Int32(last)) }
+        slots[last].events += 1
+        return true
+    }
+
+    mutating func takeCounted() -> [(place: Int, events: Int)] {
+        let taken = counted.map { (place: Int(slots[Int($0)].place), events: Int(slots[Int($0)].events)) }
+        for slot in counted { slots[Int(slot)].events = 0 }
+        counted.removeAll(keepingCapacity: true)
+        return taken
+    }
 
     /// Reads: nil when it is not there. Writes: only of what is not there yet.
     subscript(packed: UInt64) -> Int? {
@@ -75,6 +108,11 @@ private struct PlaceTable: Sendable {
     private mutating func grow() {
         let old = slots
         slots = [Slot](repeating: Slot(), count: old.count * 2)
-        for each in old where each.place >= 0 { slots[slot(of: each.packed)] = each }
+        (counted, last) = ([], 0)
+        for each in old where each.place >= 0 {
+            let slot = slot(of: each.packed)
+            slots[slot] = each
+            if each.events > 0 { counted.append(Int32(slot)) }
+        }
     }
 }

@@ -49,18 +49,18 @@ package struct Receiver: Sendable {
         // Batches are packed either way; who does not say how is recognised.
         let encoding = request.headers[.contentEncoding] ?? (Gzip.isGzip(body) ? "gzip" : Wire.contentEncoding)
         if let inflated = Inflation.short(body, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share) {
-            return try await take(inflated, body.count, share, context)
+            return try await take(inflated, body, share, context)
         }
         return try await withTaskExecutorPreference(globalConcurrentExecutor) { () throws(Problem) -> Response in
             let inflated = try Inflation.inflate(body, encoding: encoding, bytesMax: limits.inflatedBytesMax, share: share)
-            return try await take(inflated, body.count, share, context)
+            return try await take(inflated, body, share, context)
         }
     }
 
-    private func take(_ inflated: BodyText, _ bodyBytes: Int, _ share: BodyBudget.Share, _ context: DoorContext) async throws(Problem) -> Response {
+    private func take(_ inflated: BodyText, _ body: [UInt8], _ share: BodyBudget.Share, _ context: DoorContext) async throws(Problem) -> Response {
         let batches: [ReceivedBatch]
         do {
-            batches = try Wire.open(frames: inflated.padded, count: inflated.count)
+            batches = try Wire.open(frames: inflated.padded, count: inflated.count, body: body)
         } catch {
             switch error {
             // Nothing is wrong with the data: it waits until this program is upgraded.
@@ -69,7 +69,7 @@ package struct Receiver: Sendable {
             }
         }
         batchesReceived.increment(by: batches.count)
-        let receipt = try await admit(.native(batches), bodyBytes, inflated.count, context)
+        let receipt = try await admit(.native(batches), body.count, inflated.count, context)
         withExtendedLifetime(share) {}
         guard case .lanes(let acknowledgement) = receipt else { throw .failed("the batches were answered as if they were events") }
         return Response(

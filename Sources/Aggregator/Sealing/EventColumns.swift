@@ -10,8 +10,9 @@ struct CodeColumn {
     mutating func append(_ column: StringColumn, _ rows: [Int]) {
         var map = [Int](repeating: -1, count: column.values.count)
         var counts = [Int](repeating: 0, count: column.values.count)
+        let all = column.allCodes()
         for row in rows {
-            let code = Int(column.code(at: row))
+            let code = Int(all[row])
             if map[code] < 0 { map[code] = texts.code(of: column.values[code]) }
             counts[code] += 1
             // A block of at most 64 k rows has no more texts.
@@ -37,12 +38,15 @@ struct TagCodes {
 
     mutating func append(_ column: TagColumn, _ rows: [Int]) {
         var map = [Int](repeating: -1, count: max(1, column.lists.count))
+        var counts = [Int](repeating: 0, count: map.count)
+        let all = column.allCodes()
         for row in rows {
-            let code = column.lists.isEmpty ? 0 : Int(column.code(at: row))
+            let code = all.isEmpty ? 0 : Int(all[row])
             if map[code] < 0 { map[code] = self.code(of: column.lists.isEmpty ? [] : column.lists[code]) }
-            lists[map[code]].count += 1
+            counts[code] += 1
             codes.append(UInt16(truncatingIfNeeded: map[code]))
         }
+        for (code, count) in counts.enumerated() where count > 0 { lists[map[code]].count += count }
     }
 
     private mutating func code(of tags: [String]) -> Int {
@@ -75,78 +79,6 @@ struct TagCodes {
     }
 }
 
-/// Correlation ids: many, each shared by a few rows that mostly follow each other.
-struct CorrelationColumn {
-    /// By hash; two ids of one hash are told apart by their texts, and the second of them is then kept again and again, which costs space only.
-    private var codes: [UInt64: Int] = [:]
-    private var texts: [[UInt8]] = []
-    private(set) var codeBytes: [UInt8] = []
-    private(set) var isEmpty = true
-
-    mutating func append(_ column: OptionalStringColumn, _ rows: [Int], _ words: inout HashSet) {
-        var map = [Int](repeating: -1, count: column.values.count)
-        for row in rows {
-            let code = Int(column.code(at: row))
-            guard code > 0 else {
-                codeBytes.append(0)
-                continue
-            }
-            isEmpty = false
-            if map[code - 1] < 0 {
-                let text = Array(column.values[code - 1].utf8)
-                let hash = Words.hash(ofCorrelationID: text.span)
-                if let known = codes[hash], texts[known] == text {
-                    map[code - 1] = known
-                } else {
-                    map[code - 1] = texts.count
-                    codes[hash] = texts.count
-                    texts.append(text)
-                    words.insert(hash)
-                    codeBytes.append(1)
-                    continue
-                }
-            }
-            codeBytes.appendVarint(UInt64(texts.count - 1 - map[code - 1]) + 2)
-        }
-    }
-
-    func encodeTexts() -> Payload {
-        var payload = Payload()
-        payload.compressible.appendVarint(UInt64(texts.count))
-        let packed = texts.map { CorrelationColumn.packed($0) }
-        if packed.allSatisfy({ $0 != nil }) {
-            payload.compressible.append(1)
-            for case let bytes? in packed {
-                payload.compressible.appendVarint(UInt64(bytes.count))
-                payload.packed += bytes
-            }
-        } else {
-            payload.compressible.append(0)
-            for text in texts {
-                payload.compressible.appendVarint(UInt64(text.count))
-                payload.compressible += text
-            }
-        }
-        return payload
-    }
-
-    /// Two hexadecimal digits a byte; nil for anything but an even number of small ones.
-    static func packed(_ text: [UInt8]) -> [UInt8]? {
-        guard text.count.isMultiple(of: 2), !text.isEmpty else { return nil }
-        var bytes = [UInt8]()
-        for index in stride(from: 0, to: text.count, by: 2) {
-            guard let high = digit(text[index]), let low = digit(text[index + 1]) else { return nil }
-            bytes.append(high << 4 | low)
-        }
-        return bytes
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        if byte &- 0x30 < 10 { return byte - 0x30 }
-        return byte &- 0x61 < 6 ? byte - 0x61 + 10 : nil
-    }
-}
-
 /// Texts in pages; a page is encoded as soon as it is full.
 struct TextPages {
     private let content: TextPage.Content
@@ -159,14 +91,25 @@ struct TextPages {
 
     /// Gives the bytes of the texts.
     mutating func append(_ column: TextColumn, of block: [UInt8], _ rows: [Int], from first: Int, words: inout HashSet) -> Int {
-        var total = 0
-        for (index, row) in rows.enumerated() {
-            guard let range = column.range(at: row) else { continue }
+        guard !column.isEmpty else { return 0 }
+        var (index, total) = (0, 0)
+        while index < rows.count {
+            guard let range = column.range(at: rows[index]) else {
+                index += 1
+                continue
+            }
             fill(to: first + index, words: &words)
-            let start = bytes.count
-            bytes.append(contentsOf: block[range])
-            ranges.append(start..<bytes.count)
-            total += range.count
+            // Rows that follow each other have texts that do, and one copy is enough for them.
+            let (start, shift) = (range.lowerBound, bytes.count - range.lowerBound)
+            var end = start
+            repeat {
+                guard let next = column.range(at: rows[index]) else { break }
+                ranges.append(next.lowerBound + shift..<next.upperBound + shift)
+                end = next.upperBound
+                index += 1
+            } while index < rows.count && rows[index] == rows[index - 1] + 1 && ranges.count < TextPage.rowsMax
+            bytes.append(block.span.extracting(start..<end))
+            total += end - start
         }
         return total
     }

@@ -6,17 +6,19 @@ struct FrameWriter {
     private(set) var list: [UInt8] = []
     private(set) var count = 0
     private let level: Int32
+    private let packer = ZstdPacker()
 
     init(level: Int32) { self.level = level }
 
     mutating func append(_ payload: Payload, _ column: SealedEventFormat.Column, page: Int = 0) {
         let start = bytes.count
-        let frame = Zstd.compress(payload.compressible, level: level)
-        bytes += frame ?? payload.compressible
+        let frame = packer.frame(payload.compressible, level: level)
+        let isSmaller = frame.count < payload.compressible.count
+        bytes += isSmaller ? frame : payload.compressible
         list.append(column.rawValue)
         list.appendVarint(UInt64(page))
         list.appendVarint(UInt64(bytes.count - start))
-        list.appendVarint(frame == nil ? 0 : UInt64(payload.compressible.count))
+        list.appendVarint(isSmaller ? UInt64(payload.compressible.count) : 0)
         list.appendVarint(UInt64(payload.packed.count))
         bytes += payload.packed
         list.appendLittleEndian(Checksum.xxh64(bytes.span.extracting(start..<bytes.count)))

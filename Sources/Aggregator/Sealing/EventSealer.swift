@@ -72,12 +72,11 @@ package struct EventSealer {
             throw .damaged("\(what) has \(values) different sources, types, hosts or lists of tags")
         }
         // Column by column: a row at a time would fetch and give back each of them for each row.
-        let times = events.timestamps
+        let (times, levels) = (events.timestamps, Array(events.severities))
+        for row in taken { timestamps.append(times[row]) }
         for row in taken {
-            timestamps.append(times[row])
-            let severity = events.severity(at: row).rawValue
-            severities.append(severity)
-            severityCounts[Int(severity)] += 1
+            severities.append(levels[row])
+            severityCounts[Int(levels[row])] += 1
         }
         rows += numbers
         sources.append(events.sources, taken)
@@ -133,7 +132,7 @@ package struct EventSealer {
             first: first,
             last: last,
             bytes: SealedEventHeader.assemble(directory: directory, frames: frames.bytes, rows: count, from: from, to: to, first: first, last: last),
-            words: WordFilter(of: words.hashes)
+            words: WordFilter(of: words.hashes())
         )
     }
 

@@ -10,45 +10,31 @@ struct TemplateEncoder {
         let through: Int
     }
 
+    /// Numbers only: rows come by the ten thousand, and what has a reference in it would be counted for each.
     private struct Template {
-        let bytes: [UInt8]
+        /// Of the texts of all templates.
+        let text: Range<Int>
         let hash: UInt64
         /// Numbers of a row.
         let places: Int
-        /// All numbers, row by row: one append a row costs less than one for each number.
-        var values: [UInt64] = []
-        /// Digits of each.
-        var widths: [UInt8] = []
-        var words: [NumberedWord] = []
+        /// Of all words with numbers.
+        var words = 0..<0
         /// Its words must be looked for in each row: escapes, or letters beyond ASCII beside a number.
         var isVisited = false
-
-        /// All numbers that stood in one place, in the order of the rows.
-        func encode(_ place: Int, into payload: inout Payload) {
-            let indices = stride(from: place, to: self.values.count, by: places)
-            let (values, widths) = (indices.map { self.values[$0] }, indices.map { self.widths[$0] })
-            NumberColumn.encode(values, compressible: &payload.compressible, packed: &payload.packed)
-            if zip(values, widths).allSatisfy({ Int($1) == TextPage.digits(of: $0) }) {
-                payload.compressible.append(0)
-            } else if let width = widths.first, widths.allSatisfy({ $0 == width }) {
-                payload.compressible += [1, width]
-            } else {
-                payload.compressible.append(2)
-                payload.compressible += widths
-            }
-        }
+        var rows = 0
+        /// Where a number has stood with leading zeros: a bit a place.
+        var padded: UInt64 = 0
     }
 
     private let content: TextPage.Content
     private let templatesMax: Int
     private var templates: [Template] = []
+    private var texts: [UInt8] = []
+    private var words: [NumberedWord] = []
     /// Open addressing by hash: number + 1, 0 = free.
     private var slots = [UInt16](repeating: 0, count: 2048)
     private var last = 0
-    /// The text without its digits, and its numbers.
-    private var scratch: [UInt8] = []
-    private var values: [UInt64] = []
-    private var widths: [UInt8] = []
+    private var splitter = TextSplitter()
 
     init(_ content: TextPage.Content, templatesMax: Int) { (self.content, self.templatesMax) = (content, min(templatesMax, 1000)) }
 
@@ -56,92 +42,71 @@ struct TemplateEncoder {
     mutating func encode(_ texts: [UInt8], _ ranges: [Range<Int>?], words: inout HashSet) -> Payload? {
         var codes = [UInt16]()
         codes.reserveCapacity(ranges.count)
+        // By row that has a text: where its numbers begin.
+        var firsts = [Int]()
+        firsts.reserveCapacity(ranges.count)
         for range in ranges {
             guard let range else {
                 codes.append(0)
                 continue
             }
-            guard split(texts, range), let template = find(&words) else { return nil }
+            guard splitter.split(texts, range), let template = find(&words) else { return nil }
             take(template, texts, range, &words)
             codes.append(UInt16(template + 1))
+            firsts.append(splitter.first)
         }
         var payload = Payload()
         payload.compressible.append(1)
         payload.compressible.appendVarint(UInt64(templates.count))
         for template in templates {
-            payload.compressible.appendVarint(UInt64(template.bytes.count))
-            payload.compressible += template.bytes
+            payload.compressible.appendVarint(UInt64(template.text.count))
+            payload.compressible += self.texts[template.text]
         }
         payload.compressible.append(contentsOf: codes.lazy.map { UInt8(truncatingIfNeeded: $0) })
         if templates.count >= 255 { payload.compressible.append(contentsOf: codes.lazy.map { UInt8($0 >> 8) }) }
-        for template in templates {
-            for place in 0..<template.places { template.encode(place, into: &payload) }
-        }
+        encodeNumbers(codes.lazy.filter { $0 > 0 }.map { Int($0) - 1 }, firsts, into: &payload)
         return payload
     }
 
-    /// False: a byte 0 stands in the text.
-    private mutating func split(_ texts: [UInt8], _ range: Range<Int>) -> Bool {
-        // Words of eight bytes are copied whole, so there is room for one more.
-        if scratch.count < range.count + 8 { scratch = [UInt8](repeating: 0, count: (range.count + 8) * 2) }
-        values.removeAll(keepingCapacity: true)
-        widths.removeAll(keepingCapacity: true)
-        var end = 0
-        let isWhole = unsafe texts.withUnsafeBufferPointer { texts in
-            unsafe scratch.withUnsafeMutableBufferPointer { scratch in
-                var index = range.lowerBound
-                while index < range.upperBound {
-                    if index + 8 <= range.upperBound {
-                        let word = unsafe UnsafeRawPointer(texts.baseAddress! + index).loadUnaligned(as: UInt64.self)
-                        unsafe UnsafeMutableRawPointer(scratch.baseAddress! + end).storeBytes(of: word, as: UInt64.self)
-                        let plain = Self.plainBytes(of: word)
-                        (index, end) = (index + plain, end + plain)
-                        if plain == 8 { continue }
-                    }
-                    var byte = unsafe texts[index]
-                    if byte &- 0x30 >= 10 || values.count == TextPage.numbersMax {
-                        if byte == TextPage.placeholder { return false }
-                        unsafe scratch[end] = byte
-                        end += 1
-                        index += 1
-                        continue
-                    }
-                    var (value, width): (UInt64, UInt8) = (0, 0)
-                    repeat {
-                        value = value &* 10 &+ UInt64(byte &- 0x30)
-                        width += 1
-                        index += 1
-                        byte = unsafe index < range.upperBound ? texts[index] : 0
-                    } while byte &- 0x30 < 10 && width < TextPage.digitsMax
-                    unsafe scratch[end] = TextPage.placeholder
-                    end += 1
-                    values.append(value)
-                    widths.append(width)
+    /// Of each template, place by place, the numbers of its rows in their order.
+    /// - Parameters: of each row that has a text, which template it has, and where its numbers begin.
+    private func encodeNumbers(_ rows: some Sequence<Int>, _ firsts: [Int], into payload: inout Payload) {
+        var ends = [Int]()
+        ends.reserveCapacity(templates.count)
+        var start = 0
+        for template in templates {
+            ends.append(start)
+            start += template.rows
+        }
+        // Sorted by template: each ends where its last row was put.
+        var sorted = [Int](repeating: 0, count: firsts.count)
+        for (row, template) in rows.enumerated() {
+            sorted[ends[template]] = firsts[row]
+            ends[template] += 1
+        }
+        for (number, template) in templates.enumerated() {
+            let firsts = sorted[ends[number] - template.rows..<ends[number]]
+            for place in 0..<template.places {
+                NumberColumn.encode(firsts.map { splitter.values[$0 + place] }, compressible: &payload.compressible, packed: &payload.packed)
+                guard template.padded & 1 << UInt64(place) != 0 else {
+                    payload.compressible.append(0)
+                    continue
                 }
-                return true
+                let widths = firsts.map { splitter.widths[$0 + place] }
+                if let width = widths.first, widths.allSatisfy({ $0 == width }) {
+                    payload.compressible += [1, width]
+                } else {
+                    payload.compressible.append(2)
+                    payload.compressible += widths
+                }
             }
         }
-        length = end
-        return isWhole
     }
 
-    /// How many of a word's bytes come before the first digit or byte 0.
-    private static func plainBytes(of word: UInt64) -> Int {
-        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        let word = UInt64(littleEndian: word)
-        // A byte below n (at most 128) borrows its top bit when n is taken from each; a borrow also reaches bytes above it, so the lowest alone is sure.
-        let unlikeDigits = word ^ (0x30 * ones)
-        let digits = (unlikeDigits &- 10 * ones) & ~unlikeDigits
-        let zeros = (word &- ones) & ~word
-        return ((digits | zeros) & tops).trailingZeroBitCount / 8
-    }
-
-    private var length = 0
-
-    /// The template that ``split(_:_:)`` has found; nil when there would be too many.
+    /// The template of the text that was split last; nil when there would be too many.
     private mutating func find(_ words: inout HashSet) -> Int? {
         if !templates.isEmpty, isSame(last) { return last }
-        let hash = WordHash.hash(scratch.span.extracting(0..<length))
+        let hash = WordHash.hash(splitter.template.span.extracting(0..<splitter.length))
         var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
             let known = Int(slots[slot]) - 1
@@ -152,7 +117,8 @@ struct TemplateEncoder {
             slot = (slot + 1) & (slots.count - 1)
         }
         guard templates.count < templatesMax else { return nil }
-        var template = Template(bytes: Array(scratch[..<length]), hash: hash, places: values.count)
+        var template = Template(text: texts.count..<texts.count + splitter.length, hash: hash, places: splitter.count - splitter.first)
+        texts += splitter.template[..<splitter.length]
         findWords(of: &template, &words)
         templates.append(template)
         slots[slot] = UInt16(templates.count)
@@ -161,18 +127,19 @@ struct TemplateEncoder {
     }
 
     private func isSame(_ template: Int) -> Bool {
-        guard templates[template].bytes.count == length else { return false }
-        return unsafe templates[template].bytes.withUnsafeBytes { known in
-            unsafe scratch.withUnsafeBytes { scratch in
-                guard let known = known.baseAddress, let scratch = scratch.baseAddress else { return length == 0 }
-                return unsafe memcmp(known, scratch, length) == 0
+        let text = templates[template].text
+        guard text.count == splitter.length else { return false }
+        return unsafe texts.withUnsafeBytes { texts in
+            unsafe splitter.template.withUnsafeBytes { found in
+                guard !text.isEmpty, let known = texts.baseAddress, let found = found.baseAddress else { return text.isEmpty }
+                return unsafe memcmp(known + text.lowerBound, found, text.count) == 0
             }
         }
     }
 
     /// Words without a number are told now, those with one are remembered.
-    private func findWords(of template: inout Template, _ words: inout HashSet) {
-        let bytes = template.bytes
+    private mutating func findWords(of template: inout Template, _ words: inout HashSet) {
+        let bytes = Array(texts[template.text])
         var parts: [Range<Int>] = []
         switch content {
         case .message: parts = [0..<bytes.count]
@@ -212,32 +179,24 @@ struct TemplateEncoder {
             return
         }
         for hash in told { words.insert(hash) }
-        template.words = numbered
+        template.words = self.words.count..<self.words.count + numbered.count
+        self.words += numbered
     }
 
-    /// One more row of a template.
+    /// One more row of a template: the text that was split last.
     private mutating func take(_ number: Int, _ texts: [UInt8], _ range: Range<Int>, _ words: inout HashSet) {
-        templates[number].values += values
-        templates[number].widths += widths
-        if templates[number].isVisited { return words.insert(texts.span.extracting(range), content) }
-        for word in templates[number].words {
+        templates[number].rows += 1
+        templates[number].padded |= splitter.padded
+        let (template, first) = (templates[number], splitter.first)
+        if template.isVisited { return words.insert(texts.span.extracting(range), content) }
+        for index in template.words {
             // A number is one byte in the template and its digits in the text.
+            let word = self.words[index]
             var start = range.lowerBound + word.range.lowerBound
-            for index in 0..<word.before { start += Int(widths[index]) - 1 }
+            for place in 0..<word.before { start += Int(splitter.widths[first + place]) - 1 }
             var end = start + word.range.count
-            for index in word.before..<word.through { end += Int(widths[index]) - 1 }
+            for place in word.before..<word.through { end += Int(splitter.widths[first + place]) - 1 }
             words.insert(WordHash.folded(texts.span, start..<end))
         }
-    }
-}
-
-extension HashSet {
-    mutating func insert(_ text: Span<UInt8>, _ content: TextPage.Content) {
-        var hashes: [UInt64] = []
-        switch content {
-        case .message: Words.visit(text: text) { hashes.append($0) }
-        case .data: Words.visit(data: text) { hashes.append($0) }
-        }
-        for hash in hashes { insert(hash) }
     }
 }

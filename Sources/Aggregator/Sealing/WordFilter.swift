@@ -22,10 +22,12 @@ package struct WordFilter: Sendable, Hashable {
         let bits = Self.sizes.first { $0 >= wanted } ?? 1 << 24
         bitCount = bits
         bytes = [UInt8](repeating: 0, count: bits / 8)
-        for hash in hashes {
-            for index in 0..<Self.hashes {
-                let bit = WordFilter.bit(index, of: hash, in: bits)
-                bytes[bit / 8] |= 1 << UInt8(bit % 8)
+        unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+            for hash in hashes {
+                for index in 0..<Self.hashes {
+                    let bit = WordFilter.bit(index, of: hash, in: bits)
+                    unsafe bytes[bit >> 3] |= 1 << UInt8(truncatingIfNeeded: bit & 7)
+                }
             }
         }
     }

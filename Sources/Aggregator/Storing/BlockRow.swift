@@ -46,6 +46,11 @@ enum BlockRow {
         case PreparedBlock.Encoding.zstd.rawValue:
             guard let inflated = Zstd.decompress(stored, length: Int(length)) else { return damaged("it does not decompress") }
             bytes = inflated
+        case PreparedBlock.Encoding.batch.rawValue:
+            guard let announced = Zstd.announcedBytes(stored), (Int(length)...Int(length) + PreparedBlock.batchHeadMax).contains(announced),
+                let inflated = Zstd.inflate(stored, announced: announced)
+            else { return damaged("it does not decompress") }
+            bytes = Array(inflated[(announced - Int(length))...])
         case let other: return damaged("its encoding \(other) is unknown")
         }
         let header: BlockHeader

@@ -97,6 +97,10 @@ enum LogSchema {
                 noted_ns INTEGER NOT NULL, PRIMARY KEY (host, device, inode, agent)) WITHOUT ROWID;
             CREATE INDEX read_positions_by_age ON read_positions (noted_ns);
             """,
+            """
+            -- encoding 2 of arrivals: an agent's batch as it was sent. A program of before would take it for damage, so it shall not open the file.
+            SELECT 1;
+            """,
         ]
     )
 

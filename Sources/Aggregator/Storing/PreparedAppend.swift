@@ -63,7 +63,16 @@ struct RequestKey: Sendable {
 }
 
 struct PreparedBlock: Sendable {
-    enum Encoding: Int64, Sendable { case plain = 0, zstd = 1 }
+    enum Encoding: Int64, Sendable {
+        case plain = 0
+        /// One frame.
+        case zstd
+        /// Frames as an agent sent them: inflated, their last bytes are the block, and what its batch says of itself stands before it.
+        case batch
+    }
+
+    /// Bytes that may stand before a block in its batch; where more do, it is packed by itself.
+    static let batchHeadMax = 1 << 16
 
     let kind: BlockKind
     let count: Int
@@ -80,11 +89,21 @@ struct PreparedBlock: Sendable {
     let events: EventBlock?
 
     init(_ block: AdmittedBlock) {
-        let frame = Zstd.compress(block.bytes)
         (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
-        (encoding, stored) = frame.map { (.zstd, $0) } ?? (.plain, block.bytes)
+        (encoding, stored) = Self.pack(block)
         ids = block.ids.isEmpty ? [] : block.ids.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         events = nil
+    }
+
+    /// As it came where that is known: an agent has packed it already. What is sealed within the minute is packed quickly rather than well.
+    private static func pack(_ block: AdmittedBlock) -> (Encoding, [UInt8]) {
+        let count = block.bytes.count
+        if !block.packed.isEmpty, block.packed.count < count, let inflated = Zstd.announcedBytes(block.packed),
+            (count...count + batchHeadMax).contains(inflated)
+        {
+            return (.batch, block.packed)
+        }
+        return Zstd.compress(block.bytes, hashLog: 12).map { (.zstd, $0) } ?? (.plain, block.bytes)
     }
 
     /// Appends the events' identifiers: the clients' own, or those derived from where they stand.

@@ -9,6 +9,9 @@ package struct StringColumn: Sendable {
 
     package func code(at row: Int) -> UInt32 { codes[row] }
 
+    /// By row; for whoever goes through all of them.
+    package func allCodes() -> [UInt32] { codes.all() }
+
     package subscript(row: Int) -> String { values[Int(codes[row])] }
 
     /// How many rows have each of `values`.
@@ -36,6 +39,9 @@ package struct OptionalStringColumn: Sendable {
     package func flags(where isWanted: (String) -> Bool) -> [Bool] { [false] + values.map(isWanted) }
 
     package func code(at row: Int) -> UInt32 { codes?[row] ?? 0 }
+
+    /// By row; empty when no row has a text.
+    package func allCodes() -> [UInt32] { codes?.all() ?? [] }
 
     package subscript(row: Int) -> String? {
         let code = code(at: row)
@@ -68,6 +74,9 @@ package struct TagColumn: Sendable {
 
     /// Which list the row has; always 0 when no row has tags and `lists` is empty.
     package func code(at row: Int) -> UInt32 { codes?[row] ?? 0 }
+
+    /// By row; empty when no row has tags.
+    package func allCodes() -> [UInt32] { codes?.all() ?? [] }
 
     init(_ range: Range<Int>?, rows: Int, in bytes: [UInt8]) throws(BlockError) {
         guard let range else {
@@ -155,8 +164,27 @@ struct Codes: Sendable {
         let range = try cursor.take(width * rows)
         guard cursor.isAtEnd else { throw .malformed("bytes after the last code of a column") }
         (count, self.bytes, start, self.width) = (rows, bytes, range.lowerBound, width)
-        if width > 0 {
-            for row in 0..<rows where self[row] >= distinct { throw .malformed("code \(self[row]) of \(distinct)") }
+        if width > 0, let greatest = all().max(), greatest >= distinct { throw .malformed("code \(greatest) of \(distinct)") }
+    }
+
+    /// By row.
+    func all() -> [UInt32] {
+        unsafe [UInt32](unsafeUninitializedCapacity: count) { all, filled in
+            filled = count
+            unsafe bytes.withUnsafeBytes { bytes in
+                guard count > 0, let first = bytes.baseAddress else { return }
+                // Of a width that the compiler knows, many at once.
+                let codes = unsafe first + start
+                for row in 0..<count {
+                    unsafe all[row] =
+                        switch width {
+                        case 0: 0
+                        case 1: unsafe UInt32(codes.load(fromByteOffset: row, as: UInt8.self))
+                        case 2: unsafe UInt32(UInt16(littleEndian: codes.loadUnaligned(fromByteOffset: 2 * row, as: UInt16.self)))
+                        default: unsafe UInt32(littleEndian: codes.loadUnaligned(fromByteOffset: 4 * row, as: UInt32.self))
+                        }
+                }
+            }
         }
     }
 

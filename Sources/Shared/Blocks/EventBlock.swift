@@ -32,9 +32,10 @@ package struct EventBlock: Sendable {
 
     /// Checks everything: checksum, counts, codes, UTF-8, times. Bytes of an enemy give an error, never a trap, and never more memory
     /// than a small multiple of their own size.
-    package init(decoding bytes: [UInt8]) throws(BlockError) {
+    /// - Parameter header: of these bytes, where it was read before: their checksum holds then. Nil: it is read.
+    package init(decoding bytes: [UInt8], header known: BlockHeader? = nil) throws(BlockError) {
         typealias Column = BlockFormat.EventColumn
-        let header = try BlockHeader(decoding: bytes)
+        let header = if let known { known } else { try BlockHeader(decoding: bytes) }
         try header.require(.events, columnsThrough: Column.numbered.rawValue)
         let rows = header.count
         timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
@@ -44,7 +45,7 @@ package struct EventBlock: Sendable {
         var severities = try header.cursor(Column.severity.rawValue)
         let range = try severities.take(rows)
         guard severities.isAtEnd else { throw .malformed("bytes after the last severity") }
-        for index in range where bytes[index] > Severity.critical.rawValue { throw .malformed("severity \(bytes[index]) is unknown") }
+        if let greatest = bytes[range].max(), greatest > Severity.critical.rawValue { throw .malformed("severity \(greatest) is unknown") }
         severityStart = range.lowerBound
         correlations = try OptionalStringColumn(header.columns[Column.correlation.rawValue], rows: rows, in: bytes)
         tags = try TagColumn(header.columns[Column.tags.rawValue], rows: rows, in: bytes)
@@ -64,6 +65,9 @@ package struct EventBlock: Sendable {
         precondition(row >= 0 && row < count, "row \(row) of \(count)")
         return Severity(rawValue: bytes[severityStart + row]) ?? .critical
     }
+
+    /// Raw values, by row.
+    package var severities: ArraySlice<UInt8> { bytes[severityStart..<severityStart + count] }
 
     /// The row as an Event; its id is the client's own or nil.
     /// - Precondition: `row` is below ``count``.

@@ -26,7 +26,7 @@ package struct EventLabelColumns: Sendable {
         hosts = try StringColumn(header.cursor(Column.host.rawValue), rows: rows, in: bytes)
         var severities = try header.cursor(Column.severity.rawValue)
         let range = try severities.take(rows)
-        for index in range where bytes[index] > Severity.critical.rawValue { throw .malformed("severity \(bytes[index]) is unknown") }
+        if let greatest = bytes[range].max(), greatest > Severity.critical.rawValue { throw .malformed("severity \(greatest) is unknown") }
         (self.header, self.bytes, severityStart) = (header, bytes, range.lowerBound)
     }
 

@@ -6,18 +6,7 @@ package enum Zstd {
     /// - Parameter hashLog: how many places are remembered where a match may begin, as a power of two; nil: as many as the level says.
     package static func frame(_ bytes: [UInt8], level: Int32 = 1, hashLog: Int32? = nil) -> [UInt8] {
         // Made for each call: kept, its tables would be most of what an idle agent holds.
-        guard let context = unsafe ZSTD_createCCtx() else { preconditionFailure("libzstd cannot start: out of memory") }
-        defer { unsafe ZSTD_freeCCtx(context) }
-        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-        if let hashLog { unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, hashLog) }
-        let bound = ZSTD_compressBound(bytes.count)
-        return unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
-            count = unsafe bytes.withUnsafeBytes { input in
-                unsafe ZSTD_compress2(context, output.baseAddress, bound, input.baseAddress, input.count)
-            }
-            // There is room for everything: what is left is that there is no memory.
-            precondition(ZSTD_isError(count) == 0, "libzstd cannot compress \(bytes.count) bytes at level \(level): out of memory")
-        }
+        ZstdPacker().frame(bytes, level: level, hashLog: hashLog)
     }
 
     /// A frame that holds a few bytes as they are: RFC 8878, 3.1.1, a single segment with a size of one byte, a last block that is raw. Nil for more than 255
@@ -29,8 +18,8 @@ package enum Zstd {
     }
 
     /// One frame; nil when it is not smaller than the bytes.
-    package static func compress(_ bytes: [UInt8], level: Int32 = 1) -> [UInt8]? {
-        let frame = frame(bytes, level: level)
+    package static func compress(_ bytes: [UInt8], level: Int32 = 1, hashLog: Int32? = nil) -> [UInt8]? {
+        let frame = frame(bytes, level: level, hashLog: hashLog)
         return frame.count >= bytes.count ? nil : frame
     }
 
@@ -66,6 +55,27 @@ package enum Zstd {
         }
     }
 
+    /// Where the frames lie that hold the bytes up to each of `ends`; nil: one of these lies inside of a frame, or something is no frame.
+    /// - Parameter ends: ascending, of the inflated bytes.
+    package static func parts(_ frames: [UInt8], endingAt ends: [Int]) -> [Range<Int>]? {
+        unsafe frames.withUnsafeBytes { input in
+            var (start, read, inflated) = (0, 0, 0)
+            var parts = [Range<Int>]()
+            for end in ends {
+                while inflated < end, read < input.count {
+                    let (place, left) = unsafe (input.baseAddress.unsafelyUnwrapped + read, input.count - read)
+                    let (size, length) = unsafe (ZSTD_getFrameContentSize(place, left), ZSTD_findFrameCompressedSize(place, left))
+                    guard size <= UInt64(end - inflated), ZSTD_isError(length) == 0, length > 0 else { return nil }
+                    (read, inflated) = (read + length, inflated + Int(size))
+                }
+                guard inflated == end else { return nil }
+                parts.append(start..<read)
+                start = read
+            }
+            return parts
+        }
+    }
+
     /// All frames into room for exactly what they announce, with zeros behind it; nil: they are damaged.
     /// - Parameter announced: from ``announcedBytes(_:)``.
     package static func inflate(_ frames: [UInt8], announced: Int, padding: Int = 0) -> [UInt8]? {
@@ -79,5 +89,32 @@ package enum Zstd {
             count = announced + padding
         }
         return isWhole ? bytes : nil
+    }
+}
+
+/// What libzstd needs to make frames, some hundred kilobytes, for whoever makes many in a row. One frame at a time.
+@safe package final class ZstdPacker {
+    private let context: OpaquePointer
+
+    package init() {
+        guard let context = unsafe ZSTD_createCCtx() else { preconditionFailure("libzstd cannot start: out of memory") }
+        unsafe self.context = context
+    }
+
+    deinit { unsafe ZSTD_freeCCtx(context) }
+
+    /// As ``Zstd/frame(_:level:hashLog:)``.
+    package func frame(_ bytes: [UInt8], level: Int32 = 1, hashLog: Int32? = nil) -> [UInt8] {
+        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+        // 0: as the level says.
+        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_hashLog, hashLog ?? 0)
+        let bound = ZSTD_compressBound(bytes.count)
+        return unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in
+            count = unsafe bytes.withUnsafeBytes { input in
+                unsafe ZSTD_compress2(context, output.baseAddress, bound, input.baseAddress, input.count)
+            }
+            // There is room for everything: what is left is that there is no memory.
+            precondition(ZSTD_isError(count) == 0, "libzstd cannot compress \(bytes.count) bytes at level \(level): out of memory")
+        }
     }
 }

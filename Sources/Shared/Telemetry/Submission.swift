@@ -43,8 +43,10 @@ package struct ReceivedBatch: Sendable, Hashable {
     package var batch: Batch
     /// A 64-bit checksum of the batch's uncompressed bytes.
     package var checksum: UInt64
+    /// The zstd frames that hold just this batch, as they came; empty where they are not known.
+    package var packed: [UInt8]
 
-    package init(batch: Batch, checksum: UInt64) { (self.batch, self.checksum) = (batch, checksum) }
+    package init(batch: Batch, checksum: UInt64, packed: [UInt8] = []) { (self.batch, self.checksum, self.packed) = (batch, checksum, packed) }
 }
 
 /// The good events of a JSON request: encoded as they were read, and what must be known to admit them.
@@ -99,6 +101,8 @@ package struct AdmittedBlock: Sendable, Hashable {
     package var ids: [UInt32: UUID]
     /// Nanoseconds by row, where whoever encoded the block kept them: identifiers are derived from them without decoding it. Empty where not.
     package var timestamps: [Int64]
+    /// Zstd frames whose last bytes, inflated, are ``bytes``, where the block came so: the store need not pack it anew. Empty where not.
+    package var packed: [UInt8]
 
     package init(
         kind: BlockKind,
@@ -107,9 +111,10 @@ package struct AdmittedBlock: Sendable, Hashable {
         from: Timestamp,
         to: Timestamp,
         ids: [UInt32: UUID] = [:],
-        timestamps: [Int64] = []
+        timestamps: [Int64] = [],
+        packed: [UInt8] = []
     ) {
         (self.kind, self.bytes, self.count, self.from, self.to) = (kind, bytes, count, from, to)
-        (self.ids, self.timestamps) = (ids, timestamps)
+        (self.ids, self.timestamps, self.packed) = (ids, timestamps, packed)
     }
 }

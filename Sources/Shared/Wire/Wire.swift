@@ -101,16 +101,24 @@ package enum Wire {
     }
 
     /// The same for a body that is inflated already.
-    /// - Parameter count: how many of the bytes are meant; nil: all of them.
-    package static func open(frames bytes: [UInt8], count: Int? = nil) throws(WireError) -> [ReceivedBatch] {
+    /// - Parameters:
+    ///   - count: how many of the bytes are meant; nil: all of them.
+    ///   - body: what was inflated, as it came; where it is zstd, each batch has its frames in ``ReceivedBatch/packed``.
+    package static func open(frames bytes: [UInt8], count: Int? = nil, body: [UInt8] = []) throws(WireError) -> [ReceivedBatch] {
         let count = count ?? bytes.count
         guard count > 0 else { throw .malformed("there is no batch in it") }
         var batches = [ReceivedBatch]()
-        var start = 0
-        while start < count {
-            let (batch, end) = try batch(in: bytes, at: start, through: count)
+        var ends = [Int]()
+        while ends.last ?? 0 < count {
+            let (batch, end) = try batch(in: bytes, at: ends.last ?? 0, through: count)
             batches.append(batch)
-            start = end
+            ends.append(end)
+        }
+        if !Zstd.isFrame(body) { return batches }
+        if batches.count == 1 {
+            batches[0].packed = body
+        } else if let parts = Zstd.parts(body, endingAt: ends) {
+            for (index, part) in parts.enumerated() { batches[index].packed = Array(body[part]) }
         }
         return batches
     }
