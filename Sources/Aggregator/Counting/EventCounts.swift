@@ -94,25 +94,30 @@ struct EventCounts: Sendable {
     ///   - repeated: rows that were stored before.
     mutating func take(_ block: EventLabelColumns, host: String, receivedAt: Timestamp, repeated: Set<UInt32>, now: Timestamp) {
         let lateBefore = receivedAt.advanced(by: .zero - CountingLimits.lateAfter).nanoseconds
-        let texts = [block.sources.values, block.types.values, block.hosts.values.map { $0.isEmpty ? host : $0 }].map { $0.map(Self.bounded) }
-        var numbers = texts.map { $0.map { index.number(of: $0) } }
+        let sources = block.sources.values.map(Self.bounded)
+        let types = block.types.values.map(Self.bounded)
+        let hosts = block.hosts.values.map { Self.bounded($0.isEmpty ? host : $0) }
+        // By code: the number of the text.
+        var sourceNumbers = sources.map { index.number(of: $0) }
+        var typeNumbers = types.map { index.number(of: $0) }
+        var hostNumbers = hosts.map { index.number(of: $0) }
         countedAt = now
-        let (sources, types, hosts) = (block.sources.allCodes(), block.types.allCodes(), block.hosts.allCodes())
+        let (sourceCodes, typeCodes, hostCodes) = (block.sources.allCodes(), block.types.allCodes(), block.hosts.allCodes())
         for row in 0..<block.count where repeated.isEmpty || !repeated.contains(UInt32(row)) {
-            let codes = (Int(sources[row]), Int(types[row]), Int(hosts[row]))
+            let (source, type, host) = (Int(sourceCodes[row]), Int(typeCodes[row]), Int(hostCodes[row]))
             let (severity, isLate) = (block.severity(at: row), block.timestamps[row] < lateBefore)
-            let packed = SeriesIndex.packed(numbers[0][codes.0], numbers[1][codes.1], numbers[2][codes.2], severity, isLate)
+            let packed = SeriesIndex.packed(sourceNumbers[source], typeNumbers[type], hostNumbers[host], severity, isLate)
             if let packed, index.count(packed) { continue }
             if series.count >= seriesMax {
                 folded += 1
                 grow(numberOfOthers(severity, isLate), now: now)
                 continue
             }
-            let key = Key(source: texts[0][codes.0], type: texts[1][codes.1], host: texts[2][codes.2], severity: severity, isLate: isLate)
+            let key = Key(source: sources[source], type: types[type], host: hosts[host], severity: severity, isLate: isLate)
             grow(number(ofNew: key), now: now)
-            numbers[0][codes.0] = index.number(of: key.source)
-            numbers[1][codes.1] = index.number(of: key.type)
-            numbers[2][codes.2] = index.number(of: key.host)
+            sourceNumbers[source] = index.number(of: key.source)
+            typeNumbers[type] = index.number(of: key.type)
+            hostNumbers[host] = index.number(of: key.host)
         }
     }
 

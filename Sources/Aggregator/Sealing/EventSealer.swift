@@ -72,7 +72,7 @@ package struct EventSealer {
             throw .damaged("\(what) has \(values) different sources, types, hosts or lists of tags")
         }
         // Column by column: a row at a time would fetch and give back each of them for each row.
-        let (times, levels) = (events.timestamps, Array(events.severities))
+        let (times, levels) = (events.timestamps, events.severities)
         for row in taken { timestamps.append(times[row]) }
         for row in taken {
             severities.append(levels[row])

@@ -3,14 +3,9 @@ package import Telemetry
 /// A decoded block of events. All columns were checked, so access by row cannot fail; a filter looks at columns and makes an Event only
 /// of the rows it wants. Memory: the bytes, which are shared, and about 20 bytes a row.
 package struct EventBlock: Sendable {
-    package let header: BlockHeader
+    private let labels: EventLabelColumns
     /// The whole block, and behind it what ``data`` had only numbers of; ``messages`` and ``data`` give ranges of it.
     package let bytes: [UInt8]
-    /// Nanoseconds, by row.
-    package let timestamps: [Int64]
-    package let sources: StringColumn
-    package let types: StringColumn
-    package let hosts: StringColumn
     package let correlations: OptionalStringColumn
     package let tags: TagColumn
     package let messages: TextColumn
@@ -18,9 +13,16 @@ package struct EventBlock: Sendable {
     package let data: TextColumn
     /// The clients' own ids, by row; empty when there are none.
     package let ids: [UInt32: UUID]
-    private let severityStart: Int
 
-    package var count: Int { header.count }
+    package var header: BlockHeader { labels.header }
+    package var count: Int { labels.count }
+    /// Nanoseconds, by row.
+    package var timestamps: [Int64] { labels.timestamps }
+    package var sources: StringColumn { labels.sources }
+    package var types: StringColumn { labels.types }
+    package var hosts: StringColumn { labels.hosts }
+    /// Raw values, by row.
+    package var severities: [UInt8] { labels.severities }
 
     /// Encodes at most ``BlockFormat/rowsMax`` events, in their order.
     /// - Parameter numbersData: whether data that differ in a number only are stored as numbers: smaller, and a little slower to read.
@@ -36,17 +38,8 @@ package struct EventBlock: Sendable {
     package init(decoding bytes: [UInt8], header known: BlockHeader? = nil) throws(BlockError) {
         typealias Column = BlockFormat.EventColumn
         let header = if let known { known } else { try BlockHeader(decoding: bytes) }
-        try header.require(.events, columnsThrough: Column.numbered.rawValue)
+        labels = try EventLabelColumns(header, in: bytes)
         let rows = header.count
-        timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
-        sources = try StringColumn(header.cursor(Column.source.rawValue), rows: rows, in: bytes)
-        types = try StringColumn(header.cursor(Column.type.rawValue), rows: rows, in: bytes)
-        hosts = try StringColumn(header.cursor(Column.host.rawValue), rows: rows, in: bytes)
-        var severities = try header.cursor(Column.severity.rawValue)
-        let range = try severities.take(rows)
-        guard severities.isAtEnd else { throw .malformed("bytes after the last severity") }
-        if let greatest = bytes[range].max(), greatest > Severity.critical.rawValue { throw .malformed("severity \(greatest) is unknown") }
-        severityStart = range.lowerBound
         correlations = try OptionalStringColumn(header.columns[Column.correlation.rawValue], rows: rows, in: bytes)
         tags = try TagColumn(header.columns[Column.tags.rawValue], rows: rows, in: bytes)
         messages = try TextColumn(header.columns[Column.messages.rawValue], rows: rows, in: bytes)
@@ -58,27 +51,22 @@ package struct EventBlock: Sendable {
         } else {
             data = try TextColumn(header.columns[Column.data.rawValue], rows: rows, in: bytes)
         }
-        (self.header, self.bytes) = (header, whole)
+        self.bytes = whole
     }
 
-    package func severity(at row: Int) -> Severity {
-        precondition(row >= 0 && row < count, "row \(row) of \(count)")
-        return Severity(rawValue: bytes[severityStart + row]) ?? .critical
-    }
-
-    /// Raw values, by row.
-    package var severities: ArraySlice<UInt8> { bytes[severityStart..<severityStart + count] }
+    /// - Precondition: `row` is below ``count``.
+    package func severity(at row: Int) -> Severity { labels.severity(at: row) }
 
     /// The row as an Event; its id is the client's own or nil.
     /// - Precondition: `row` is below ``count``.
     package func event(at row: Int) -> Event {
         Event(
             id: ids.isEmpty ? nil : ids[UInt32(row)],
-            timestamp: Timestamp(nanoseconds: timestamps[row]),
-            source: sources[row],
-            type: types[row],
+            timestamp: Timestamp(nanoseconds: labels.timestamps[row]),
+            source: labels.sources[row],
+            type: labels.types[row],
             severity: severity(at: row),
-            host: hosts[row],
+            host: labels.hosts[row],
             correlationID: correlations[row],
             tags: tags[row],
             message: messages.range(at: row).map { String(decoding: bytes[$0], as: UTF8.self) },

@@ -130,7 +130,7 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
         unsafe block.bytes.withUnsafeBufferPointer { bytes in
             for row in 0..<block.count {
                 times.append(block.timestamps[row])
-                severities.append(block.severity(at: row).rawValue)
+                severities.append(block.severities[row])
                 sources.codes.append(sourceCodes[Int(block.sources.code(at: row))])
                 types.codes.append(typeCodes[Int(block.types.code(at: row))])
                 hosts.codes.append(hostCodes[Int(block.hosts.code(at: row))])

@@ -9,15 +9,16 @@ package struct EventLabelColumns: Sendable {
     package let sources: StringColumn
     package let types: StringColumn
     package let hosts: StringColumn
-    private let bytes: [UInt8]
-    private let severityStart: Int
+    /// Raw values, by row.
+    package let severities: [UInt8]
 
     package var count: Int { header.count }
 
-    /// Checks what it reads, as ``EventBlock/init(decoding:)`` does; the other columns are passed over.
-    package init(decoding bytes: [UInt8]) throws(BlockError) {
+    /// Checks what it reads, as ``EventBlock/init(decoding:header:)`` does; the other columns are passed over.
+    package init(decoding bytes: [UInt8]) throws(BlockError) { try self.init(BlockHeader(decoding: bytes), in: bytes) }
+
+    init(_ header: BlockHeader, in bytes: [UInt8]) throws(BlockError) {
         typealias Column = BlockFormat.EventColumn
-        let header = try BlockHeader(decoding: bytes)
         try header.require(.events, columnsThrough: Column.numbered.rawValue)
         let rows = header.count
         timestamps = try header.timestamps(Column.timestamps.rawValue, in: bytes.span)
@@ -25,14 +26,12 @@ package struct EventLabelColumns: Sendable {
         types = try StringColumn(header.cursor(Column.type.rawValue), rows: rows, in: bytes)
         hosts = try StringColumn(header.cursor(Column.host.rawValue), rows: rows, in: bytes)
         var severities = try header.cursor(Column.severity.rawValue)
-        let range = try severities.take(rows)
-        if let greatest = bytes[range].max(), greatest > Severity.critical.rawValue { throw .malformed("severity \(greatest) is unknown") }
-        (self.header, self.bytes, severityStart) = (header, bytes, range.lowerBound)
+        self.severities = Array(bytes[try severities.take(rows)])
+        guard severities.isAtEnd else { throw .malformed("bytes after the last severity") }
+        if let greatest = self.severities.max(), greatest > Severity.critical.rawValue { throw .malformed("severity \(greatest) is unknown") }
+        self.header = header
     }
 
     /// - Precondition: `row` is below ``count``.
-    package func severity(at row: Int) -> Severity {
-        precondition(row >= 0 && row < count, "row \(row) of \(count)")
-        return Severity(rawValue: bytes[severityStart + row]) ?? .critical
-    }
+    package func severity(at row: Int) -> Severity { Severity(rawValue: severities[row]) ?? .critical }
 }
