@@ -26,7 +26,7 @@ struct TextSplitter {
         (first, padded) = (count, 0)
         var (end, number) = (0, count)
         let numbersMax = count + TextPage.numbersMax
-        var isPadded: UInt64 = 0
+        var zeros: UInt64 = 0
         let isWhole = unsafe texts.withUnsafeBufferPointer { texts in
             unsafe template.withUnsafeMutableBufferPointer { template in
                 unsafe values.withUnsafeMutableBufferPointer { values in
@@ -49,7 +49,7 @@ struct TextSplitter {
                                 continue
                             }
                             let (value, width) = unsafe Self.number(in: texts, index..<range.upperBound)
-                            if byte == UInt8(ascii: "0"), width > 1 { isPadded |= 1 << UInt64(number - first) }
+                            if byte == UInt8(ascii: "0"), width > 1 { zeros |= 1 << UInt64(number - first) }
                             unsafe values[number] = value
                             unsafe widths[number] = UInt8(truncatingIfNeeded: width)
                             number += 1
@@ -62,7 +62,7 @@ struct TextSplitter {
                 }
             }
         }
-        (count, length, padded) = (number, end, isPadded)
+        (count, length, padded) = (number, end, zeros)
         return isWhole
     }
 

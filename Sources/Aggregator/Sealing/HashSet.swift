@@ -1,5 +1,5 @@
 /// The different ones of many hashes. They are kept as they come and told apart all at once, piece by piece: a table of all words of a block is larger than the
-/// processor's caches, and looking into it word by word was a seventh of what sealing costs.
+/// processor's caches, and looking into it word by word was a fifth of what sealing costs.
 struct HashSet {
     private static let recentCount = 1 << 11
     /// Hashes of a piece, about: with its table it fits the first cache.
@@ -10,7 +10,7 @@ struct HashSet {
     /// What was inserted last, by low bits: most words of a log come again and again. Nothing that lies in another place than its own is ever found, so zeros,
     /// and a one in the place of zero, are as good as empty.
     private var recent: [UInt64]
-    /// Before the last ``hashes()`` or ``compact()`` each one once, behind that as they came.
+    /// Those that were told apart already, then the others as they came.
     private var gathered: [UInt64] = []
     /// How many are gathered before those that came again are thrown out.
     private var room: Int
@@ -102,21 +102,4 @@ extension HashSet {
         }
         for hash in hashes { insert(hash) }
     }
-}
-
-/// Texts of a whole sealed block, numbered in the order in which they came, and how many rows have each.
-struct CountedTexts {
-    private var codes: [String: Int] = [:]
-    private(set) var texts: [String] = []
-    private(set) var counts: [Int] = []
-
-    mutating func code(of text: String) -> Int {
-        if let known = codes[text], texts[known].utf8.elementsEqual(text.utf8) { return known }
-        codes[text] = texts.count
-        texts.append(text)
-        counts.append(0)
-        return texts.count - 1
-    }
-
-    mutating func count(_ code: Int, _ rows: Int) { counts[code] += rows }
 }
