@@ -3,8 +3,9 @@ import Glibc
 /// One keep-alive HTTP/1.1 connection to loopback; its calls block.
 final class Connection {
     private let port: UInt16
-    private var descriptor: Int32 = -1
+    private(set) var descriptor: Int32 = -1
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    private var answer: [UInt8] = []
 
     init(port: UInt16) { self.port = port }
 
@@ -26,7 +27,14 @@ final class Connection {
 
     /// Sends a whole request and reads the whole answer.
     func send(_ request: [UInt8]) -> (status: Int, body: [UInt8]) {
+        begin(request)
+        while true { if let answer = progress() { return answer } }
+    }
+
+    /// Sends a whole request; its answer is still to be read.
+    func begin(_ request: [UInt8]) {
         if descriptor < 0 { open() }
+        answer.removeAll(keepingCapacity: true)
         var sent = 0
         while sent < request.count {
             let code = unsafe request.withUnsafeBytes {
@@ -35,20 +43,16 @@ final class Connection {
             guard code > 0 else { fail("the connection was closed while sending") }
             sent += code
         }
-        var answer = [UInt8]()
-        var (bodyStart, length) = (-1, 0)
-        while true {
-            let code = unsafe buffer.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress!, $0.count, 0) }
-            guard code > 0 else { fail("the connection was closed while reading") }
-            answer += buffer[..<code]
-            if bodyStart < 0, let end = headEnd(answer) {
-                bodyStart = end
-                length = contentLength(answer[..<end])
-            }
-            if bodyStart >= 0, answer.count >= bodyStart + length { break }
-        }
-        let status = Int(String(decoding: answer[9..<12], as: UTF8.self)) ?? 0
-        return (status, Array(answer[bodyStart...]))
+    }
+
+    /// Reads what is there of the answer, or waits for the next bytes of it.
+    /// - Returns: the answer, once it is whole.
+    func progress() -> (status: Int, body: [UInt8])? {
+        let code = unsafe buffer.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress!, $0.count, 0) }
+        guard code > 0 else { fail("the connection was closed while reading") }
+        answer += buffer[..<code]
+        guard let end = headEnd(answer), answer.count >= end + contentLength(answer[..<end]) else { return nil }
+        return (Int(String(decoding: answer[9..<12], as: UTF8.self)) ?? 0, Array(answer[end...]))
     }
 
     private func headEnd(_ bytes: [UInt8]) -> Int? {
@@ -60,7 +64,7 @@ final class Connection {
     }
 
     private func contentLength(_ head: ArraySlice<UInt8>) -> Int {
-        for line in head.split(separator: 10) {
+        for line in head.split(separator: 10) where line.count > 15 && line[line.startIndex + 14] == UInt8(ascii: ":") {
             let text = String(decoding: line, as: UTF8.self).lowercased()
             if text.hasPrefix("content-length:") { return Int(text.dropFirst(15).filter(\.isNumber)) ?? 0 }
         }

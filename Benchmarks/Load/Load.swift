@@ -81,7 +81,10 @@ struct Singles: ParsableCommand {
             mix.appendLine(to: &body)
             return request("POST", "/api/v1/events", body, "Content-Type: application/json\r\n")
         }
-        let (seconds, cpu) = post(requests, over: connections, port: target.port, status: 201)
+        let multiplexer = Multiplexer(connections, port: target.port)
+        let (start, cpuBefore) = (monotonic(), processSeconds())
+        multiplexer.send(requests, expecting: 201)
+        let (seconds, cpu) = (monotonic() - start, processSeconds() - cpuBefore)
         report("single", rows: count, requests: count, seconds: seconds, cpu: cpu)
     }
 }

@@ -43,7 +43,9 @@ struct AggregatorTests {
         }
     }
 
-    private func curl(_ arguments: String...) async throws -> String {
+    private func curl(_ arguments: String...) async throws -> String { try await curl(arguments) }
+
+    private func curl(_ arguments: [String]) async throws -> String {
         let child = try ChildProcess.start("/usr/bin/env", ["curl", "-s"] + arguments)
         await child.wait()
         return child.output
@@ -74,6 +76,33 @@ struct AggregatorTests {
             #expect(health["status"]?.string == "healthy")
             let answer = try await json("\(address)/api/v1/query?query=1")
             #expect(answer["status"]?.string == "success")
+        }
+    }
+
+    @Test func `a short post is answered field by field as the common way answers it`() async throws {
+        try await withAggregator(try TemporaryFolder()) { address in
+            let event = #"{"event_id":"01234567-89ab-7def-8123-456789abcdef","source":"s","type":"t","severity":"info"}"#
+            func ask(_ body: String, _ fields: String...) async throws -> [String] {
+                let answer = try await curl(["-i", "-H", "Expect:"] + fields.flatMap { ["-H", $0] } + ["-d", body, "\(address)/events"])
+                return answer.split(whereSeparator: \.isNewline).map { $0.hasPrefix("Date: ") ? "Date: \($0.utf8.count)" : String($0) }.sorted()
+            }
+            // An encoding that is none sends a post the common way.
+            let common = "Content-Encoding: identity"
+            let answers = (try await ask(event), try await ask(event, common))
+            #expect(answers.0.contains("HTTP/1.1 201 Created"))
+            #expect(answers.0.contains("Location: /api/v1/events/01234567-89ab-7def-8123-456789abcdef"))
+            #expect(answers.0 == answers.1)
+            for wrong in ["{", "[]", "{}", #"{"source":"s","type":"t","severity":"loud"}"#] {
+                let (short, long) = (try await ask(wrong), try await ask(wrong, common))
+                #expect(short == long)
+                #expect(short.contains { $0.hasPrefix("HTTP/1.1 4") })
+            }
+            for field in ["Content-Type: text/html", "Idempotency-Key: \u{e9}"] {
+                let (short, long) = (try await ask(event, field), try await ask(event, field, common))
+                #expect(short == long)
+                #expect(short.contains { $0.hasPrefix("HTTP/1.1 4") })
+            }
+            #expect(try await json("\(address)/events")["count"]?.integer == 1)
         }
     }
 

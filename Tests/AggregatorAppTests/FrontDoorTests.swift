@@ -1,10 +1,8 @@
 import Answering
 import HTTPTypes
 import Hummingbird
-import Logging
 import NIOCore
 import Operating
-import ServiceLifecycle
 import Telemetry
 import TestSupport
 import Testing
@@ -20,35 +18,12 @@ struct FrontDoorTests {
         connectionsMax: Int = 1000,
         _ body: @Sendable (_ port: Int) async throws -> Void
     ) async throws {
-        var quiet = Logger(label: "test")
-        quiet.logLevel = .critical
         let reader = BodyReader(limits: limits, budget: BodyBudget())
         let echo = Route(.post, "/echo", .open) { request, context in
             let (bytes, _) = try await reader.read(request, context)
             return .text(type: "text/plain", "\(bytes.count)")
         }
-        let door = Door(routes: [echo], identify: { _ in .known(.loopback) }, limits: limits, metrics: MetricsRegistry(), logger: quiet)
-        let (ports, gate) = AsyncStream.makeStream(of: Int.self)
-        let configuration = FrontDoor.Configuration(
-            address: ListenAddress(host: "127.0.0.1", port: 0),
-            certificates: certificates,
-            connectionsMax: connectionsMax,
-            idleTimeout: idleTimeout,
-            bodyLimits: limits
-        )
-        let front = FrontDoor(configuration, door: door, logger: quiet, onListening: { gate.yield($0) }, onStopping: { gate.finish() })
-        let group = ServiceGroup(configuration: .init(services: [front], logger: quiet))
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            for await port in ports {
-                do { try await body(port) } catch {
-                    await group.triggerGracefulShutdown()
-                    throw error
-                }
-                await group.triggerGracefulShutdown()
-            }
-            try await tasks.waitForAll()
-        }
+        try await FrontDoorScene.run([echo], certificates, limits: limits, idleTimeout: idleTimeout, connectionsMax: connectionsMax, body)
     }
 
     /// What a program writes until it ends.

@@ -91,7 +91,7 @@ import Testing
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let identity = Door.Identification.known(Principal(name: "p", role: role))
-        let door = Door(routes: receiver.routes, identify: { _ in identity }, metrics: metrics, logger: logger)
+        let door = Door(routes: receiver.routes, identify: { _ in identity }, time: ManualTime(now: now), metrics: metrics, logger: logger)
         return try await Application(router: door.router(), logger: logger).test(.router) { client in
             let response = try await client.execute(uri: "/api/v2/alerts", method: .post, body: ByteBuffer(string: body))
             return (response.status.code, String(buffer: response.body))

@@ -74,7 +74,14 @@ struct Bench {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let identification = identification
-        let door = Door(routes: receiver.routes, identify: { _ in identification }, limits: limits.body, metrics: metrics, logger: logger)
+        let door = Door(
+            routes: receiver.routes,
+            identify: { _ in identification },
+            limits: limits.body,
+            time: ManualTime(),
+            metrics: metrics,
+            logger: logger
+        )
         return Application(router: door.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: logger)
     }
 

@@ -7,6 +7,7 @@ import Operating
 import Serving
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import Wire
 
@@ -45,7 +46,13 @@ struct AgentRoutesTests {
     private func ask(_ query: String, _ files: Files, as principal: Principal) async throws -> (status: Int, body: [UInt8]) {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let door = Door(routes: AgentRoutes(files).routes, identify: { _ in .known(principal) }, metrics: MetricsRegistry(), logger: logger)
+        let door = Door(
+            routes: AgentRoutes(files).routes,
+            identify: { _ in .known(principal) },
+            time: ManualTime(),
+            metrics: MetricsRegistry(),
+            logger: logger
+        )
         return try await Application(router: door.router(), logger: logger).test(.router) { client in
             let response = try await client.execute(uri: "/api/v1/agents/positions\(query)", method: .get)
             return (response.status.code, Array(response.body.readableBytesView))

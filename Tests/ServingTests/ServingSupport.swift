@@ -289,7 +289,7 @@ struct Window {
         )
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let door = Door(routes: serving.routes, identify: { _ in identification }, metrics: metrics, logger: logger)
+        let door = Door(routes: serving.routes, identify: { _ in identification }, time: time, metrics: metrics, logger: logger)
         return try await Application(router: door.router(), logger: logger).test(.router) { client in
             Answer(try await client.execute(uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) }))
         }

@@ -147,6 +147,7 @@ struct Aggregator: Sendable {
             routes: receiver.routes + alertReceiver.routes + AgentRoutes(log).routes + serving.routes,
             identify: identify,
             limits: config.receiving.body,
+            time: time,
             metrics: metrics,
             logger: logger
         )

@@ -44,7 +44,7 @@ struct FrontDoor: Service {
 
     func run() async throws {
         let (idleTimeout, bodyLimits) = (configuration.idleTimeout, configuration.bodyLimits)
-        let certificates = configuration.certificates
+        let (certificates, shortPosts) = (configuration.certificates, door.shortPosts())
         let server = HTTPServerBuilder { responder in
             let plain = HTTP1Channel(
                 responder: { request, writer, channel in
@@ -55,8 +55,8 @@ struct FrontDoor: Service {
                 },
                 configuration: .init(idleTimeout: idleTimeout)
             )
-            if let certificates { return LoopChannel(SecureChannel(plain, certificates: certificates)) }
-            return LoopChannel(plain)
+            if let certificates { return LoopChannel(SecureChannel(plain, certificates: certificates), shortPosts: shortPosts) }
+            return LoopChannel(plain, shortPosts: shortPosts)
         }
         // Hummingbird tells each start and stop of its own; what matters of it is told by Aggregator.
         var quiet = logger
@@ -67,7 +67,7 @@ struct FrontDoor: Service {
             server: server,
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port),
-                serverName: "tocsin",
+                serverName: Door.serverName,
                 backlog: configuration.backlog,
                 availableConnectionsDelegate: .maximum(configuration.connectionsMax, logger: quiet)
             ),

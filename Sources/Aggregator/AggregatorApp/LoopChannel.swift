@@ -1,3 +1,4 @@
+import Answering
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -6,10 +7,16 @@ import NIOCore
 /// times (a part read, a part written, a timer set), which costs more than answering a small one. What takes long leaves the loop: see `Door`.
 struct LoopChannel<Base: ServerChildChannel>: ServerChildChannel {
     private let base: Base
+    private let shortPosts: ShortPosts
 
-    init(_ base: Base) { self.base = base }
+    init(_ base: Base, shortPosts: ShortPosts) { (self.base, self.shortPosts) = (base, shortPosts) }
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> { base.setup(channel: channel, logger: logger) }
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+        base.setup(channel: channel, logger: logger).flatMapThrowing { [shortPosts] value in
+            try shortPosts.join(channel.pipeline.syncOperations, executor: LoopExecutor(channel.eventLoop))
+            return value
+        }
+    }
 
     @concurrent
     func handle(value: Base.Value, logger: Logger) async {

@@ -63,6 +63,12 @@ package struct BodyReader: Sendable {
         return (bytes, share)
     }
 
+    /// The share of the budget that a body takes which is there already; nil when it is larger than the limit, or all requests together hold too much.
+    package func share(of count: Int) -> BodyBudget.Share? {
+        let share = budget.share()
+        return count <= limits.bytesMax && share.take(count) ? share : nil
+    }
+
     private var tooLarge: Problem {
         .tooLarge("the body is larger than \(limits.bytesMax) bytes (limits.body): split it into several requests; nothing was stored")
     }

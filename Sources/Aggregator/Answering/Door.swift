@@ -15,7 +15,11 @@ package struct Door: Sendable {
         case unknown
     }
 
+    /// What every answer names as its `Server`.
+    package static let serverName = "tocsin"
+
     private let routes: [Route]
+    private let time: any TimeSource
     private let identify: @Sendable (_ token: String?) -> Identification
     private let guardian: DoorGuard
 
@@ -24,10 +28,11 @@ package struct Door: Sendable {
         routes: [Route],
         identify: @escaping @Sendable (_ token: String?) -> Identification,
         limits: BodyLimits = BodyLimits(),
+        time: any TimeSource,
         metrics: MetricsRegistry,
         logger: Logger
     ) {
-        (self.routes, self.identify) = (routes, identify)
+        (self.routes, self.identify, self.time) = (routes, identify, time)
         guardian = DoorGuard(limits: limits, metrics: metrics, logger: logger)
     }
 
@@ -39,7 +44,7 @@ package struct Door: Sendable {
             methods[route.path, default: []].append(route.method)
             router.on(RouterPath(route.path), method: route.method) { request, context in
                 var context = context
-                context.principal = try permit(request, route.access)
+                context.principal = try permit(request.headers[.authorization], route.access)
                 // Short bodies, which clients send all day, are dealt with on the connection's own thread. A query or a large body may take long, and
                 // must not hold up other connections.
                 if route.access == .send, let length = request.declaredLength, length <= Self.shortBodyBytes {
@@ -65,9 +70,12 @@ package struct Door: Sendable {
 
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
-    private func permit(_ request: Request, _ access: Route.Access) throws(Problem) -> Principal {
+    /// Requests that need no router: see ``ShortPosts``.
+    package func shortPosts() -> ShortPosts { ShortPosts(routes, permit: permit, guardian: guardian, date: DateField(time)) }
+
+    private func permit(_ authorization: String?, _ access: Route.Access) throws(Problem) -> Principal {
         guard access != .open else { return Principal(name: "", role: .viewer) }
-        switch identify(try Self.bearerToken(request.headers[.authorization])) {
+        switch identify(try Self.bearerToken(authorization)) {
         case .known(let principal):
             guard access.allows(principal.role) else {
                 throw .forbidden("the token \"\(principal.name)\" has the role \(principal.role.rawValue), which may not do this")

@@ -29,8 +29,7 @@ struct DoorGuard: RouterMiddleware {
         do {
             try refuseOtherSites(request)
             response = try await next(request, context)
-            response.headers[.xContentTypeOptions] = "nosniff"
-            if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+            Self.protect(&response.headers)
             if hasBody(request), context.bodyUse.take() {
                 // A body that nobody wanted, such as a GET's.
                 let rest = await readAway(.malformed(""), request, context)
@@ -47,21 +46,20 @@ struct DoorGuard: RouterMiddleware {
         if request.headers[.upgrade] != nil, response.status != .switchingProtocols, response.headers[.connection] == nil {
             close(&response, context)
         }
-        count(response.status, context)
+        count(response.status, endpoint: context.endpointPath ?? "none")
         return response
+    }
+
+    /// What every answer says to browsers and proxies, unless it says otherwise.
+    static func protect(_ headers: inout HTTPFields) {
+        headers[.xContentTypeOptions] = "nosniff"
+        if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
     }
 
     private func problem(of error: any Error, _ request: Request) -> Problem {
         switch error {
         case let problem as Problem:
-            if problem.status.code == 500 {
-                logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(problem.detail)"])
-            } else if problem.status.code == 503 {
-                logger.warning(
-                    "a request was put off; its sender comes again",
-                    metadata: ["path": "\(request.uri.path)", "why": "\(problem.detail)"]
-                )
-            }
+            log(problem, path: request.uri.path)
             return problem
         case let error as HTTPError where error.status == .notFound:
             return .notFound("there is nothing at \(request.uri.path); docs/api.md lists what there is")
@@ -70,6 +68,15 @@ struct DoorGuard: RouterMiddleware {
         default:
             logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return .failed("the request could not be answered; the aggregator's log says why")
+        }
+    }
+
+    /// What an operator should hear of.
+    func log(_ problem: Problem, path: String) {
+        if problem.status.code == 500 {
+            logger.error("a request failed", metadata: ["path": "\(path)", "error": "\(problem.detail)"])
+        } else if problem.status.code == 503 {
+            logger.warning("a request was put off; its sender comes again", metadata: ["path": "\(path)", "why": "\(problem.detail)"])
         }
     }
 
@@ -101,7 +108,5 @@ struct DoorGuard: RouterMiddleware {
         }
     }
 
-    private func count(_ status: HTTPResponse.Status, _ context: DoorContext) {
-        counters.count(status.code, endpoint: context.endpointPath ?? "none")
-    }
+    func count(_ status: HTTPResponse.Status, endpoint: String) { counters.count(status.code, endpoint: endpoint) }
 }

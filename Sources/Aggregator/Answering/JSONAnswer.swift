@@ -5,11 +5,7 @@ package import JSON
 extension Response {
     /// An answer in JSON.
     package static func json(_ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], _ write: (inout JSONWriter) -> Void) -> Response {
-        var json = JSONWriter()
-        write(&json)
-        var headers = headers
-        headers[.contentType] = "application/json"
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: json.bytes)))
+        WholeAnswer.json(status, headers: headers, write).response
     }
 
     /// An answer in text of some kind.

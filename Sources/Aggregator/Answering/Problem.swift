@@ -103,12 +103,13 @@ extension JSONWriter {
 extension Problem: HTTPResponseError {
     package func response(from request: Request, context: some RequestContext) -> Response { response }
 
-    package var response: Response {
+    package var response: Response { answer.response }
+
+    var answer: WholeAnswer {
         var headers = headers
-        headers[.contentType] = "application/problem+json"
         headers[.cacheControl] = "no-store"
         if let retryAfter { headers[.retryAfter] = String(Self.retryAfterSeconds(retryAfter)) }
         if closesConnection { headers[.connection] = "close" }
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: document)))
+        return WholeAnswer(status, headers: headers, type: "application/problem+json", document)
     }
 }

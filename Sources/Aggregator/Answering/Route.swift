@@ -30,13 +30,22 @@ package struct Route: Sendable {
     package var path: String
     package var access: Access
     package var handler: Handler
+    /// The quick way for short posts; only for a POST with access ``Access/send`` and a path without parameters.
+    package var short: ShortPost.Handler?
 
-    package init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) {
-        (self.method, self.path, self.access, self.handler) = (method, path, access, handler)
+    package init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, short: ShortPost.Handler? = nil, _ handler: @escaping Handler) {
+        precondition(short == nil || (method == .post && access == .send && !path.contains(":")), "\(path) cannot have short posts")
+        (self.method, self.path, self.access, self.short, self.handler) = (method, path, access, short, handler)
     }
 
     /// The same route under `/api/v1` and without it.
-    package static func both(_ method: HTTPRequest.Method, _ path: String, _ access: Access, _ handler: @escaping Handler) -> [Route] {
-        [Route(method, "/api/v1" + path, access, handler), Route(method, path, access, handler)]
+    package static func both(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ access: Access,
+        short: ShortPost.Handler? = nil,
+        _ handler: @escaping Handler
+    ) -> [Route] {
+        ["/api/v1" + path, path].map { Route(method, $0, access, short: short, handler) }
     }
 }

@@ -10,7 +10,9 @@ struct BodyText: Sendable {
     let count: Int
 
     init(_ bytes: [UInt8]) {
-        (padded, count) = (bytes, bytes.count)
+        (padded, count) = ([], bytes.count)
+        padded.reserveCapacity(bytes.count + Self.padding)
+        padded.append(contentsOf: bytes)
         padded.append(contentsOf: repeatElement(0, count: Self.padding))
     }
 

@@ -52,7 +52,7 @@ struct EventCollector: ~Copyable {
             )
         )
         finished += encoder.count
-        sources.merge(encoder.sourceCounts, uniquingKeysWith: +)
+        if sources.isEmpty { sources = encoder.sourceCounts } else { sources.merge(encoder.sourceCounts, uniquingKeysWith: +) }
         hosts.formUnion(encoder.hostNames)
         encoder = EventBlockEncoder(hostOfNone: hostOfNone)
     }

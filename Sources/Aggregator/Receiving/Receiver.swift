@@ -35,7 +35,7 @@ package struct Receiver: Sendable {
 
     package var routes: [Route] {
         [Route(.post, "/api/v1/ingest", .send) { try await ingest($0, $1) }]
-            + Route.both(.post, "/events", .send) { try await one($0, $1) }
+            + Route.both(.post, "/events", .send, short: { (post) throws(Problem) in try await short(post) }, { try await one($0, $1) })
             + Route.both(.post, "/events/batch", .send) { try await many($0, $1) }
     }
 
@@ -69,7 +69,7 @@ package struct Receiver: Sendable {
             }
         }
         batchesReceived.increment(by: batches.count)
-        let receipt = try await admit(.native(batches), body.count, inflated.count, context)
+        let receipt = try await admit(.native(batches), body.count, inflated.count, context.principal)
         withExtendedLifetime(share) {}
         guard case .lanes(let acknowledgement) = receipt else { throw .failed("the batches were answered as if they were events") }
         return Response(
@@ -82,12 +82,14 @@ package struct Receiver: Sendable {
     // MARK: JSON clients
 
     private func one(_ request: Request, _ context: DoorContext) async throws(Problem) -> Response {
-        try await withText(request, context) { (key, body, text) throws(Problem) -> Response in try await one(key, body, text, context) }
+        try await withText(request, context) { (key, body, text) throws(Problem) -> Response in
+            try await one(key, body, text, context.principal).response
+        }
     }
 
-    private func one(_ key: String?, _ body: Int, _ text: BodyText, _ context: DoorContext) async throws(Problem) -> Response {
+    private func one(_ key: String?, _ body: Int, _ text: BodyText, _ principal: Principal) async throws(Problem) -> WholeAnswer {
         let start = text.start
-        var collector = EventCollector(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: context.principal))
+        var collector = collector(text, principal)
         if collector.scan(at: start, ending: .text) == nil {
             do {
                 try collector.read(start..<text.count)
@@ -98,10 +100,34 @@ package struct Receiver: Sendable {
                 throw error.faults.contains { $0.isSyntax } ? .malformed(detail, errors: items) : .unacceptable(detail, errors: items)
             }
         }
-        let ids = try await store(collector.finish(key: key), body, text.count, context)
-        return .json(.created, headers: [.location: "/api/v1/events/\(ids[0])"]) { json in
+        return try await store(one: collector.finish(key: key), body, text.count, principal)
+    }
+
+    /// An event of the common shape in a short post; all else goes the common way.
+    private func short(_ post: ShortPost) async throws(Problem) -> WholeAnswer? {
+        let key: String?
+        do {
+            key = try idempotencyKey(post.headers)
+            try checkContentType(post.headers)
+        } catch { return nil }
+        guard let share = reader.share(of: post.body.count) else { return nil }
+        defer { withExtendedLifetime(share) {} }
+        let text = BodyText(post.body)
+        var collector = collector(text, post.principal)
+        guard collector.scan(at: text.start, ending: .text) != nil else { return nil }
+        bytesReceived.increment(by: text.count)
+        return try await store(one: collector.finish(key: key), text.count, text.count, post.principal)
+    }
+
+    private func collector(_ text: BodyText, _ principal: Principal) -> EventCollector {
+        EventCollector(text, limits: limits, receivedAt: time.now(), hostOfNone: host(of: principal))
+    }
+
+    private func store(one event: ClientEvents, _ body: Int, _ inflated: Int, _ principal: Principal) async throws(Problem) -> WholeAnswer {
+        let id = try await store(event, body, inflated, principal)[0].description
+        return .json(.created, headers: [.location: "/api/v1/events/\(id)"]) { json in
             json.beginObject()
-            json.member("event_id", ids[0].description)
+            json.member("event_id", id)
             json.member("status", "collected")
             json.endObject()
         }
@@ -117,7 +143,7 @@ package struct Receiver: Sendable {
         let (failures, errors) = (batch.failed, batch.errors)
         failed.increment(by: failures)
         guard batch.collected > 0 else { throw nothingCollected(failures, errors, bySyntaxOnly: batch.failedBySyntaxOnly) }
-        let ids = try await store(batch.finish(key: key), body, text.count, context)
+        let ids = try await store(batch.finish(key: key), body, text.count, context.principal)
         return .json(.created) { json in
             json.beginObject()
             json.member("collected", ids.count)
@@ -144,10 +170,10 @@ package struct Receiver: Sendable {
         _ events: ClientEvents,
         _ bodyBytes: Int,
         _ inflatedBytes: Int,
-        _ context: DoorContext
+        _ principal: Principal
     ) async throws(Problem) -> [UUID] {
         let count = events.count
-        let receipt = try await admit(.events(events), bodyBytes, inflatedBytes, context)
+        let receipt = try await admit(.events(events), bodyBytes, inflatedBytes, principal)
         guard case .events(let ids, let isRepeat) = receipt else { throw .failed("the events were answered as if they were batches") }
         guard ids.count == count else {
             // A key of before checksums were kept with them.
@@ -163,10 +189,10 @@ package struct Receiver: Sendable {
         _ content: Submission.Content,
         _ bodyBytes: Int,
         _ inflatedBytes: Int,
-        _ context: DoorContext
+        _ principal: Principal
     ) async throws(Problem) -> Receipt {
         let submission = Submission(
-            principal: context.principal,
+            principal: principal,
             receivedAt: time.now(),
             content: content,
             bodyBytes: bodyBytes,
@@ -182,8 +208,8 @@ package struct Receiver: Sendable {
         _ context: DoorContext,
         _ body: @Sendable (_ key: String?, _ bodyBytes: Int, BodyText) async throws(Problem) -> Response
     ) async throws(Problem) -> Response {
-        let key = try idempotencyKey(request)
-        try checkContentType(request)
+        let key = try idempotencyKey(request.headers)
+        try checkContentType(request.headers)
         let (bytes, share) = try await reader.read(request, context)
         bytesReceived.increment(by: bytes.count)
         guard !bytes.isEmpty else { throw .malformed("the body is empty; send an event as JSON") }
@@ -198,8 +224,8 @@ package struct Receiver: Sendable {
         }
     }
 
-    private func checkContentType(_ request: Request) throws(Problem) {
-        guard let header = request.headers[.contentType] else { return }
+    private func checkContentType(_ headers: HTTPFields) throws(Problem) {
+        guard let header = headers[.contentType], header != "application/json" else { return }
         let type = header.prefix { $0 != ";" && $0 != " " }.lowercased()
         switch type {
         // The last is what curl -d says when nobody tells it otherwise.
@@ -216,8 +242,8 @@ package struct Receiver: Sendable {
 
     private static let idempotencyKeyName = HTTPField.Name("Idempotency-Key")
 
-    private func idempotencyKey(_ request: Request) throws(Problem) -> String? {
-        guard let name = Self.idempotencyKeyName, let key = request.headers[name] else { return nil }
+    private func idempotencyKey(_ headers: HTTPFields) throws(Problem) -> String? {
+        guard let name = Self.idempotencyKeyName, let key = headers[name] else { return nil }
         guard !key.isEmpty, key.utf8.count <= ReceivingLimits.keyBytesMax, key.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
             throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
         }

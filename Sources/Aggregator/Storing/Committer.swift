@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import Operating
 import SQLite
@@ -56,6 +57,8 @@ actor Committer {
     let logger: Logger
     var tables: LogTables?
     private var isClosed = false
+    /// The last round had more than one ticket.
+    private var isBusy = false
     var walBytes = 0
     /// Steps of the sealer's that were answered as failed and may be committed.
     var uncertain: [(DirectoryChange, CatalogChange)] = []
@@ -83,7 +86,11 @@ actor Committer {
 
     /// One round, if there is anything to do.
     func commit() {
+        // Under load those who bring tickets go first, if they wait for a processor: the more come along, the less often the disk is waited for.
+        // With a processor to spare this returns at once.
+        if isBusy { sched_yield() }
         let tickets = queue.takeAll()
+        isBusy = tickets.count > 1
         guard !tickets.isEmpty else { return }
         checkpointIfDue()
         do throws(LogError) {

@@ -1,3 +1,4 @@
+import Blocks
 import JSON
 import SQLite
 import Sealing
@@ -17,6 +18,9 @@ final class LogTables {
     /// What the transaction that is open has brought, for the catalog.
     private(set) var arrivals: [Arrival] = []
     private(set) var watermarks: [(agent: UUID, lane: Lane, sequence: UInt64)] = []
+
+    /// For small requests, some hundred commits a second.
+    let packer = ZstdPacker()
 
     private static let endQuery = """
         SELECT max(coalesce((SELECT max(position) FROM arrivals), 0), coalesce((SELECT max(last) FROM sealed), 0),

@@ -62,6 +62,12 @@ struct RequestKey: Sendable {
     }
 }
 
+/// The events of a small request.
+enum SmallRows: Sendable {
+    case one(SingleEvent)
+    case several(EventBlock)
+}
+
 struct PreparedBlock: Sendable {
     enum Encoding: Int64, Sendable {
         case plain = 0
@@ -85,14 +91,14 @@ struct PreparedBlock: Sendable {
     let stored: [UInt8]
     /// The clients' own ids, by row.
     let ids: [(row: UInt32, id: UUID)]
-    /// Of a small request only: it is encoded again with others.
-    let events: EventBlock?
+    /// Of a small request only: they are encoded again with others.
+    let rows: SmallRows?
 
     init(_ block: AdmittedBlock) {
         (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
         (encoding, stored) = Self.pack(block)
         ids = block.ids.isEmpty ? [] : block.ids.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-        events = nil
+        rows = nil
     }
 
     /// As it came where that is known: an agent has packed it already. What is sealed within the minute is packed quickly rather than well.
@@ -123,7 +129,7 @@ struct PreparedBlock: Sendable {
     }
 
     init(small block: AdmittedBlock) throws(LogError) {
-        events = try PreparedBlock.decode(block)
+        rows = if let event = SingleEvent(decoding: block.bytes) { .one(event) } else { .several(try PreparedBlock.decode(block)) }
         (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
         (encoding, stored, ids) = (.plain, [], [])
     }

@@ -11,7 +11,7 @@ package struct BlockHeader: Sendable, Hashable {
     package let to: Timestamp
     package let checksum: UInt64
     /// Where each column lies, by its id.
-    let columns: [UInt8: Range<Int>]
+    let columns: ColumnPlaces
 
     /// Reads and verifies header, length, directory and checksum; what the columns say is checked by ``EventBlock``, ``SampleBlock``
     /// and ``AlertBlock``.
@@ -36,14 +36,14 @@ package struct BlockHeader: Sendable, Hashable {
         from = Timestamp(nanoseconds: Int64(bitPattern: try cursor.littleEndian64(in: span)))
         to = Timestamp(nanoseconds: Int64(bitPattern: try cursor.littleEndian64(in: span)))
         let columnCount = Int(span[6]) | Int(span[7]) << 8
-        var lengths = [(id: UInt8, length: Int)]()
-        for _ in 0..<columnCount {
-            let id = try cursor.byte(in: span)
-            guard id > lengths.last?.id ?? 0 else { throw .malformed("column \(id) stands out of order") }
-            lengths.append((id, Int(try cursor.littleEndian32(in: span))))
+        // The columns lie behind the directory, in its order.
+        var columns = ColumnPlaces(capacity: columnCount)
+        var directory = ByteCursor(try cursor.take(5 * columnCount))
+        while !directory.isAtEnd {
+            let id = try directory.byte(in: span)
+            guard id > columns.last ?? 0 else { throw .malformed("column \(id) stands out of order") }
+            columns.append(id, try cursor.take(Int(try directory.littleEndian32(in: span))))
         }
-        var columns = [UInt8: Range<Int>](minimumCapacity: columnCount)
-        for column in lengths { columns[column.id] = try cursor.take(column.length) }
         guard cursor.isAtEnd else { throw .malformed("\(cursor.remaining) bytes after the last column") }
         self.columns = columns
     }
@@ -57,7 +57,7 @@ package struct BlockHeader: Sendable, Hashable {
     /// Refuses a block of another kind and columns that this version does not have.
     func require(_ kind: BlockKind, columnsThrough last: UInt8) throws(BlockError) {
         guard self.kind == kind else { throw .kind(self.kind) }
-        if let unknown = columns.keys.first(where: { $0 > last }) { throw .malformed("column \(unknown) is unknown") }
+        if let unknown = columns.last, unknown > last { throw .malformed("column \(unknown) is unknown") }
     }
 
     /// Reads a column of timestamps and holds it against the header's times.

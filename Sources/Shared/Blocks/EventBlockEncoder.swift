@@ -8,21 +8,21 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
     /// The host of rows that name none; usually empty.
     package let hostOfNone: String
 
-    private var times = ColumnBuffer<Int64>()
-    private var sources = CodedColumn()
-    private var types = CodedColumn()
-    private var severities = ColumnBuffer<UInt8>()
-    private var hosts = CodedColumn()
-    private var correlations = CodedColumn()
-    private var tags = StringTable()
-    private var tagLists = CodedColumn()
+    var times = ColumnBuffer<Int64>()
+    var sources = CodedColumn()
+    var types = CodedColumn()
+    var severities = ColumnBuffer<UInt8>()
+    var hosts = CodedColumn()
+    var correlations = CodedColumn()
+    var tags = StringTable()
+    var tagLists = CodedColumn()
     /// Lists of tags as they are spelt in JSON, and the number that each has in `tagLists`: a list seen before is not parsed again.
     private var spelledLists = StringTable()
     private var numbersOfSpelled: [UInt32] = []
     private var emptyList: UInt32?
-    private var messages = TextList()
-    private var data: DataColumn
-    private var ids: [(row: Int, id: UUID)] = []
+    var messages = TextList()
+    var data: DataColumn
+    var ids: [(row: Int, id: UUID)] = []
     private var emptyHost: UInt32?
 
     /// - Parameter numbersData: see ``EventBlock/encode(_:numbersData:)``.
@@ -108,47 +108,13 @@ package struct EventBlockEncoder: ~Copyable, Sendable {
         return number
     }
 
-    private mutating func number(of list: [String]) -> UInt32 {
+    mutating func number(of list: [String]) -> UInt32 {
         if list.isEmpty, let emptyList { return emptyList }
         var codes = ColumnBuffer<UInt8>()
         for tag in list { codes.appendVarint(UInt64(tags.code(of: tag))) }
         let number = unsafe codes.withElements { unsafe tagLists.table.code(of: $0) }
         if list.isEmpty { emptyList = number }
         return number
-    }
-
-    // MARK: Another block
-
-    /// All rows of another block, in their order: what small requests of one commit are put together with. Their hosts stay as they are.
-    package mutating func append(_ block: EventBlock) {
-        let start = count
-        let sourceCodes = block.sources.values.map { sources.table.code(of: $0) }
-        let typeCodes = block.types.values.map { types.table.code(of: $0) }
-        let hostCodes = block.hosts.values.map { hosts.table.code(of: $0) }
-        let correlationCodes = [0] + block.correlations.values.map { correlations.table.code(of: $0) + 1 }
-        let listCodes = block.tags.lists.isEmpty ? [number(of: [])] : block.tags.lists.map { number(of: $0) }
-        unsafe block.bytes.withUnsafeBufferPointer { bytes in
-            for row in 0..<block.count {
-                times.append(block.timestamps[row])
-                severities.append(block.severities[row])
-                sources.codes.append(sourceCodes[Int(block.sources.code(at: row))])
-                types.codes.append(typeCodes[Int(block.types.code(at: row))])
-                hosts.codes.append(hostCodes[Int(block.hosts.code(at: row))])
-                correlations.codes.append(correlationCodes[Int(block.correlations.code(at: row))])
-                tagLists.codes.append(listCodes[Int(block.tags.code(at: row))])
-                if let range = block.messages.range(at: row) {
-                    unsafe messages.append(UnsafeBufferPointer(rebasing: bytes[range]))
-                } else {
-                    messages.appendNone()
-                }
-                if let range = block.data.range(at: row) {
-                    unsafe data.append(UnsafeBufferPointer(rebasing: bytes[range]), stride: block.messages.range(at: row)?.count ?? 0)
-                } else {
-                    data.appendNone()
-                }
-            }
-        }
-        for (row, id) in block.ids.sorted(by: { $0.key < $1.key }) { ids.append((start + Int(row), id)) }
     }
 
     // MARK: What is known of the rows
