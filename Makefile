@@ -97,7 +97,7 @@ compare-metrics: build
 	@scripts/compare-metrics
 
 bench: build
-	@scripts/install-dependencies test
+	@scripts/install-dependencies bench
 	@Benchmarks/run
 
 # An hour and a backlog of 1 GB: whether the agent grows. SOAK_SECONDS and SOAK_BACKLOG_BYTES make it shorter.

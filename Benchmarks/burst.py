@@ -61,7 +61,7 @@ route: {{receiver: ops, group_by: [{group_by}], group_wait: {group_wait}, group_
     result = {
         "first": (receiver.first or float("inf")) - began, "taken": taken, "all": (receiver.last or float("inf")) - began,
         "lost": wanted - len(receiver.told), "requests": receiver.requests, "truncated": receiver.truncated,
-        "peak": bench.memory(aggregator.pid)["VmHWM"], "cpu": bench.cpu_ticks(aggregator.pid),
+        "peak": bench.memory(aggregator.pid)["VmHWM"], "cpu": bench.cpu_seconds(aggregator.pid),
     }
     house.close()
     receiver.shutdown()

@@ -62,7 +62,7 @@ def measure(bench, title, unit, *arguments):
         own.append(result["load_cpu_seconds"] / result["seconds"])
         settled(house, bench)
         # What is sealed after the last answer belongs to the same events.
-        cpus.append(bench.cpu_ticks(aggregator.pid) * 1e6 / result["rows"])
+        cpus.append(bench.cpu_seconds(aggregator.pid) * 1e6 / result["rows"])
         peaks.append(bench.memory(aggregator.pid)["VmHWM"])
         house.close()
     os.unlink(source)
@@ -106,10 +106,10 @@ def streams(bench):
                 followers = [subprocess.Popen(["curl", "-sN", "-o", "/dev/null", url]) for _ in range(count)]
                 while metric(house.port, "tocsin_stream_clients") != count:
                     time.sleep(0.05)
-                before = bench.cpu_ticks(aggregator.pid)
+                before = bench.cpu_seconds(aggregator.pid)
                 result = load(house.port, *arguments, "--seed", str(run + 1))
                 rates.append(result["rows_per_second"])
-                cpus.append((bench.cpu_ticks(aggregator.pid) - before) * 1e6 / result["rows"])
+                cpus.append((bench.cpu_seconds(aggregator.pid) - before) * 1e6 / result["rows"])
                 missed.append(metric(house.port, "tocsin_stream_missed_total") / max(1, count))
                 for follower in followers:
                     follower.kill()
