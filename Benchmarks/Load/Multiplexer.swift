@@ -1,7 +1,7 @@
 import Glibc
 
-/// Keep-alive connections that one thread serves, each with one request under way, as wrk does it: a thread a connection would spend most of the
-/// generator's time, and some of the aggregator's, on waking threads.
+/// Keep-alive connections that one thread serves, each with one request under way, as wrk does it: a thread a connection costs the
+/// generator a fifth more, for waking threads.
 struct Multiplexer {
     private let connections: [Connection]
 
