@@ -162,7 +162,7 @@ import Testing
             var payload = Payload(compressible: [1, 1])
             payload.compressible.appendVarint(UInt64(template.count))
             payload.compressible += template + [UInt8](repeating: 1, count: 4096) + [UInt8](repeating: 0, count: 400)
-            #expect(throws: BlockError.self) { try TextPage.decode(payload, rows: 4096) }
+            #expect(throws: SealedError.self) { try TextPageReader(payload, rows: 4096).texts() }
         }
     }
 

@@ -18,11 +18,16 @@ import Testing
         }
         var words = HashSet()
         let payload = TextPage.encode(bytes, ranges, .message, words: &words)
-        let decoded = try TextPage.decode(payload, rows: texts.count)
+        let decoded = try TextPageReader(payload, rows: texts.count).texts()
         #expect(decoded.ranges.map { $0.map { String(decoding: decoded.bytes[$0], as: UTF8.self) } } == texts)
         let wanted = Array(stride(from: 1, to: texts.count, by: 3))
-        let some = try TextPage.decode(payload, rows: texts.count, wanted: wanted)
+        let some = try TextPageReader(payload, rows: texts.count).texts(wanted)
         for row in wanted { #expect(some.ranges[row].map { String(decoding: some.bytes[$0], as: UTF8.self) } == texts[row]) }
+        // One row needs the numbers of one template; those of the others are passed over.
+        for row in stride(from: 0, to: texts.count, by: 1 + texts.count / 40) {
+            let one = try TextPageReader(payload, rows: texts.count).texts([row])
+            #expect(one.ranges[row].map { String(decoding: one.bytes[$0], as: UTF8.self) } == texts[row])
+        }
         return payload
     }
 

@@ -58,6 +58,8 @@ struct ByteSearch: Sendable, Hashable {
         let letters = [UInt8]("etaoinsrhldcumfpgwybvkxjqz".utf8)
         if let rank = letters.firstIndex(of: byte) { return 100 - 3 * rank }
         if byte &- UInt8(ascii: "0") < 10 { return 60 }
+        // Stands for a number (TextTemplates).
+        if byte == 0 { return 100 }
         return byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") ? 50 : 40
     }
 }

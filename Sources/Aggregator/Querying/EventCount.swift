@@ -200,12 +200,8 @@ struct EventCount {
             while index < rows.count, rows[index] / SealedEvents.rowsPerPage == page { index += 1 }
             let first = page * SealedEvents.rowsPerPage
             let wanted = rows[start..<index].map { $0 - first }
-            let messages = try events.texts(.messages, page: page, wanted: wanted)
-            let data = try events.texts(.data, page: page, wanted: wanted)
-            guard words.mayOccur(in: messages.bytes, or: data.bytes) else { continue }
-            for row in wanted where words.matches(message: messages.ranges[row], in: messages.bytes, data: data.ranges[row], in: data.bytes) {
-                found.append(first + row)
-            }
+            guard let candidates = try words.candidates(wanted, page: page, of: events) else { continue }
+            for row in candidates.rows where words.matches(row, of: candidates) { found.append(first + row) }
         }
         return found
     }

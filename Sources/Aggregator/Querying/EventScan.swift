@@ -104,12 +104,9 @@ struct EventScan {
             guard self.ranking.wants(page.best) else { break }
             let first = page.number * SealedEvents.rowsPerPage
             let wanted = rows[page.rows].map { $0 - first }
-            let (messages, data) = (
-                try events.texts(.messages, page: page.number, wanted: wanted), try events.texts(.data, page: page.number, wanted: wanted)
-            )
-            guard words.mayOccur(in: messages.bytes, or: data.bytes) else { continue }
-            for row in wanted where self.ranking.wants(times[first + row]) {
-                if words.matches(message: messages.ranges[row], in: messages.bytes, data: data.ranges[row], in: data.bytes) {
+            guard let candidates = try words.candidates(wanted, page: page.number, of: events) else { continue }
+            for row in candidates.rows where self.ranking.wants(times[first + row]) {
+                if words.matches(row, of: candidates) {
                     insert(first + row, times, numbers, events, holder)
                 }
             }

@@ -26,8 +26,19 @@ struct WordSearch: Sendable {
     /// None of them may.
     let unwanted: [Term]
 
-    /// The words that must be there, for the filters of sealed blocks.
-    var hashes: [UInt64] { Set(terms.joined()).map { Words.hash(ofWord: $0.search.needle.span) } }
+    /// Of all terms.
+    let sieve: WordSieve
+
+    /// The words that must be there, for the filters of sealed blocks: with a word of several parts also each part, which a text that holds it has too. Each is one
+    /// more that a block without the word would have to hold by chance.
+    var hashes: [UInt64] {
+        var hashes = Set<UInt64>()
+        for word in terms.joined() {
+            hashes.insert(Words.hash(ofWord: word.search.needle.span))
+            if word.isCompound, word.isASCII { Words.visit(text: word.search.needle.span) { hashes.insert($0) } }
+        }
+        return Array(hashes)
+    }
 
     /// Throws when there is no word in it. A quote that is not closed goes to the end.
     init(_ text: String) throws(QueryError) {
@@ -51,6 +62,7 @@ struct WordSearch: Sendable {
         guard self.terms.count <= Self.termsMax, self.unwanted.count <= Self.termsMax else {
             throw .invalid("q holds more than \(Self.termsMax) words: ask for fewer")
         }
+        sieve = WordSieve(self.terms)
     }
 
     // MARK: The query's text
@@ -101,7 +113,7 @@ struct WordSearch: Sendable {
     }
 
     /// Only such an escape of JSON's can hide a letter or digit from a search of the raw text.
-    private static let unicodeEscape = ByteSearch(lowered: Array("\\u".utf8))
+    static let unicodeEscape = ByteSearch(lowered: Array("\\u".utf8))
 
     /// Whether a row of these texts is wanted.
     func matches(message: Range<Int>?, data: Range<Int>?, in bytes: [UInt8]) -> Bool { matches(message: message, in: bytes, data: data, in: bytes) }

@@ -195,21 +195,24 @@ enum TimeColumn {
                 // Pointers and sums that wrap: with bounds and overflows looked at the loops would go row by row.
                 let planes = unsafe bytes.baseAddress! + start
                 var previous = earliest
-                // Piece by piece: the planes are put together in the nearest cache, many rows at once; the sums then go row by row.
-                for first in stride(from: 0, to: count, by: 1024) {
-                    let (piece, rows) = unsafe (times + first, min(1024, count - first))
-                    var plane = unsafe planes + first
-                    for row in 0..<rows { unsafe piece[row] = Int64(truncatingIfNeeded: plane[row]) }
-                    for number in stride(from: 1, to: width, by: 1) {
-                        unsafe plane += count
-                        let shift = Int64(truncatingIfNeeded: 8 * number)
-                        for row in 0..<rows { unsafe piece[row] |= Int64(truncatingIfNeeded: plane[row]) &<< shift }
+                // Compiled for each width, so that a row's bytes are put together without a loop.
+                @inline(__always) func decode(_ width: Int) {
+                    for row in 0..<count {
+                        var value: UInt64 = 0
+                        for plane in 0..<width { unsafe value |= UInt64(planes[plane &* count &+ row]) &<< UInt64(truncatingIfNeeded: 8 &* plane) }
+                        previous = previous &+ (Int64(bitPattern: value &>> 1) ^ (0 &- Int64(bitPattern: value & 1))) &* unit
+                        unsafe times[row] = previous
                     }
-                    for row in 0..<rows {
-                        let value = unsafe piece[row]
-                        previous = previous &+ (Int64(bitPattern: UInt64(bitPattern: value) &>> 1) ^ (0 &- (value & 1))) &* unit
-                        unsafe piece[row] = previous
-                    }
+                }
+                switch width {
+                case 1: decode(1)
+                case 2: decode(2)
+                case 3: decode(3)
+                case 4: decode(4)
+                case 5: decode(5)
+                case 6: decode(6)
+                case 7: decode(7)
+                default: decode(8)
                 }
             }
         }

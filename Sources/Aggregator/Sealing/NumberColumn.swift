@@ -123,6 +123,30 @@ enum NumberColumn {
         }
     }
 
+    /// Passes over a column of `count` numbers.
+    static func skip(
+        _ count: Int,
+        _ cursor: inout ByteCursor,
+        in compressible: Span<UInt8>,
+        _ packedCursor: inout ByteCursor
+    ) throws(BlockError) {
+        guard count > 0 else { return }
+        switch Mode(rawValue: try cursor.byte(in: compressible)) {
+        case .constant: _ = try cursor.varint(in: compressible)
+        case .packed:
+            _ = try cursor.varint(in: compressible)
+            _ = try packedRange(count, &cursor, in: compressible, &packedCursor)
+        case .differences:
+            _ = try cursor.varint(in: compressible)
+            _ = try cursor.zigzag(in: compressible)
+            _ = try packedRange(count, &cursor, in: compressible, &packedCursor)
+        case .dictionary:
+            for _ in 0..<(try cursor.count(in: compressible)) { _ = try cursor.varint(in: compressible) }
+            _ = try cursor.take(count)
+        case nil: throw .malformed("a column of numbers in an unknown mode")
+        }
+    }
+
     private static func unpack(
         _ count: Int,
         _ cursor: inout ByteCursor,
@@ -130,9 +154,18 @@ enum NumberColumn {
         _ packedCursor: inout ByteCursor,
         in packed: Span<UInt8>
     ) throws(BlockError) -> [UInt64] {
+        let (range, width) = try packedRange(count, &cursor, in: compressible, &packedCursor)
+        return BitPacking.unpack(packed, from: range.lowerBound, count: count, width: width)
+    }
+
+    private static func packedRange(
+        _ count: Int,
+        _ cursor: inout ByteCursor,
+        in compressible: Span<UInt8>,
+        _ packedCursor: inout ByteCursor
+    ) throws(BlockError) -> (range: Range<Int>, width: Int) {
         let width = Int(try cursor.byte(in: compressible))
         guard width <= 64 else { throw .malformed("numbers of \(width) bits") }
-        let range = try packedCursor.take(BitPacking.byteCount(count, width: width))
-        return BitPacking.unpack(packed, from: range.lowerBound, count: count, width: width)
+        return (try packedCursor.take(BitPacking.byteCount(count, width: width)), width)
     }
 }

@@ -71,7 +71,7 @@ extension SealedEvents {
     {
         guard !rows.isEmpty else { return [] }
         let times = if let times { times } else { try timestamps() }
-        let severities = try severities()
+        let severities = try severities(at: rows)
         // For a few rows the codes of the others are not made: one event by its id costs what it is worth.
         let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources, at: rows), try codes(.types, at: rows), try codes(.hosts, at: rows))
         let tagCodes = tagLists.isEmpty ? [] : try codes(.tags, at: rows)
@@ -91,7 +91,7 @@ extension SealedEvents {
                     timestamp: Timestamp(nanoseconds: times[row]),
                     source: sources.texts[Int(sourceCodes[index])],
                     type: types.texts[Int(typeCodes[index])],
-                    severity: Severity(rawValue: severities[row]) ?? .critical,
+                    severity: Severity(rawValue: severities[index]) ?? .critical,
                     host: hosts.texts[Int(hostCodes[index])],
                     correlationID: correlations[row],
                     tags: tagLists.isEmpty ? [] : tagLists[Int(tagCodes[index])],

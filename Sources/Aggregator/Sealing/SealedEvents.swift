@@ -106,14 +106,15 @@ package final class SealedEvents: Sendable {
     }
 
     /// Raw values, by row.
-    package func severities() throws(SealedError) -> [UInt8] {
+    ///
+    /// - Parameter rows: only of these, in their order; nil: of all.
+    package func severities(at rows: [Int]? = nil) throws(SealedError) -> [UInt8] {
         let bytes = try needed(.severities).compressible
+        guard bytes.count == count else { throw .damaged("severities of \(bytes.count) rows where \(count) belong") }
+        let wanted = rows.map { $0.map { bytes[$0] } } ?? bytes
         // Without an early end, so that the loop takes many at once.
-        let greatest = bytes.reduce(0) { $0 > $1 ? $0 : $1 }
-        guard bytes.count == count, greatest <= Severity.critical.rawValue else {
-            throw .damaged("its severities are no severities")
-        }
-        return bytes
+        guard wanted.reduce(0, { $0 > $1 ? $0 : $1 }) <= Severity.critical.rawValue else { throw .damaged("its severities are no severities") }
+        return wanted
     }
 
     /// Correlation ids and, by row, the place of its own plus one; 0: none.
@@ -165,24 +166,19 @@ package final class SealedEvents: Sendable {
     /// Rows that one page of texts holds; page n begins with row n times this.
     package static let rowsPerPage = TextPage.rowsMax
 
-    /// Texts of some rows: ranges in a buffer.
-    package struct Texts: Sendable {
-        package let bytes: [UInt8]
-        /// By row of the page; nil: it has no text, or was not asked for.
-        package let ranges: [Range<Int>?]
+    /// - Parameter page: rows `page * rowsPerPage` and on.
+    package func page(_ column: TextColumn, _ page: Int) throws(SealedError) -> TextPageReader {
+        let rows = min(Self.rowsPerPage, count - page * Self.rowsPerPage)
+        precondition(page >= 0 && rows > 0, "page \(page) of \(count) rows")
+        let payload = try payload(column == .messages ? .messages : .data, page: page)
+        return try decoding { () throws(BlockError) in try TextPageReader(payload, rows: rows) }
     }
 
     /// - Parameters:
-    ///   - page: rows `page * rowsPerPage` and on.
-    ///   - wanted: rows counted from the page's first, ascending; nil: all.
-    package func texts(_ column: TextColumn, page: Int, wanted: [Int]? = nil) throws(SealedError) -> Texts {
-        let rows = min(Self.rowsPerPage, count - page * Self.rowsPerPage)
-        precondition(page >= 0 && rows > 0, "page \(page) of \(count) rows")
-        guard let payload = try payload(column == .messages ? .messages : .data, page: page) else {
-            return Texts(bytes: [], ranges: [Range<Int>?](repeating: nil, count: rows))
-        }
-        let texts = try decoding { () throws(BlockError) in try TextPage.decode(payload, rows: rows, wanted: wanted) }
-        return Texts(bytes: texts.bytes, ranges: texts.ranges)
+    ///   - page: as in ``page(_:_:)``.
+    ///   - wanted: rows counted from the page's first, ascending.
+    func texts(_ column: TextColumn, page: Int, wanted: [Int]) throws(SealedError) -> TextPageReader.Texts {
+        try self.page(column, page).texts(wanted)
     }
 
     // MARK: Inside

@@ -121,13 +121,34 @@ package final class WordGroup: Sendable {
         if filters.count <= plainMax { return filters.flatMap(\.bytes) }
         let rowBytes = rowBytes(filters.count)
         var rows = [UInt8](repeating: 0, count: bitCount * rowBytes)
-        for (block, filter) in filters.enumerated() {
-            let (place, mask) = (block / 8, UInt8(1) << UInt8(block % 8))
-            for index in filter.bytes.indices where filter.bytes[index] != 0 {
-                for bit in 0..<8 where filter.bytes[index] & 1 << UInt8(bit) != 0 { rows[(index * 8 + bit) * rowBytes + place] |= mask }
+        // Eight blocks at a time: a byte of each is a square of bits that is turned.
+        unsafe rows.withUnsafeMutableBufferPointer { rows in
+            for first in stride(from: 0, to: filters.count, by: 8) {
+                let some = filters[first..<min(filters.count, first + 8)].map(\.bytes)
+                let place = first / 8
+                for index in 0..<bitCount / 8 {
+                    var square: UInt64 = 0
+                    for (number, bytes) in some.enumerated() { square |= UInt64(bytes[index]) &<< UInt64(8 &* number) }
+                    if square == 0 { continue }
+                    square = turned(square)
+                    for bit in 0..<8 {
+                        unsafe rows[(index &* 8 &+ bit) &* rowBytes &+ place] = UInt8(truncatingIfNeeded: square &>> UInt64(8 &* bit))
+                    }
+                }
             }
         }
         return rows
+    }
+
+    /// Bit c of byte r becomes bit r of byte c: halves, quarters and pairs change places (Hacker's Delight §7-3).
+    private static func turned(_ square: UInt64) -> UInt64 {
+        var (square, swap) = (square, UInt64(0))
+        swap = (square ^ square >> 7) & 0x00AA_00AA_00AA_00AA
+        square ^= swap ^ swap << 7
+        swap = (square ^ square >> 14) & 0x0000_CCCC_0000_CCCC
+        square ^= swap ^ swap << 14
+        swap = (square ^ square >> 28) & 0x0000_0000_F0F0_F0F0
+        return square ^ swap ^ swap << 28
     }
 
     /// The blocks that may hold all of these words; the others hold not all of them. Reads: from a thread that may block.
