@@ -23,6 +23,12 @@ final class RateLimiter: Sendable {
     ///   - now: a time that never goes back.
     func take(_ counts: [String: Int], at now: Duration) -> Verdict {
         buckets.withLock { buckets in
+            // Most requests are of one source that is known: a look and a change.
+            if counts.count == 1, let (key, count) = counts.first, var bucket = buckets[key] {
+                if case .refused(let wait) = bucket.take(count, at: now) { return .refused(key: key, retryAfter: wait) }
+                buckets[key] = bucket
+                return .admitted
+            }
             var taken: [String: TokenBucket] = [:]
             var longest: (key: String, wait: Duration)?
             for (key, count) in counts {

@@ -71,7 +71,7 @@ package struct Door: Sendable {
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
     /// Requests that need no router: see ``ShortPosts``.
-    package func shortPosts() -> ShortPosts { ShortPosts(routes, permit: permit, guardian: guardian, date: DateField(time)) }
+    package func shortPosts() -> ShortPosts { ShortPosts(routes, permit: permit, guardian: guardian, common: CommonFields(time)) }
 
     private func permit(_ authorization: String?, _ access: Route.Access) throws(Problem) -> Principal {
         guard access != .open else { return Principal(name: "", role: .viewer) }

@@ -51,9 +51,10 @@ struct DoorGuard: RouterMiddleware {
     }
 
     /// What every answer says to browsers and proxies, unless it says otherwise.
-    static func protect(_ headers: inout HTTPFields) {
-        headers[.xContentTypeOptions] = "nosniff"
-        if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
+    static let protection = [HTTPField(name: .xContentTypeOptions, value: "nosniff"), HTTPField(name: .cacheControl, value: "no-store")]
+
+    private static func protect(_ headers: inout HTTPFields) {
+        for field in protection where !headers.contains(field.name) { headers.append(field) }
     }
 
     private func problem(of error: any Error, _ request: Request) -> Problem {

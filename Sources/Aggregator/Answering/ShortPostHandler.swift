@@ -1,6 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 package import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
 /// Takes short posts out of a connection's stream of requests and answers them at once; all else passes. It stands behind Hummingbird's keeper of the
@@ -28,6 +29,7 @@ final class ShortPostHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let posts: ShortPosts
+    private let answers: WholeAnswerHandler
     private let executor: any TaskExecutor
     private var context: ChannelHandlerContext?
     private var state = State.passing
@@ -37,7 +39,9 @@ final class ShortPostHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The connection wants to read and may not while something is held: a client that sends without end would fill memory.
     private var isReadHeld = false
 
-    init(_ posts: ShortPosts, executor: any TaskExecutor) { (self.posts, self.executor) = (posts, executor) }
+    init(_ posts: ShortPosts, _ answers: WholeAnswerHandler, executor: any TaskExecutor) {
+        (self.posts, self.answers, self.executor) = (posts, answers, executor)
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -116,12 +120,11 @@ final class ShortPostHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func finish(_ answer: WholeAnswer?) {
+    private func finish(_ answer: ByteBuffer?) {
         guard case .answering(let candidate) = state, let context else { return }
         state = .passing
         if let answer {
-            context.write(wrapOutboundOut(.head(HTTPResponse(status: answer.status, headerFields: answer.headers))), promise: nil)
-            context.write(wrapOutboundOut(.body(ByteBuffer(bytes: answer.body))), promise: nil)
+            answers.next = answer
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         } else {
             state = .reading(candidate)
@@ -148,11 +151,33 @@ final class ShortPostHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 }
 
+/// Puts whole answers onto the connection in one piece. The keeper of the connection's state sees the end of an answer, as of any other; in this place that
+/// is exchanged for the answer's bytes, which need none of the handlers that make bytes of heads, bodies and ends.
+final class WholeAnswerHandler: ChannelOutboundHandler, RemovableChannelHandler {
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// What is written in place of the next end.
+    var next: ByteBuffer?
+    private let encoder: ChannelHandlerContext
+
+    /// - Parameter encoder: what is written there goes onto the connection (or into TLS) as it is.
+    init(_ encoder: ChannelHandlerContext) { self.encoder = encoder }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard let answer = next else { return context.write(data, promise: promise) }
+        next = nil
+        encoder.write(NIOAny(IOData.byteBuffer(answer)), promise: promise)
+    }
+}
+
 extension ShortPosts {
     /// Takes short posts out of what a connection of Hummingbird's reads.
     /// - Parameter executor: of the connection's own event loop.
     package func join(_ pipeline: ChannelPipeline.SynchronousOperations, executor: any TaskExecutor) throws {
         let keeper = try pipeline.handler(type: HTTPConnectionStateHandler.self)
-        try pipeline.addHandler(ShortPostHandler(self, executor: executor), position: .after(keeper))
+        let answers = WholeAnswerHandler(try pipeline.context(handlerType: HTTPResponseEncoder.self))
+        try pipeline.addHandler(answers, position: .before(keeper))
+        try pipeline.addHandler(ShortPostHandler(self, answers, executor: executor), position: .after(keeper))
     }
 }

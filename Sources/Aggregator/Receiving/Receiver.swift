@@ -107,8 +107,8 @@ package struct Receiver: Sendable {
     private func short(_ post: ShortPost) async throws(Problem) -> WholeAnswer? {
         let key: String?
         do {
-            key = try idempotencyKey(post.headers)
-            try checkContentType(post.headers)
+            key = try checked(idempotencyKey: post.idempotencyKey)
+            try check(contentType: post.contentType)
         } catch { return nil }
         guard let share = reader.share(of: post.body.count) else { return nil }
         defer { withExtendedLifetime(share) {} }
@@ -125,7 +125,9 @@ package struct Receiver: Sendable {
 
     private func store(one event: ClientEvents, _ body: Int, _ inflated: Int, _ principal: Principal) async throws(Problem) -> WholeAnswer {
         let id = try await store(event, body, inflated, principal)[0].description
-        return .json(.created, headers: [.location: "/api/v1/events/\(id)"]) { json in
+        var headers = HTTPFields()
+        headers.append(HTTPField(name: .location, value: "/api/v1/events/\(id)"))
+        return .json(.created, headers: headers) { json in
             json.beginObject()
             json.member("event_id", id)
             json.member("status", "collected")
@@ -208,8 +210,8 @@ package struct Receiver: Sendable {
         _ context: DoorContext,
         _ body: @Sendable (_ key: String?, _ bodyBytes: Int, BodyText) async throws(Problem) -> Response
     ) async throws(Problem) -> Response {
-        let key = try idempotencyKey(request.headers)
-        try checkContentType(request.headers)
+        let key = try checked(idempotencyKey: Self.idempotencyKeyName.flatMap { request.headers[$0] })
+        try check(contentType: request.headers[.contentType])
         let (bytes, share) = try await reader.read(request, context)
         bytesReceived.increment(by: bytes.count)
         guard !bytes.isEmpty else { throw .malformed("the body is empty; send an event as JSON") }
@@ -224,8 +226,8 @@ package struct Receiver: Sendable {
         }
     }
 
-    private func checkContentType(_ headers: HTTPFields) throws(Problem) {
-        guard let header = headers[.contentType], header != "application/json" else { return }
+    private func check(contentType header: String?) throws(Problem) {
+        guard let header, header != "application/json" else { return }
         let type = header.prefix { $0 != ";" && $0 != " " }.lowercased()
         switch type {
         // The last is what curl -d says when nobody tells it otherwise.
@@ -242,8 +244,8 @@ package struct Receiver: Sendable {
 
     private static let idempotencyKeyName = HTTPField.Name("Idempotency-Key")
 
-    private func idempotencyKey(_ headers: HTTPFields) throws(Problem) -> String? {
-        guard let name = Self.idempotencyKeyName, let key = headers[name] else { return nil }
+    private func checked(idempotencyKey key: String?) throws(Problem) -> String? {
+        guard let key else { return nil }
         guard !key.isEmpty, key.utf8.count <= ReceivingLimits.keyBytesMax, key.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
             throw .malformed("an Idempotency-Key is 1 to \(ReceivingLimits.keyBytesMax) visible ASCII characters; take a UUID")
         }

@@ -79,7 +79,10 @@ struct BlockWriter: ~Copyable {
     private var columns: [(id: UInt8, length: Int)] = []
     private var start = 0
 
-    init(bytes expected: Int) { bytes.reserve(expected) }
+    init(bytes expected: Int) {
+        bytes.reserve(expected)
+        columns.reserveCapacity(12)
+    }
 
     /// All bytes since the last call are the column `id`.
     mutating func close(_ id: UInt8) {

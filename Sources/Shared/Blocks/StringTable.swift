@@ -11,6 +11,8 @@ struct StringTable: ~Copyable, Sendable {
     /// Open addressing: entry number + 1, 0 = free; the count is a power of two.
     private var slots = ColumnBuffer<UInt32>()
     private var last = 0
+    /// So few are looked through without slots: tables of a single event have one each.
+    private static let slotless = 4
 
     init() {}
 
@@ -42,7 +44,10 @@ struct StringTable: ~Copyable, Sendable {
     }
 
     private func find(_ text: UnsafeBufferPointer<UInt8>, hash: UInt32) -> Int? {
-        guard slots.count > 0 else { return nil }
+        guard slots.count > 0 else {
+            for number in 0..<entries.count where unsafe entries[number].hash == hash && equals(entries[number], text) { return number }
+            return nil
+        }
         let mask = slots.count - 1
         var slot = Int(hash) & mask
         while case let number = slots[slot], number != 0 {
@@ -57,7 +62,7 @@ struct StringTable: ~Copyable, Sendable {
         last = entries.count
         entries.append(Entry(start: UInt32(arena.count), count: UInt32(text.count), hash: hash))
         unsafe arena.append(text)
-        if entries.count * 2 > slots.count { grow() } else { place(last) }
+        if entries.count > Self.slotless { if entries.count * 2 > slots.count { grow() } else { place(last) } }
         return UInt32(last)
     }
 
