@@ -10,7 +10,7 @@ import Wire
 
 /// Damaged events: what the fast scanner takes must mean the same to the exact reader, and what a batch gives must be a block that can be read.
 struct EventFuzzTests {
-    private struct Disagreement: Error { var scanned: Event, read: Event? }
+    private struct Disagreement: Error { var scanned: Event?, read: Event? }
     private struct Miscount: Error { var collected: Int, rows: Int }
 
     private static let words = [
@@ -33,9 +33,15 @@ struct EventFuzzTests {
             var scanner = EventScanner(limits: ReceivingLimits(), receivedAt: now)
             var encoder = EventBlockEncoder()
             let read = try? EventReader(limits: ReceivingLimits(), receivedAt: now).event(in: bytes.span)
-            guard scanner.append(BodyText(bytes), at: 0, ending: .text, to: &encoder) != nil else { return }
+            let single = scanner.single(BodyText(bytes), at: 0, encoder)
+            guard scanner.append(BodyText(bytes), at: 0, ending: .text, to: &encoder) != nil else {
+                if single != nil { throw Disagreement(scanned: nil, read: read) }
+                return
+            }
             let scanned = try EventBlock(decoding: encoder.finish()).event(at: 0)
             guard scanned == read else { throw Disagreement(scanned: scanned, read: read) }
+            let alone = try single.map { try EventBlock(decoding: AdmittedBlock($0).encoded).event(at: 0) }
+            guard alone == read else { throw Disagreement(scanned: alone, read: read) }
         }
     }
 

@@ -16,11 +16,15 @@ struct EventScannerTests {
     private func scanned(_ bytes: [UInt8], _ ending: EventScanner.Ending = .text, limits: ReceivingLimits = ReceivingLimits()) throws -> Event? {
         var scanner = EventScanner(limits: limits, receivedAt: now)
         var encoder = EventBlockEncoder()
+        // By itself it is the same event, or none.
+        let single = ending == .text ? scanner.single(BodyText(bytes), at: 0, encoder) : nil
         guard scanner.append(BodyText(bytes), at: 0, ending: ending, to: &encoder) != nil else {
-            #expect(encoder.count == 0)
+            #expect(encoder.count == 0 && single == nil)
             return nil
         }
-        return try EventBlock(decoding: encoder.finish()).event(at: 0)
+        let event = try EventBlock(decoding: encoder.finish()).event(at: 0)
+        if ending == .text { #expect(try single.map { try EventBlock(decoding: AdmittedBlock($0).encoded).event(at: 0) } == event) }
+        return event
     }
 
     private func read(_ bytes: [UInt8]) -> Event? { try? EventReader(limits: ReceivingLimits(), receivedAt: now).event(in: bytes.span) }

@@ -26,7 +26,7 @@ final class FakeAdmission: SubmissionAdmitting {
     var events: [Event] {
         submissions.flatMap { submission -> [Event] in
             guard case .events(let client) = submission.content else { return [] }
-            return client.blocks.flatMap { (try? EventBlock(decoding: $0.bytes))?.events() ?? [] }
+            return client.blocks.flatMap { (try? EventBlock(decoding: $0.encoded))?.events() ?? [] }
         }
     }
 

@@ -114,7 +114,8 @@ final class ShortPostHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard let loop = context?.eventLoop else { return }
         state = .answering(candidate)
         let (posts, this) = (posts, NIOLoopBound(self, eventLoop: loop))
-        Task(executorPreference: executor) {
+        // Begins at once, on this thread: what waits is resumed there by the executor.
+        Task.immediate(executorPreference: executor) {
             let answer = await posts.answer(candidate)
             if loop.inEventLoop { this.value.finish(answer) } else { loop.execute { this.value.finish(answer) } }
         }

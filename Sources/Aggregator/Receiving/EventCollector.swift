@@ -32,6 +32,16 @@ struct EventCollector: ~Copyable {
         return end
     }
 
+    /// Takes the only event of a request when it is of the common shape. False: nothing was taken.
+    /// - Precondition: nothing was taken before.
+    mutating func scanOnly(at start: Int) -> Bool {
+        precondition(count == 0, "the only event comes first")
+        guard let event = scanner.single(text, at: start, encoder) else { return false }
+        blocks = [AdmittedBlock(event)]
+        (finished, sources, hosts) = (1, [event.text(event.source): 1], [event.text(event.host)])
+        return true
+    }
+
     /// Reads one element whole.
     mutating func read(_ element: Range<Int>) throws(EventFaults) {
         encoder.append(try reader.event(in: text.padded.span.extracting(element)))

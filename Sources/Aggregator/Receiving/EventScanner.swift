@@ -43,6 +43,27 @@ struct EventScanner {
     /// Reads the object that begins at `start` and appends it as a row.
     /// - Returns: the offset of what ends it; nil: nothing was appended, and EventReader must look.
     mutating func append(_ text: BodyText, at start: Int, ending: Ending, to encoder: inout EventBlockEncoder) -> Int? {
+        guard let (read, end) = fields(text, at: start, ending: ending, encoder) else { return nil }
+        var fields = read
+        if let newTags { fields.tags = encoder.learn(newTags, spelled: newTagsSpelled, in: text.padded.span) }
+        encoder.append(fields, in: text.padded.span, scratch: scratch.span)
+        return end
+    }
+
+    /// Reads the object that begins at `start`, with nothing behind it, as an event by itself.
+    /// - Parameter encoder: knows no lists of tags yet.
+    /// - Returns: nil: EventReader must look.
+    mutating func single(_ text: BodyText, at start: Int, _ encoder: borrowing EventBlockEncoder) -> SingleEvent? {
+        guard let (fields, _) = fields(text, at: start, ending: .text, encoder) else { return nil }
+        return SingleEvent(fields, tags: newTags ?? [], hostOfNone: encoder.hostOfNone, in: text.padded.span, scratch: scratch.span)
+    }
+
+    private mutating func fields(
+        _ text: BodyText,
+        at start: Int,
+        ending: Ending,
+        _ encoder: borrowing EventBlockEncoder
+    ) -> (fields: EventFields, end: Int)? {
         var fields = EventFields(timestamp: receivedAt)
         newTags = nil
         let end = unsafe text.padded.withUnsafeBufferPointer { buffer -> Int? in
@@ -59,9 +80,7 @@ struct EventScanner {
             return isGood ? behind : nil
         }
         guard let end, fields.source.count > 0, fields.type.count > 0, fields.severity != Self.noSeverity else { return nil }
-        if let newTags { fields.tags = encoder.learn(newTags, spelled: newTagsSpelled, in: text.padded.span) }
-        encoder.append(fields, in: text.padded.span, scratch: scratch.span)
-        return end
+        return (fields, end)
     }
 
     private static let noSeverity: UInt8 = 0xFF

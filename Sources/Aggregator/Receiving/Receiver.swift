@@ -90,7 +90,7 @@ package struct Receiver: Sendable {
     private func one(_ key: String?, _ body: Int, _ text: BodyText, _ principal: Principal) async throws(Problem) -> WholeAnswer {
         let start = text.start
         var collector = collector(text, principal)
-        if collector.scan(at: start, ending: .text) == nil {
+        if !collector.scanOnly(at: start) {
             do {
                 try collector.read(start..<text.count)
             } catch {
@@ -114,7 +114,7 @@ package struct Receiver: Sendable {
         defer { withExtendedLifetime(share) {} }
         let text = BodyText(post.body)
         var collector = collector(text, post.principal)
-        guard collector.scan(at: text.start, ending: .text) != nil else { return nil }
+        guard collector.scanOnly(at: text.start) else { return nil }
         bytesReceived.increment(by: text.count)
         return try await store(one: collector.finish(key: key), text.count, text.count, post.principal)
     }

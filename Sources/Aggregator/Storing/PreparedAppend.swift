@@ -84,7 +84,7 @@ struct PreparedBlock: Sendable {
     let count: Int
     let from: Timestamp
     let to: Timestamp
-    /// As it came.
+    /// As it came; of a single event its texts.
     let bytes: [UInt8]
     let encoding: Encoding
     /// As the journal keeps it.
@@ -95,6 +95,8 @@ struct PreparedBlock: Sendable {
     let rows: SmallRows?
 
     init(_ block: AdmittedBlock) {
+        var block = block
+        if block.event != nil { block.bytes = block.encoded }
         (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
         (encoding, stored) = Self.pack(block)
         ids = block.ids.isEmpty ? [] : block.ids.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
@@ -129,13 +131,13 @@ struct PreparedBlock: Sendable {
     }
 
     init(small block: AdmittedBlock) throws(LogError) {
-        rows = if let event = SingleEvent(decoding: block.bytes) { .one(event) } else { .several(try PreparedBlock.decode(block)) }
-        (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.bytes)
+        rows = if let event = block.event { .one(event) } else { .several(try PreparedBlock.decode(block)) }
+        (kind, count, from, to, bytes) = (block.kind, block.count, block.from, block.to, block.event?.bytes ?? block.bytes)
         (encoding, stored, ids) = (.plain, [], [])
     }
 
     private static func decode(_ block: AdmittedBlock) throws(LogError) -> EventBlock {
-        do { return try EventBlock(decoding: block.bytes) } catch {
+        do { return try EventBlock(decoding: block.encoded) } catch {
             throw .failed("a block that was to be stored cannot be read (\(error)): nothing of its batch was stored")
         }
     }

@@ -1,4 +1,4 @@
-import Telemetry
+package import Telemetry
 
 /// Rows of other blocks: what small requests of one commit are put together with.
 extension EventBlockEncoder {
@@ -34,11 +34,11 @@ extension EventBlockEncoder {
         for (row, id) in block.ids.sorted(by: { $0.key < $1.key }) { ids.append((start + Int(row), id)) }
     }
 
-    /// The row of another block. Its host stays as it is.
+    /// Its host stays as it is.
     package mutating func append(_ event: SingleEvent) {
         unsafe event.bytes.withUnsafeBufferPointer { bytes in
             times.append(event.timestamp.nanoseconds)
-            severities.append(event.severity)
+            severities.append(event.severity.rawValue)
             unsafe sources.append(UnsafeBufferPointer(rebasing: bytes[event.source]))
             unsafe types.append(UnsafeBufferPointer(rebasing: bytes[event.type]))
             unsafe hosts.append(UnsafeBufferPointer(rebasing: bytes[event.host]))

@@ -89,10 +89,13 @@ package struct AdmittedBatch: Sendable {
     }
 }
 
-/// An encoded block whose bytes were verified, and what its header says.
+/// An encoded block whose bytes were verified, and what its header says; or a single event that was not encoded.
 package struct AdmittedBlock: Sendable, Hashable {
     package var kind: BlockKind
+    /// Empty where ``event`` is there.
     package var bytes: [UInt8]
+    /// The only row, which the store encodes together with others.
+    package private(set) var event: SingleEvent?
     package var count: Int
     /// The earliest and the latest timestamp in it.
     package var from: Timestamp
@@ -116,5 +119,11 @@ package struct AdmittedBlock: Sendable, Hashable {
     ) {
         (self.kind, self.bytes, self.count, self.from, self.to) = (kind, bytes, count, from, to)
         (self.ids, self.timestamps, self.packed) = (ids, timestamps, packed)
+    }
+
+    package init(_ event: SingleEvent) {
+        self.init(kind: .events, bytes: [], count: 1, from: event.timestamp, to: event.timestamp, timestamps: [event.timestamp.nanoseconds])
+        if let id = event.id { ids = [0: id] }
+        self.event = event
     }
 }
