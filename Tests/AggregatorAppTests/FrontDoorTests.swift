@@ -55,6 +55,20 @@ struct FrontDoorTests {
         }
     }
 
+    /// Each thread that must be woken may wait for a processor, so what only waits for others stays on the connection's own; what computes must not hold that up.
+    @Test func `a brief question stays on the connection's thread, another leaves it`() async throws {
+        let routes = [true, false].map { isBrief in
+            Route(.get, isBrief ? "/brief" : "/long", .read, isBrief: isBrief) { _, context in
+                await Task.yield()
+                return .text(type: "text/plain", "\(context.channel.eventLoop.inEventLoop)")
+            }
+        }
+        try await FrontDoorScene.run(routes) { port in
+            #expect(try await run(["curl", "-s", "http://127.0.0.1:\(port)/brief"]) == "true")
+            #expect(try await run(["curl", "-s", "http://127.0.0.1:\(port)/long"]) == "false")
+        }
+    }
+
     @Test func `a body that ends early is not taken for a whole one`() async throws {
         try await withFrontDoor { port in
             let output = try await run([

@@ -47,6 +47,7 @@ package struct Door: Sendable {
                 context.principal = try permit(request.headers[.authorization], route.access)
                 // Short bodies, which clients send all day, are dealt with on the connection's own thread. A query or a large body may take long, and
                 // must not hold up other connections.
+                if route.isBrief { return try await route.handler(request, context) }
                 if route.access == .send, let length = request.declaredLength, length <= Self.shortBodyBytes {
                     return try await route.handler(request, context)
                 }

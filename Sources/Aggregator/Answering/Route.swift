@@ -32,10 +32,20 @@ package struct Route: Sendable {
     package var handler: Handler
     /// The quick way for short posts; only for a POST with access ``Access/send`` and a path without parameters.
     package var short: ShortPost.Handler?
+    /// The handler computes next to nothing: it waits for another thread and answers in some kilobytes. It runs on the connection's own thread, where others
+    /// go to the pool first and come back to it: two threads less to be woken, each of which may wait for a processor.
+    package var isBrief: Bool
 
-    package init(_ method: HTTPRequest.Method, _ path: String, _ access: Access, short: ShortPost.Handler? = nil, _ handler: @escaping Handler) {
+    package init(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ access: Access,
+        isBrief: Bool = false,
+        short: ShortPost.Handler? = nil,
+        _ handler: @escaping Handler
+    ) {
         precondition(short == nil || (method == .post && access == .send && !path.contains(":")), "\(path) cannot have short posts")
-        (self.method, self.path, self.access, self.short, self.handler) = (method, path, access, short, handler)
+        (self.method, self.path, self.access, self.isBrief, self.short, self.handler) = (method, path, access, isBrief, short, handler)
     }
 
     /// The same route under `/api/v1` and without it.
@@ -43,9 +53,10 @@ package struct Route: Sendable {
         _ method: HTTPRequest.Method,
         _ path: String,
         _ access: Access,
+        isBrief: Bool = false,
         short: ShortPost.Handler? = nil,
         _ handler: @escaping Handler
     ) -> [Route] {
-        ["/api/v1" + path, path].map { Route(method, $0, access, short: short, handler) }
+        ["/api/v1" + path, path].map { Route(method, $0, access, isBrief: isBrief, short: short, handler) }
     }
 }

@@ -20,7 +20,7 @@ struct EventRoutes: Sendable {
             + Route.both(.get, "/events/facets", .read) { request, _ in try await facets(request) }
             + Route.both(.get, "/events/export", .read) { request, _ in try await EventExport(searching, request).response() }
             + Route.both(.get, "/events/correlation/:id", .read) { _, context in try await correlation(context) }
-            + Route.both(.get, "/events/:id", .read) { _, context in try await one(context) }
+            + Route.both(.get, "/events/:id", .read, isBrief: true) { _, context in try await one(context) }
     }
 
     private func list(_ request: Request) async throws(Problem) -> Response {
