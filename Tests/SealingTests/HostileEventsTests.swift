@@ -158,7 +158,7 @@ import Testing
 
     @Test func `pages of texts that promise more than they are do not take the memory`() throws {
         // 4096 rows of one template of a mebibyte, and one of 65 numbers.
-        for template in [[UInt8](repeating: 0x61, count: 1 << 20), [UInt8](repeating: TextPage.placeholder, count: TextPage.numbersMax + 1)] {
+        for template in [[UInt8](repeating: 0x61, count: 1 << 20), [UInt8](repeating: TextTemplates.number, count: TextPage.numbersMax + 1)] {
             var payload = Payload(compressible: [1, 1])
             payload.compressible.appendVarint(UInt64(template.count))
             payload.compressible += template + [UInt8](repeating: 1, count: 4096) + [UInt8](repeating: 0, count: 400)

@@ -159,7 +159,7 @@ struct TemplateEncoder {
         var told: [UInt64] = []
         // Words come in the order in which they begin: the numbers before one are counted from the one before.
         var (before, counted) = (0, 0)
-        func numbers(in range: Range<Int>) -> Int { bytes[range].count { $0 == TextPage.placeholder } }
+        func numbers(in range: Range<Int>) -> Int { bytes[range].count { $0 == TextTemplates.number } }
         for part in parts {
             Words.forEachWord(in: bytes.span, part, isTemplate: true) { range, isWide in
                 let own = numbers(in: range)

@@ -27,7 +27,6 @@ enum TextPage {
     static let numbersMax = 64
     /// Bytes of text beyond which a page is plain: so a reader knows what a page of templates can come to.
     static let templatedBytesMax = 64 << 20
-    static let placeholder: UInt8 = 0
 
     // MARK: Writing
 

@@ -43,8 +43,7 @@ package struct TextPageReader: Sendable {
         do throws(BlockError) {
             switch layout {
             case .plain: return try plain()
-            case .templates(let templates):
-                return templates.isEmpty ? Texts(ranges: [Range<Int>?](repeating: nil, count: rows)) : try made(of: templates, wanted)
+            case .templates(let templates): return try made(of: templates, wanted)
             }
         } catch {
             throw .damaged(error.description)
@@ -90,7 +89,7 @@ package struct TextPageReader: Sendable {
         pieces.reserveCapacity(count)
         for (template, range) in templates.ranges.enumerated() {
             var (runs, numbers) = ([NumberRun](), 0)
-            for index in range where bytes[index] == TextPage.placeholder {
+            for index in range where bytes[index] == TextTemplates.number {
                 guard numbers < TextPage.numbersMax else { throw .malformed("a template of more than \(TextPage.numbersMax) numbers") }
                 numbers += 1
                 if isNeeded[template] {
@@ -196,7 +195,7 @@ package struct TextPageReader: Sendable {
                 unsafe bytes.withUnsafeBufferPointer { bytes in
                     for place in pieces[template].template {
                         let byte = unsafe bytes[place]
-                        if byte == TextPage.placeholder {
+                        if byte == TextTemplates.number {
                             end += unsafe pieces[template].runs[run].write(index, to: text.baseAddress! + end)
                             run += 1
                         } else {

@@ -7,7 +7,7 @@ struct TextSplitter {
 
     // MARK: The text that was split last
 
-    /// The text with a ``TextPage/placeholder`` for each number: its first ``length`` bytes.
+    /// The text with a ``TextTemplates/number`` for each number: its first ``length`` bytes.
     private(set) var template: [UInt8] = []
     private(set) var length = 0
     /// Where its numbers begin; they reach to ``count``.
@@ -42,7 +42,7 @@ struct TextSplitter {
                             }
                             let byte = unsafe texts[index]
                             if byte &- 0x30 >= 10 || number == numbersMax {
-                                if byte == TextPage.placeholder { return false }
+                                if byte == TextTemplates.number { return false }
                                 unsafe template[end] = byte
                                 end += 1
                                 index += 1
@@ -53,7 +53,7 @@ struct TextSplitter {
                             unsafe values[number] = value
                             unsafe widths[number] = UInt8(truncatingIfNeeded: width)
                             number += 1
-                            unsafe template[end] = TextPage.placeholder
+                            unsafe template[end] = TextTemplates.number
                             end += 1
                             index += width
                         }

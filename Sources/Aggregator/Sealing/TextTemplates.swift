@@ -3,7 +3,7 @@ import Blocks
 /// The templates of a page's texts, and which row has which. A run of digits is a byte 0 in a template (TextPage); all else stands there as in the text.
 package struct TextTemplates: Sendable {
     /// Stands for a run of digits.
-    package static let number = TextPage.placeholder
+    package static let number: UInt8 = 0
 
     package let bytes: [UInt8]
     /// In ``bytes``; all of them lie in one piece, each behind its length.
@@ -25,8 +25,6 @@ package struct TextTemplates: Sendable {
         low = try cursor.take(rows)
         high = count >= 255 ? try cursor.take(rows) : nil
     }
-
-    package var isEmpty: Bool { ranges.isEmpty }
 
     /// Where all of them lie.
     package var area: Range<Int> {
