@@ -22,7 +22,7 @@ import Testing
 
     private static let events: [Event] = {
         var mix = EventMix(seed: 8)
-        return (0..<3000).map { _ in mix.next() }
+        return (0..<9000).map { _ in mix.next() }
     }()
 
     private func sealed(hosts: Int) throws -> (events: [Event], block: SealedEvents, bytes: CountedBytes) {
@@ -84,7 +84,7 @@ import Testing
         let flags = block.sources.texts.map { $0 == "svc-pay" }
         let found = try block.counts(where: [.sources: flags, .severities: [Bool](repeating: true, count: 5)], by: [.sources])
         #expect(found.total == events.count { $0.source == "svc-pay" })
-        #expect(try block.counts(where: [:], by: Set(SealedEvents.Dimension.allCases)).total == 3000)
+        #expect(try block.counts(where: [:], by: Set(SealedEvents.Dimension.allCases)).total == 9000)
         #expect(bytes.reads.load(ordering: .relaxed) == before)
         // Another column needs both, and no more.
         _ = try block.counts(where: [.sources: flags], by: [.sources, .types])

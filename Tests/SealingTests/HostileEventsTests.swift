@@ -26,7 +26,8 @@ import Testing
             var frames = [Frame]()
             for entry in sealed.frames {
                 let column = try #require(SealedEventFormat.Column(rawValue: entry.column))
-                frames.append((column, entry.page, try entry.payload(Array(output.bytes[entry.range]))))
+                let bytes = Array(output.bytes[entry.range])
+                frames.append((column, entry.page, try entry.payload(bytes.span, ZstdUnpacker())))
             }
             let stored = Array(output.bytes[SealedEventHeader.bytes..<SealedEventHeader.bytes + header.directoryBytes])
             let whole = stored.count == header.inflatedBytes ? stored : try #require(Zstd.decompress(stored, length: header.inflatedBytes))
@@ -81,6 +82,10 @@ import Testing
             let sealed = try SealedEvents(block)
             try sealed.verify()
             _ = try sealed.arrivals()
+            _ = try sealed.rows(from: sealed.header.from.nanoseconds, to: .max)
+            _ = try sealed.rows(correlatedBy: "00ab")
+            for wanted in [[0], [sealed.count - 1]] where sealed.count > 0 { _ = try sealed.events(at: wanted) }
+            _ = try sealed.counts(where: [.severities: [true, true, false, false, false]], by: [.sources, .hosts])
             for page in 0...(sealed.count - 1) / SealedEvents.rowsPerPage {
                 _ = try sealed.texts(.messages, page: page, wanted: [0, 3])
                 _ = try sealed.texts(.data, page: page, wanted: [])
@@ -138,6 +143,28 @@ import Testing
                 frames[index].payload = payload
                 readAll(parts.block(directory: parts.directory, frames: frames))
             }
+        }
+    }
+
+    @Test func `pages that do not belong together are refused or read, and never a trap`() throws {
+        let parts = try Parts(seed: 26, rows: 2 * SealedEventFormat.rowsPerPage + 300)
+        var generator = SeededGenerator(seed: 2)
+        // Frames of other pages, frames that are not there, and pages in another order.
+        for _ in 0..<12 {
+            var frames = parts.frames
+            let (one, other) = (Int.random(in: frames.indices, using: &generator), Int.random(in: frames.indices, using: &generator))
+            switch Int.random(in: 0..<3, using: &generator) {
+            case 0: frames.swapAt(one, other)
+            case 1: frames.remove(at: one)
+            default: frames[one].payload = frames[other].payload
+            }
+            readAll(parts.block(directory: parts.directory, frames: frames))
+        }
+        // What the directory says of pages is its last part.
+        for place in parts.directory.indices.suffix(20) {
+            var directory = parts.directory
+            directory[place] = UInt8.random(in: 0...255, using: &generator)
+            readAll(parts.block(directory: directory, frames: parts.frames))
         }
     }
 

@@ -124,15 +124,14 @@ extension EventSearch {
 
     private func derived(_ id: UUID, at start: Timestamp, in block: SealedBlock) throws(SealedError) -> Event? {
         let events = try cache.directory(of: block)
-        let times = try events.timestamps()
-        let from = start.nanoseconds
-        var rows: [Int] = []
-        for row in times.indices where UInt64(bitPattern: times[row] &- from) < 1_000_000 { rows.append(row) }
+        let (rows, times) = try events.rows(from: start.nanoseconds, to: start.nanoseconds + 1_000_000)
         guard !rows.isEmpty else { return nil }
         let places = try events.places()
         // A client's own id is another search's: the same bytes here would be chance.
-        guard let row = rows.first(where: { !places.hasOwnID($0) && places.id(of: $0, at: times[$0]) == id }) else { return nil }
-        return try events.events(at: [row], times: times, places: places).first
+        guard let found = rows.indices.first(where: { !places.hasOwnID(rows[$0]) && places.id(of: rows[$0], at: times[$0]) == id }) else {
+            return nil
+        }
+        return try events.events(at: [rows[found]], times: [times[found]], places: places).first
     }
 }
 

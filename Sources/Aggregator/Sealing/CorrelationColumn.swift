@@ -11,13 +11,23 @@ struct CorrelationColumn {
     /// All texts, one behind the other, and where each ends.
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
-    private(set) var codeBytes: [UInt8] = []
+    private var codeBytes: [UInt8] = []
+    private var rows = 0
+    /// By page of rows: where its codes begin in ``codeBytes``, and how many ids stand in rows before it.
+    private var pageStarts: [(offset: Int, ids: Int)] = []
     private(set) var isEmpty = true
+
+    /// How many ids there are.
+    var count: Int { ends.count }
+    /// By page of rows, how many ids stand in rows before it.
+    var idsBeforePages: [Int] { pageStarts.map(\.ids) }
 
     mutating func append(_ column: OptionalStringColumn, _ rows: [Int], _ words: inout HashSet) {
         var map = [Int](repeating: -1, count: column.values.count)
         let codes = column.allCodes()
         for row in rows {
+            if self.rows.isMultiple(of: SealedEventFormat.rowsPerPage) { pageStarts.append((codeBytes.count, ends.count)) }
+            self.rows += 1
             let code = codes.isEmpty ? 0 : Int(codes[row])
             guard code > 0 else {
                 codeBytes.append(0)
@@ -74,14 +84,19 @@ struct CorrelationColumn {
         return true
     }
 
-    func encodeTexts() -> Payload {
+    /// A varint for each row of the page.
+    func codes(ofPage page: Int) -> [UInt8] {
+        Array(codeBytes[pageStarts[page].offset..<(page + 1 < pageStarts.count ? pageStarts[page + 1].offset : codeBytes.count)])
+    }
+
+    func encodeTexts(_ places: Range<Int>) -> Payload {
         var payload = Payload()
-        payload.compressible.appendVarint(UInt64(ends.count))
+        payload.compressible.appendVarint(UInt64(places.count))
         var packed = [UInt8]()
-        packed.reserveCapacity(bytes.count / 2)
-        let isPacked = ends.indices.allSatisfy { Self.pack(bytes.span.extracting(range($0)), into: &packed) }
+        packed.reserveCapacity(places.count * 16)
+        let isPacked = places.allSatisfy { Self.pack(bytes.span.extracting(range($0)), into: &packed) }
         payload.compressible.append(isPacked ? 1 : 0)
-        for place in ends.indices {
+        for place in places {
             let range = range(place)
             payload.compressible.appendVarint(UInt64(isPacked ? range.count / 2 : range.count))
             if !isPacked { payload.compressible += bytes[range] }

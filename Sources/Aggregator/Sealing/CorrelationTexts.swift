@@ -83,11 +83,13 @@ struct CorrelationTexts {
 extension CorrelationColumn {
     /// By row: 0 none, else a place plus one.
     ///
-    /// - Parameter count: of the first rows only, where no more are wanted.
-    static func decodeCodes(_ bytes: [UInt8], count: Int) throws(BlockError) -> [UInt32] {
+    /// - Parameters:
+    ///   - count: of the first rows only, where no more are wanted.
+    ///   - before: how many entries stand in rows before these.
+    static func decodeCodes(_ bytes: [UInt8], count: Int, after before: Int) throws(BlockError) -> [UInt32] {
         var codes = [UInt32]()
         codes.reserveCapacity(count)
-        var (offset, newest) = (0, UInt32(0))
+        var (offset, newest) = (0, UInt32(before))
         for _ in 0..<count {
             guard offset < bytes.count else { throw .malformed("correlation ids of \(codes.count) rows where \(count) belong") }
             var code = UInt64(bytes[offset])

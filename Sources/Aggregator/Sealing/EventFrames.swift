@@ -65,16 +65,17 @@ struct FrameEntry: Sendable {
     }
 
     /// Verifies and inflates.
-    func payload(_ bytes: [UInt8]) throws(SealedError) -> Payload {
-        guard bytes.count == range.count, Checksum.xxh64(bytes.span) == checksum else {
+    func payload(_ bytes: Span<UInt8>, _ unpacker: ZstdUnpacker) throws(SealedError) -> Payload {
+        guard bytes.count == range.count, Checksum.xxh64(bytes) == checksum else {
             throw .damaged("the checksum of column \(column), page \(page) does not hold")
         }
         var payload = Payload()
-        payload.packed = Array(bytes[frameBytes...])
+        payload.packed.append(bytes.extracting(frameBytes..<bytes.count))
+        let frame = bytes.extracting(0..<frameBytes)
         if inflatedBytes == 0 {
-            payload.compressible = Array(bytes[..<frameBytes])
+            payload.compressible.append(frame)
         } else {
-            guard let inflated = Zstd.decompress(Array(bytes[..<frameBytes]), length: inflatedBytes) else {
+            guard let inflated = unpacker.bytes(of: frame, length: inflatedBytes) else {
                 throw .damaged("column \(column), page \(page) does not decompress")
             }
             payload.compressible = inflated

@@ -154,7 +154,7 @@ struct RunList {
 
 /// Timestamps in their common unit, as differences, byte by byte.
 enum TimeColumn {
-    static func encode(_ timestamps: [Int64], earliest: Int64) -> Payload {
+    static func encode(_ timestamps: ArraySlice<Int64>, earliest: Int64) -> Payload {
         // Differences that do not fit are taken modulo 2^64, where only the unit 1 comes back right.
         var unit: Int64 = timestamps.contains { $0.subtractingReportingOverflow(earliest).overflow } ? 1 : 1_000_000_000
         for time in timestamps { while (time &- earliest) % unit != 0 { unit /= 1000 } }
@@ -221,7 +221,7 @@ enum TimeColumn {
 
 /// Codes below 65 536, one or two bytes each.
 enum Codes16 {
-    static func encode(_ codes: [UInt16], distinct: Int) -> [UInt8] {
+    static func encode(_ codes: ArraySlice<UInt16>, distinct: Int) -> [UInt8] {
         var bytes = codes.map { UInt8(truncatingIfNeeded: $0) }
         if distinct > 256 { bytes.append(contentsOf: codes.lazy.map { UInt8($0 >> 8) }) }
         return bytes

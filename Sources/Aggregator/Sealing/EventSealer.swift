@@ -95,19 +95,30 @@ package struct EventSealer {
     /// Nil when no row was taken.
     package consuming func finish(level: Int32 = 1) -> SealedOutput? {
         guard count > 0, let first else { return nil }
-        var frames = FrameWriter(level: level)
         let (from, to) = (timestamps.min() ?? 0, timestamps.max() ?? 0)
-        frames.append(TimeColumn.encode(timestamps, earliest: from), .timestamps)
+        let pages = ColumnPages.make(timestamps, idsBefore: correlations.idsBeforePages, ids: correlations.count)
+        var frames = FrameWriter(level: level)
+        for (number, page) in pages.enumerated() {
+            frames.append(TimeColumn.encode(timestamps[page.rows], earliest: page.from), .timestamps, page: number)
+        }
         for (column, codes, distinct) in [
             (SealedEventFormat.Column.sources, sources.codes, sources.texts.texts.count), (.types, types.codes, types.texts.texts.count),
             (.hosts, hosts.codes, hosts.texts.texts.count), (.tags, tags.codes, tags.lists.count),
-        ] where distinct > 1 { frames.append(Payload(compressible: Codes16.encode(codes, distinct: distinct)), column) }
-        frames.append(Payload(compressible: severities), .severities)
+        ] where distinct > 1 {
+            for (number, page) in pages.enumerated() {
+                frames.append(Payload(compressible: Codes16.encode(codes[page.rows], distinct: distinct)), column, page: number)
+            }
+        }
+        for (number, page) in pages.enumerated() { frames.append(Payload(compressible: Array(severities[page.rows])), .severities, page: number) }
         if let places = runs.encodeRows(rows) { frames.append(Payload(compressible: places), .rows) }
         if !ids.isEmpty { frames.append(Payload(compressible: idBits, packed: ids.flatMap(\.id.bytes)), .ids) }
         if !correlations.isEmpty {
-            frames.append(correlations.encodeTexts(), .correlations)
-            frames.append(Payload(compressible: correlations.codeBytes), .correlationCodes)
+            for (number, page) in pages.enumerated() where !page.ids.isEmpty {
+                frames.append(correlations.encodeTexts(page.ids), .correlations, page: number)
+            }
+            for number in pages.indices {
+                frames.append(Payload(compressible: correlations.codes(ofPage: number)), .correlationCodes, page: number)
+            }
         }
         var words = self.words
         self.words = HashSet()
@@ -122,6 +133,7 @@ package struct EventSealer {
         for column in [sources, types, hosts] { column.encode(into: &directory) }
         tags.encode(into: &directory)
         runs.encode(into: &directory)
+        ColumnPages.encode(pages, earliest: from, into: &directory)
         directory.appendVarint(UInt64(frames.count))
         directory += frames.list
         return SealedOutput(

@@ -5,6 +5,7 @@ package import Telemetry
 package struct SealedEventHeader: Sendable, Hashable {
     package static let bytes = SealedEventFormat.headerBytes
 
+    let version: UInt8
     package let blockBytes: Int
     package let count: Int
     package let from: Timestamp
@@ -19,8 +20,9 @@ package struct SealedEventHeader: Sendable, Hashable {
     package init(_ bytes: [UInt8]) throws(SealedError) {
         guard bytes.count >= Self.bytes, bytes.starts(with: SealedEventFormat.magic) else { throw .damaged("no sealed block of events begins here") }
         guard bytes[5] == 0, bytes[6] == 0, bytes[7] == 0 else { throw .damaged("bytes 5 to 7 of its header are not zero") }
-        guard bytes[4] == SealedEventFormat.version else {
-            throw .damaged("version \(bytes[4]) of sealed events is not known here: upgrade the aggregator that reads it")
+        version = bytes[4]
+        guard SealedEventFormat.versions.contains(version) else {
+            throw .damaged("version \(version) of sealed events is not known here: upgrade the aggregator that reads it")
         }
         func number(_ offset: Int, _ width: Int = 8) -> UInt64 {
             (0..<width).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64(8 * $1) }
@@ -45,13 +47,14 @@ package struct SealedEventHeader: Sendable, Hashable {
         from: Int64,
         to: Int64,
         first: LogPosition,
-        last: LogPosition
+        last: LogPosition,
+        version: UInt8 = SealedEventFormat.version
     ) -> [UInt8] {
         let stored = Zstd.compress(directory, level: 3) ?? directory
         var block = [UInt8]()
         block.reserveCapacity(bytes + stored.count + frames.count)
         block += SealedEventFormat.magic
-        block += [SealedEventFormat.version, 0, 0, 0]
+        block += [version, 0, 0, 0]
         block.appendLittleEndian(UInt64(0))
         block.appendLittleEndian(UInt64(bytes + stored.count + frames.count))
         block.appendLittleEndian(UInt32(stored.count))

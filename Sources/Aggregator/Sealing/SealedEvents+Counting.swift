@@ -64,8 +64,8 @@ extension SealedEvents {
         }
     }
 
-    /// Codes as they lie: one byte a row, or all low bytes and then all high ones.
-    private func bytes(of dimension: Dimension) throws(SealedError) -> [UInt8] {
+    /// Calls `body` with each page of codes as they lie: one byte a row, or all low bytes and then all high ones.
+    private func visit(_ dimension: Dimension, _ body: (Range<Int>, [UInt8]) -> Void) throws(SealedError) {
         let column: SealedEventFormat.Column =
             switch dimension {
             case .sources: .sources
@@ -73,28 +73,31 @@ extension SealedEvents {
             case .hosts: .hosts
             case .severities: .severities
             }
-        let bytes = try needed(column).compressible
-        guard bytes.count == (known(dimension).count > 256 ? 2 * count : count) else { throw .damaged("column \(column) is of other rows") }
-        return bytes
+        let width = known(dimension).count > 256 ? 2 : 1
+        try visit(column) { page, _, bytes throws(BlockError) in
+            guard bytes.count == width * page.rows.count else { throw .malformed("column \(column) is of other rows") }
+            body(page.rows, bytes)
+        }
     }
 
     /// 1 for each row that passes all filters.
     private func mask(_ filters: [Dimension: [Bool]]) throws(SealedError) -> [UInt8] {
         var mask = [UInt8](repeating: 1, count: count)
         for (dimension, flags) in filters {
-            let bytes = try bytes(of: dimension)
             let isWide = known(dimension).count > 256
             // A code that is no value's passes nothing.
             var table = flags.map { $0 ? UInt8(1) : 0 }
             table += [UInt8](repeating: 0, count: (isWide ? 65_536 : 256) - table.count)
-            let rows = count
-            unsafe mask.withUnsafeMutableBufferPointer { mask in
-                unsafe bytes.withUnsafeBufferPointer { bytes in
-                    unsafe table.withUnsafeBufferPointer { table in
-                        if isWide {
-                            for row in 0..<rows { unsafe mask[row] &= table[Int(bytes[row]) | Int(bytes[rows + row]) << 8] }
-                        } else {
-                            for row in 0..<rows { unsafe mask[row] &= table[Int(bytes[row])] }
+            try visit(dimension) { page, bytes in
+                unsafe mask.withUnsafeMutableBufferPointer { mask in
+                    unsafe bytes.withUnsafeBufferPointer { bytes in
+                        unsafe table.withUnsafeBufferPointer { table in
+                            let (start, rows) = (page.lowerBound, page.count)
+                            if isWide {
+                                for row in 0..<rows { unsafe mask[start + row] &= table[Int(bytes[row]) | Int(bytes[rows + row]) << 8] }
+                            } else {
+                                for row in 0..<rows { unsafe mask[start + row] &= table[Int(bytes[row])] }
+                            }
                         }
                     }
                 }
@@ -104,16 +107,17 @@ extension SealedEvents {
     }
 
     private func histogram(of dimension: Dimension, values: Int, _ mask: [UInt8]) throws(SealedError) -> [Int] {
-        let bytes = try bytes(of: dimension)
         let isWide = values > 256
         var counts = [Int](repeating: 0, count: isWide ? 65_536 : 256)
-        let rows = count
-        unsafe counts.withUnsafeMutableBufferPointer { counts in
-            unsafe bytes.withUnsafeBufferPointer { bytes in
-                unsafe mask.withUnsafeBufferPointer { mask in
-                    for row in 0..<rows {
-                        let code = unsafe isWide ? Int(bytes[row]) | Int(bytes[rows + row]) << 8 : Int(bytes[row])
-                        unsafe counts[code] &+= Int(mask[row])
+        try visit(dimension) { page, bytes in
+            unsafe counts.withUnsafeMutableBufferPointer { counts in
+                unsafe bytes.withUnsafeBufferPointer { bytes in
+                    unsafe mask.withUnsafeBufferPointer { mask in
+                        let (start, rows) = (page.lowerBound, page.count)
+                        for row in 0..<rows {
+                            let code = unsafe isWide ? Int(bytes[row]) | Int(bytes[rows + row]) << 8 : Int(bytes[row])
+                            unsafe counts[code] &+= Int(mask[start + row])
+                        }
                     }
                 }
             }

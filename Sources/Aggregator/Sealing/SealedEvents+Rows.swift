@@ -38,19 +38,30 @@ extension SealedEvents {
 
     /// Rows with this correlation id, ascending. No id is made a String.
     package func rows(correlatedBy id: String) throws(SealedError) -> [Int] {
-        guard let payload = try payload(.correlations) else { return [] }
-        let codes = try needed(.correlationCodes).compressible
-        return try decoding { () throws(BlockError) in
-            guard let code = try CorrelationTexts(payload).place(of: Array(id.utf8)) else { return [] }
-            let all = try CorrelationColumn.decodeCodes(codes, count: count)
-            return all.indices.filter { all[$0] == UInt32(code + 1) }
+        let id = Array(id.utf8)
+        for (number, page) in pages.enumerated() {
+            guard let payload = try payload(.correlations, page: number) else { continue }
+            let texts = try correlationTexts(payload, page: number)
+            guard let place = texts.place(of: id) else { continue }
+            // It stands in no row of the pages before.
+            let wanted = UInt32(page.ids.lowerBound + place + 1)
+            var rows = [Int]()
+            for (number, page) in pages.enumerated().dropFirst(number) {
+                let bytes = try needed(.correlationCodes, page: number).compressible
+                let codes = try decoding { () throws(BlockError) in
+                    try CorrelationColumn.decodeCodes(bytes, count: page.rows.count, after: page.ids.lowerBound)
+                }
+                for (index, code) in codes.enumerated() where code == wanted { rows.append(page.rows.lowerBound + index) }
+            }
+            return rows
         }
+        return []
     }
 
     /// Whole events with their ids and their agents' tags, in the order of `rows` (ascending).
     ///
     /// - Parameters:
-    ///   - times: ``timestamps()``, where the caller has them already.
+    ///   - times: of these rows, in nanoseconds, where the caller has them already.
     ///   - places: ``places()``, the same.
     package func events(at rows: [Int], times: [Int64]? = nil, places: Places? = nil) throws(SealedError) -> [Event] {
         let places = if let places { places } else { try self.places() }
@@ -70,7 +81,7 @@ extension SealedEvents {
         -> [Event]
     {
         guard !rows.isEmpty else { return [] }
-        let times = if let times { times } else { try timestamps() }
+        let times = if let times { times } else { try timestamps(at: rows) }
         let severities = try severities(at: rows)
         // For a few rows the codes of the others are not made: one event by its id costs what it is worth.
         let (sourceCodes, typeCodes, hostCodes) = (try codes(.sources, at: rows), try codes(.types, at: rows), try codes(.hosts, at: rows))
@@ -88,7 +99,7 @@ extension SealedEvents {
                 let row = rows[index]
                 let inPage = row - page * Self.rowsPerPage
                 var event = Event(
-                    timestamp: Timestamp(nanoseconds: times[row]),
+                    timestamp: Timestamp(nanoseconds: times[index]),
                     source: sources.texts[Int(sourceCodes[index])],
                     type: types.texts[Int(typeCodes[index])],
                     severity: Severity(rawValue: severities[index]) ?? .critical,
@@ -113,19 +124,33 @@ extension SealedEvents {
 }
 
 extension SealedEvents {
-    /// Correlation ids of some rows, by row.
+    /// Correlation ids of some rows (ascending), by row.
     private func correlations(of rows: [Int]) throws(SealedError) -> [Int: String] {
-        guard let payload = try payload(.correlations) else { return [:] }
-        let bytes = try needed(.correlationCodes).compressible
-        return try decoding { () throws(BlockError) in
-            let texts = try CorrelationTexts(payload)
-            let codes = try CorrelationColumn.decodeCodes(bytes, count: (rows.last ?? -1) + 1)
-            var ids = [Int: String]()
-            for row in rows where codes[row] > 0 {
-                guard Int(codes[row]) <= texts.count else { throw .malformed("correlation id \(codes[row]) of \(texts.count)") }
-                ids[row] = try texts.text(Int(codes[row]) - 1)
-            }
-            return ids
+        guard frames.contains(where: { $0.column == SealedEventFormat.Column.correlations.rawValue }) else { return [:] }
+        var places = [(row: Int, place: Int)]()
+        try visit(.correlationCodes, at: rows) { page, wanted, bytes throws(BlockError) in
+            let wanted = wanted ?? []
+            let codes = try CorrelationColumn.decodeCodes(bytes, count: (wanted.last ?? -1) + 1, after: page.ids.lowerBound)
+            for row in wanted where codes[row] > 0 { places.append((page.rows.lowerBound + row, Int(codes[row]) - 1)) }
         }
+        var texts = [Int: CorrelationTexts]()
+        var ids = [Int: String]()
+        for (row, place) in places {
+            guard let number = pages.lastIndex(where: { $0.ids.lowerBound <= place }) else { continue }
+            if texts[number] == nil { texts[number] = try correlationTexts(needed(.correlations, page: number), page: number) }
+            let index = place - pages[number].ids.lowerBound
+            guard let known = texts[number], index < known.count else { throw .damaged("correlation id \(place) is missing") }
+            ids[row] = try decoding { () throws(BlockError) in try known.text(index) }
+        }
+        return ids
+    }
+
+    private func correlationTexts(_ payload: Payload, page: Int) throws(SealedError) -> CorrelationTexts {
+        let texts = try decoding { () throws(BlockError) in try CorrelationTexts(payload) }
+        // Else ids of later pages would be others.
+        guard header.version == 1 || texts.count == pages[page].ids.count else {
+            throw .damaged("\(texts.count) correlation ids on page \(page) where \(pages[page].ids.count) belong")
+        }
+        return texts
     }
 }

@@ -1,5 +1,5 @@
 import Blocks
-package import Telemetry
+import Telemetry
 
 /// A sealed block of events: its directory is read and verified once, its columns when they are asked for. All that reads blocks its thread.
 /// Memory: ``bytesInMemory``; columns are handed out and not kept.
@@ -25,6 +25,7 @@ package final class SealedEvents: Sendable {
     package let tagLists: [[String]]
     package let tagCounts: [Int]
     package let runs: [SealedRun]
+    let pages: [ColumnPage]
     let frames: [FrameEntry]
 
     package var count: Int { header.count }
@@ -54,6 +55,11 @@ package final class SealedEvents: Sendable {
             hosts = try Values(&cursor, in: bytes)
             (tagLists, tagCounts) = try SealedEvents.tags(&cursor, in: bytes)
             runs = try RunList.decode(&cursor, in: bytes, rows: header.count)
+            // Version 1: one page of all rows, which has no more ids than rows.
+            pages =
+                header.version == 1
+                ? [ColumnPage(rows: 0..<header.count, from: header.from.nanoseconds, to: header.to.nanoseconds, ids: 0..<header.count)]
+                : try ColumnPages.decode(&cursor, in: bytes.span, rows: header.count, earliest: header.from.nanoseconds)
             frames = try FrameEntry.list(
                 &cursor,
                 in: bytes.span,
@@ -79,76 +85,6 @@ package final class SealedEvents: Sendable {
         for (name, counts) in [("severities", severityCounts), ("sources", sources.counts), ("types", types.counts), ("hosts", hosts.counts)]
         where counts.reduce(0, +) != count { throw .malformed("\(name) of \(counts.reduce(0, +)) rows in a block of \(count)") }
         guard tagLists.isEmpty || tagCounts.reduce(0, +) == count else { throw .malformed("tags of other rows than its \(count)") }
-    }
-
-    // MARK: Columns
-
-    /// Nanoseconds, by row.
-    package func timestamps() throws(SealedError) -> [Int64] {
-        let bytes = try needed(.timestamps).compressible
-        return try decoding { () throws(BlockError) in try TimeColumn.decode(bytes, count: count, earliest: header.from.nanoseconds) }
-    }
-
-    /// By row: the place in ``sources``, ``types``, ``hosts`` or ``tagLists`` (0 when there are no lists).
-    ///
-    /// - Parameter rows: only of these, in their order; nil: of all.
-    package func codes(_ column: CodedColumn, at rows: [Int]? = nil) throws(SealedError) -> [UInt16] {
-        let (place, distinct): (SealedEventFormat.Column, Int) =
-            switch column {
-            case .sources: (.sources, sources.texts.count)
-            case .types: (.types, types.texts.count)
-            case .hosts: (.hosts, hosts.texts.count)
-            case .tags: (.tags, tagLists.count)
-            }
-        guard distinct > 1 else { return [UInt16](repeating: 0, count: rows?.count ?? count) }
-        let bytes = try needed(place).compressible
-        return try decoding { () throws(BlockError) in try Codes16.decode(bytes, count: count, at: rows, distinct: distinct) }
-    }
-
-    /// Raw values, by row.
-    ///
-    /// - Parameter rows: only of these, in their order; nil: of all.
-    package func severities(at rows: [Int]? = nil) throws(SealedError) -> [UInt8] {
-        let bytes = try needed(.severities).compressible
-        guard bytes.count == count else { throw .damaged("severities of \(bytes.count) rows where \(count) belong") }
-        let wanted = rows.map { $0.map { bytes[$0] } } ?? bytes
-        // Without an early end, so that the loop takes many at once.
-        guard wanted.reduce(0, { $0 > $1 ? $0 : $1 }) <= Severity.critical.rawValue else { throw .damaged("its severities are no severities") }
-        return wanted
-    }
-
-    /// Correlation ids and, by row, the place of its own plus one; 0: none.
-    package func correlations() throws(SealedError) -> (ids: [String], codes: [UInt32]) {
-        guard let payload = try payload(.correlations) else { return ([], [UInt32](repeating: 0, count: count)) }
-        let bytes = try needed(.correlationCodes).compressible
-        return try decoding { () throws(BlockError) in
-            let texts = try CorrelationTexts(payload)
-            var ids = [String]()
-            for index in 0..<texts.count { ids.append(try texts.text(index)) }
-            let codes = try CorrelationColumn.decodeCodes(bytes, count: count)
-            guard (codes.max() ?? 0) <= UInt32(ids.count) else { throw .malformed("a correlation id is missing") }
-            return (ids, codes)
-        }
-    }
-
-    /// The clients' own ids, by row.
-    package func ids() throws(SealedError) -> [UInt32: UUID] {
-        guard let payload = try payload(.ids) else { return [:] }
-        var ids = [UInt32: UUID]()
-        guard payload.compressible.count == (count + 7) / 8 else { throw .damaged("its ids are of other rows") }
-        var offset = 0
-        for row in 0..<count where payload.compressible[row / 8] & 1 << UInt8(row % 8) != 0 {
-            guard offset + 16 <= payload.packed.count else { throw .damaged("an id is missing") }
-            ids[UInt32(row)] = UUID(bytes: payload.packed[offset..<offset + 16])
-            offset += 16
-        }
-        return ids
-    }
-
-    /// Rows in their arrivals, by row.
-    package func arrivalRows() throws(SealedError) -> [UInt32] {
-        let steps = try payload(.rows)?.compressible
-        return try decoding { () throws(BlockError) in try RunList.decodeRows(steps, runs: runs, count: count) }
     }
 
     /// Which run a row belongs to.
@@ -188,14 +124,34 @@ package final class SealedEvents: Sendable {
         do { return try block.bytes.read(range) } catch { throw SealedError(reading: error) }
     }
 
+    /// Nil: it was left out.
     func payload(_ column: SealedEventFormat.Column, page: Int = 0) throws(SealedError) -> Payload? {
         guard let frame = frames.first(where: { $0.column == column.rawValue && $0.page == page }) else { return nil }
-        return try frame.payload(SealedEvents.read(frame.range, of: block))
+        let bytes = try SealedEvents.read(frame.range, of: block)
+        return try frame.payload(bytes.span, ZstdUnpacker())
     }
 
-    func needed(_ column: SealedEventFormat.Column) throws(SealedError) -> Payload {
-        guard let payload = try payload(column) else { throw .damaged("column \(column) is missing") }
+    func needed(_ column: SealedEventFormat.Column, page: Int = 0) throws(SealedError) -> Payload {
+        guard let payload = try payload(column, page: page) else { throw .damaged("column \(column), page \(page) is missing") }
         return payload
+    }
+
+    /// All pages of a column that must be there, in one reading.
+    func payloads(_ column: SealedEventFormat.Column) throws(SealedError) -> [Payload] {
+        let frames = frames.filter { $0.column == column.rawValue }
+        guard let start = frames.first?.range.lowerBound, let end = frames.last?.range.upperBound, frames.map(\.page).elementsEqual(pages.indices)
+        else {
+            throw .damaged("column \(column) is missing, or some of its \(pages.count) pages")
+        }
+        // Frames follow each other in the order of their list.
+        let bytes = try SealedEvents.read(start..<end, of: block)
+        let unpacker = ZstdUnpacker()
+        var payloads = [Payload]()
+        payloads.reserveCapacity(frames.count)
+        for frame in frames {
+            payloads.append(try frame.payload(bytes.span.extracting(frame.range.lowerBound - start..<frame.range.upperBound - start), unpacker))
+        }
+        return payloads
     }
 
     func decoding<Result>(_ body: () throws(BlockError) -> Result) throws(SealedError) -> Result {

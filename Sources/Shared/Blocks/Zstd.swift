@@ -24,18 +24,7 @@ package enum Zstd {
     }
 
     /// Exactly `length` bytes, or nil: the frame is damaged.
-    package static func decompress(_ frame: [UInt8], length: Int) -> [UInt8]? {
-        // The frame says how much is in it: a damaged length takes no memory.
-        let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
-        guard length >= 0, size == UInt64(length) else { return nil }
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { output, count in
-            let code = unsafe frame.withUnsafeBytes { input in
-                unsafe ZSTD_decompress(output.baseAddress, length, input.baseAddress, input.count)
-            }
-            count = ZSTD_isError(code) == 0 ? code : 0
-        }
-        return bytes.count == length ? bytes : nil
-    }
+    package static func decompress(_ frame: [UInt8], length: Int) -> [UInt8]? { ZstdUnpacker().bytes(of: frame.span, length: length) }
 
     /// Whether the bytes begin as a frame does.
     package static func isFrame(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) }
@@ -116,5 +105,31 @@ package enum Zstd {
             // There is room for everything: what is left is that there is no memory.
             precondition(ZSTD_isError(count) == 0, "libzstd cannot compress \(bytes.count) bytes at level \(level): out of memory")
         }
+    }
+}
+
+/// What libzstd needs to inflate frames, some hundred kilobytes, for whoever inflates several in a row. One frame at a time.
+@safe package final class ZstdUnpacker {
+    private let context: OpaquePointer
+
+    package init() {
+        guard let context = unsafe ZSTD_createDCtx() else { preconditionFailure("libzstd cannot start: out of memory") }
+        unsafe self.context = context
+    }
+
+    deinit { unsafe ZSTD_freeDCtx(context) }
+
+    /// Exactly `length` bytes, or nil: the frame is damaged.
+    package func bytes(of frame: Span<UInt8>, length: Int) -> [UInt8]? {
+        // The frame says how much is in it: a damaged length takes no memory.
+        let size = unsafe frame.withUnsafeBytes { unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
+        guard length >= 0, size == UInt64(length) else { return nil }
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { output, count in
+            let code = unsafe frame.withUnsafeBytes { input in
+                unsafe ZSTD_decompressDCtx(context, output.baseAddress, length, input.baseAddress, input.count)
+            }
+            count = ZSTD_isError(code) == 0 ? code : 0
+        }
+        return bytes.count == length ? bytes : nil
     }
 }
