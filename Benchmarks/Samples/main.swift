@@ -14,17 +14,7 @@ func cpuTime() -> Double {
 }
 
 func open(_ output: SealedOutput) throws -> SealedSamples {
-    let block = SealedBlock(
-        number: 1,
-        kind: .samples,
-        resolution: output.resolution,
-        count: output.count,
-        from: output.from,
-        to: output.to,
-        first: output.first,
-        last: output.last,
-        bytes: MemoryBytes(output.bytes)
-    )
+    let block = SealedBlock(output)
     return try SealedSamples(block)
 }
 

@@ -78,18 +78,7 @@ final class SealedMix: LogBrowsing {
             rows += output.count
             bytes += output.bytes.count + (output.words?.bytes.count ?? 0)
             let name = UInt64(number + 1)
-            catalog.sealed.append(
-                SealedBlock(
-                    number: name,
-                    kind: .events,
-                    count: output.count,
-                    from: output.from,
-                    to: output.to,
-                    first: output.first,
-                    last: output.last,
-                    bytes: MemoryBytes(output.bytes)
-                )
-            )
+            catalog.sealed.append(SealedBlock(output, number: name))
             if let words = output.words {
                 // As the log does: groups of one size.
                 if let last = filters.last, last.bitCount != words.bitCount || filters.count == WordGroup.blocksMax {

@@ -10,25 +10,6 @@ import Testing
 /// The agent's `/metrics` and those who read it: promtool and a Prometheus, of Debian's package.
 @Suite(.timeLimit(.minutes(2)), .enabled(if: TestFiles.exists("/usr/bin/prometheus"), "needs Debian's prometheus"))
 struct ScrapeTests {
-    /// Two ports that nobody listens on.
-    private func freePorts() throws -> [Int] {
-        let sockets = (0..<2).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
-        defer { for socket in sockets { close(socket) } }
-        return try sockets.map { descriptor in
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-                    unsafe bind(descriptor, name, length) == 0 && getsockname(descriptor, name, &length) == 0
-                }
-            }
-            try #require(status)
-            return Int(UInt16(bigEndian: address.sin_port))
-        }
-    }
-
     /// A GET's body; nil as long as nobody listens.
     private func get(_ path: String, port: Int) async -> String? {
         guard let client = try? SocketClient(port: port) else { return nil }
@@ -77,7 +58,7 @@ struct ScrapeTests {
     }
 
     @Test func `promtool reads the page, and has nothing to say about metrics of ours`() async throws {
-        let (folder, ports) = (try TemporaryFolder(), try freePorts())
+        let (folder, ports) = (try TemporaryFolder(), [try freePort(), try freePort()])
         try TestFiles.write("# HELP job_seconds Of the job.\n# TYPE job_seconds gauge\njob_seconds{name=\"a\"} 1.5\n", to: folder("job.prom"))
         try await whileAgentRuns(folder, port: ports[0]) {
             let page = try await untilThere("/metrics", port: ports[0])
@@ -98,7 +79,7 @@ struct ScrapeTests {
     }
 
     @Test func `a Prometheus scrapes it as it did node_exporter`() async throws {
-        let (folder, ports) = (try TemporaryFolder(), try freePorts())
+        let (folder, ports) = (try TemporaryFolder(), [try freePort(), try freePort()])
         let config =
             "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: node\n    static_configs: [{targets: ['127.0.0.1:\(ports[0])']}]\n"
         try TestFiles.write(config, to: folder("prometheus.yml"))

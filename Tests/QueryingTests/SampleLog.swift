@@ -47,7 +47,7 @@ final class SampleLog: LogBrowsing {
         guard let output = sealer.finish() else { return }
         state.withLock { catalog in
             catalog.arrivals.removeFirst(arrivals.count)
-            catalog.sealed.append(SampleLog.block(output, number: UInt64(catalog.sealed.count) + output.last << 8))
+            catalog.sealed.append(SealedBlock(output, number: UInt64(catalog.sealed.count) + output.last << 8))
         }
     }
 
@@ -60,7 +60,7 @@ final class SampleLog: LogBrowsing {
             let gone = Set(blocks.map(\.number))
             state.withLock { catalog in
                 catalog.sealed.removeAll { gone.contains($0.number) }
-                catalog.sealed.append(SampleLog.block(output, number: gone.max()! + 1))
+                catalog.sealed.append(SealedBlock(output, number: gone.max()! + 1))
             }
         }
     }
@@ -83,20 +83,6 @@ final class SampleLog: LogBrowsing {
                 bytes: MemoryBytes(bytes)
             )
         }
-    }
-
-    private static func block(_ output: SealedOutput, number: UInt64) -> SealedBlock {
-        SealedBlock(
-            number: number,
-            kind: .samples,
-            resolution: output.resolution,
-            count: output.count,
-            from: output.from,
-            to: output.to,
-            first: output.first,
-            last: output.last,
-            bytes: MemoryBytes(output.bytes)
-        )
     }
 
     func setAside(_ block: SealedBlock, detail: String) async {

@@ -58,7 +58,7 @@ final class SomeBlocks: LogBrowsing {
             for output in outputs {
                 let number = UInt64(state.catalog.sealed.count + state.setAside.count + 1)
                 state.bytes[number] = output.bytes
-                state.catalog.sealed.append(SomeBlocks.block(number, output))
+                state.catalog.sealed.append(SealedBlock(output, number: number))
                 if let words = output.words {
                     if number % 2 == 0 {
                         let rows = MemoryBytes(WordGroup.encode([words]))
@@ -69,19 +69,6 @@ final class SomeBlocks: LogBrowsing {
                 }
             }
         }
-    }
-
-    private static func block(_ number: UInt64, _ output: SealedOutput) -> SealedBlock {
-        SealedBlock(
-            number: number,
-            kind: output.kind,
-            count: output.count,
-            from: output.from,
-            to: output.to,
-            first: output.first,
-            last: output.last,
-            bytes: MemoryBytes(output.bytes)
-        )
     }
 
     /// Bytes in the middle of a sealed block change.

@@ -27,18 +27,7 @@ struct WordSieveTests {
         var sealer = EventSealer()
         try sealer.append(Arrival(block))
         let output = try #require(sealer.finish())
-        return try SealedEvents(
-            SealedBlock(
-                number: 1,
-                kind: .events,
-                count: output.count,
-                from: output.from,
-                to: output.to,
-                first: output.first,
-                last: output.last,
-                bytes: MemoryBytes(output.bytes)
-            )
-        )
+        return try SealedEvents(SealedBlock(output))
     }
 
     private static let templates = [

@@ -10,19 +10,6 @@ import Testing
 @Suite struct ColumnPagesTests {
     private static let rows = 2 * SealedEventFormat.rowsPerPage + 1500
 
-    private static func block(_ output: SealedOutput, _ bytes: any SealedBytes) -> SealedBlock {
-        SealedBlock(
-            number: 1,
-            kind: .events,
-            count: output.count,
-            from: output.from,
-            to: output.to,
-            first: output.first,
-            last: output.last,
-            bytes: bytes
-        )
-    }
-
     private static func sealed(seed: UInt64) throws -> (expected: [Event], output: SealedOutput) {
         var fleet = Fleet(seed: seed)
         let arrivals = (1...5).map { fleet.arrival(position: LogPosition($0), rows: rows / 5) }
@@ -33,7 +20,7 @@ import Testing
 
     /// The same rows as version 1 wrote them: each column in one page, and no pages in the directory.
     private static func asVersion1(_ output: SealedOutput) throws -> [UInt8] {
-        let sealed = try SealedEvents(block(output, MemoryBytes(output.bytes)))
+        let sealed = try SealedEvents(SealedBlock(output))
         let stored = Array(output.bytes[SealedEventHeader.bytes..<SealedEventHeader.bytes + sealed.header.directoryBytes])
         let whole = try stored.count == sealed.header.inflatedBytes ? stored : #require(Zstd.decompress(stored, length: sealed.header.inflatedBytes))
         var (list, pages) = ([UInt8](), [UInt8]())
@@ -95,7 +82,7 @@ import Testing
     func `rows anywhere are what all rows give, in each version`(version: Int) throws {
         let (expected, output) = try Self.sealed(seed: 61)
         let bytes = version == 1 ? try Self.asVersion1(output) : output.bytes
-        let sealed = try SealedEvents(Self.block(output, MemoryBytes(bytes)))
+        let sealed = try SealedEvents(SealedBlock(output, bytes: MemoryBytes(bytes)))
         #expect(sealed.header.version == UInt8(version) && sealed.pages.count == (version == 1 ? 1 : 3))
         #expect(try sealed.events(at: Array(0..<sealed.count)) == expected)
         #expect(try sealed.timestamps() == expected.map(\.timestamp.nanoseconds))
@@ -148,7 +135,7 @@ import Testing
         try sealer.append(arrival(of: events, position: 1))
         let output = try #require(sealer.finish())
         let bytes = WeighedBytes(output.bytes)
-        let sealed = try SealedEvents(Self.block(output, bytes))
+        let sealed = try SealedEvents(SealedBlock(output, bytes: bytes))
         _ = bytes.weight()
         let row = 3 * SealedEventFormat.rowsPerPage + 4000
         _ = try sealed.events(at: [row])

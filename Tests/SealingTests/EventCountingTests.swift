@@ -32,16 +32,7 @@ import Testing
         try sealer.append(arrival(of: events, position: 1))
         let output = try #require(sealer.finish())
         let bytes = CountedBytes(output.bytes)
-        let block = SealedBlock(
-            number: 1,
-            kind: .events,
-            count: output.count,
-            from: output.from,
-            to: output.to,
-            first: output.first,
-            last: output.last,
-            bytes: bytes
-        )
+        let block = SealedBlock(output, bytes: bytes)
         return (events, try SealedEvents(block), bytes)
     }
 

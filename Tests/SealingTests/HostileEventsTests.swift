@@ -45,16 +45,7 @@ import Testing
         }
 
         static func block(_ output: SealedOutput, _ bytes: [UInt8]) -> SealedBlock {
-            SealedBlock(
-                number: 1,
-                kind: .events,
-                count: output.count,
-                from: output.from,
-                to: output.to,
-                first: output.first,
-                last: output.last,
-                bytes: MemoryBytes(bytes)
-            )
+            SealedBlock(output, bytes: MemoryBytes(bytes))
         }
 
         /// With right checksums all over.

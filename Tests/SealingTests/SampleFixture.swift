@@ -49,19 +49,7 @@ struct SampleFixture {
     }
 
     static func open(_ output: SealedOutput, number: UInt64 = 1, bytes: [UInt8]? = nil) throws -> SealedSamples {
-        try SealedSamples(
-            SealedBlock(
-                number: number,
-                kind: .samples,
-                resolution: output.resolution,
-                count: output.count,
-                from: output.from,
-                to: output.to,
-                first: output.first,
-                last: output.last,
-                bytes: MemoryBytes(bytes ?? output.bytes)
-            )
-        )
+        try SealedSamples(SealedBlock(output, number: number, bytes: MemoryBytes(bytes ?? output.bytes)))
     }
 
     /// Bits, so that NaN and -0 are told apart.

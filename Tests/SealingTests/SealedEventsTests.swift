@@ -125,18 +125,7 @@ import Testing
     }
 
     private func open(_ output: SealedOutput, bytes: [UInt8]? = nil) throws -> SealedEvents {
-        try SealedEvents(
-            SealedBlock(
-                number: 1,
-                kind: output.kind,
-                count: output.count,
-                from: output.from,
-                to: output.to,
-                first: output.first,
-                last: output.last,
-                bytes: MemoryBytes(bytes ?? output.bytes)
-            )
-        )
+        try SealedEvents(SealedBlock(output, bytes: MemoryBytes(bytes ?? output.bytes)))
     }
 }
 

@@ -31,6 +31,24 @@ package struct SealedOutput: Sendable {
     }
 }
 
+extension SealedBlock {
+    /// A block that lies in no segment, as in tests and benchmarks.
+    /// - Parameter bytes: nil: the output's, in memory.
+    package convenience init(_ output: SealedOutput, number: UInt64 = 1, bytes: (any SealedBytes)? = nil) {
+        self.init(
+            number: number,
+            kind: output.kind,
+            resolution: output.resolution,
+            count: output.count,
+            from: output.from,
+            to: output.to,
+            first: output.first,
+            last: output.last,
+            bytes: bytes ?? MemoryBytes(output.bytes)
+        )
+    }
+}
+
 /// Why a sealed block, or an arrival on its way into one, cannot be read.
 package enum SealedError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Its bytes changed on disk, or are no such block: set it aside. The sentence says where.
