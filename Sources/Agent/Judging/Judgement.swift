@@ -95,7 +95,12 @@ struct Judgement: Sendable {
 
     /// Alerts of all rules that are in this state.
     func count(_ state: AlertState) -> Int {
-        groups.reduce(0) { $1.rules.reduce($0) { $0 + ($1.state?.count(state) ?? 0) } }
+        // By place, here and below: a rule that is taken out of its list is copied with all that it holds, and each collection looks at all of them.
+        var count = 0
+        for group in groups.indices {
+            for rule in groups[group].rules.indices { count += groups[group].rules[rule].state?.count(state) ?? 0 }
+        }
+        return count
     }
 
     var stored: JudgementState {
@@ -120,8 +125,10 @@ struct Judgement: Sendable {
         for group in groups.indices {
             if occasion == .collection, !isDue(group, at: now) { continue }
             for rule in groups[group].rules.indices {
-                let slot = groups[group].rules[rule]
-                if case .match(let isEarly) = occasion, !slot.readsPatterns || isEarly && !slot.readsOnlyPatterns { continue }
+                if case .match(let isEarly) = occasion {
+                    let slot = groups[group].rules[rule]
+                    if !slot.readsPatterns || isEarly && !slot.readsOnlyPatterns { continue }
+                }
                 evaluate(group, rule, at: now, over: &recent, outer: outer, options: options, into: &outcome)
             }
         }
@@ -129,7 +136,7 @@ struct Judgement: Sendable {
         outcome.isChanged = outcome.isChanged || !orphans.isEmpty
         orphans = []
         resend(at: now, into: &outcome)
-        let hasAlerts = !lastSent.isEmpty || groups.contains { $0.rules.contains { ($0.state?.count(.pending) ?? 0) > 0 } }
+        let hasAlerts = !lastSent.isEmpty || count(.pending) > 0
         if hasAlerts, lastStored.map({ now.duration(since: $0) >= JudgingLimits.storeInterval }) ?? true { outcome.isChanged = true }
         if outcome.isChanged { lastStored = now }
         return outcome
@@ -187,9 +194,9 @@ struct Judgement: Sendable {
 
     /// What fires and was not sent for a while is sent again, with the time of now.
     private mutating func resend(at now: Timestamp, into outcome: inout Outcome) {
-        for group in groups {
-            for slot in group.rules {
-                guard let state = slot.state, state.count(.firing) > 0 else { continue }
+        for group in groups.indices {
+            for rule in groups[group].rules.indices {
+                guard (groups[group].rules[rule].state?.count(.firing) ?? 0) > 0, let state = groups[group].rules[rule].state else { continue }
                 for var alert in state.alerts where alert.state == .firing {
                     if let sent = lastSent[alert.labels], now.duration(since: sent) < JudgingLimits.resendInterval { continue }
                     alert.updatedAt = now

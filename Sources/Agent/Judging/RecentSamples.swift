@@ -193,37 +193,44 @@ struct RecentSamples: SampleSource {
     // MARK: SampleSource
 
     func select(_ matchers: [LabelMatcher], from: Timestamp, to: Timestamp) throws(EvaluationError) -> [SeriesSamples] {
-        matching(matchers).compactMap { slot in
-            let lower = firstIndex(in: slot) { $0 >= from.nanoseconds }
-            let upper = firstIndex(in: slot) { $0 > to.nanoseconds }
-            return lower < upper ? SeriesSamples(series: slot.series, points: Array(slot.points[lower..<upper])) : nil
+        var found = [SeriesSamples]()
+        for index in matching(matchers) {
+            let lower = firstIndex(in: index) { $0 >= from.nanoseconds }
+            let upper = firstIndex(in: index) { $0 > to.nanoseconds }
+            if lower < upper { found.append(SeriesSamples(series: slots[index].series, points: Array(slots[index].points[lower..<upper]))) }
         }
+        return found
     }
 
     func selectLatest(_ matchers: [LabelMatcher], from: Timestamp, to: Timestamp) throws(EvaluationError) -> [SeriesSamples] {
-        matching(matchers).compactMap { slot in
+        var found = [SeriesSamples]()
+        for index in matching(matchers) {
             // Nearly always the last point itself.
-            var index = slot.points.count - 1
-            if index >= slot.start, slot.points[index].timestamp > to { index = firstIndex(in: slot) { $0 > to.nanoseconds } - 1 }
-            guard index >= slot.start, slot.points[index].timestamp >= from else { return nil }
-            return SeriesSamples(series: slot.series, points: [slot.points[index]])
+            var last = slots[index].points.count - 1
+            if last >= slots[index].start, slots[index].points[last].timestamp > to { last = firstIndex(in: index) { $0 > to.nanoseconds } - 1 }
+            guard last >= slots[index].start, slots[index].points[last].timestamp >= from else { continue }
+            found.append(SeriesSamples(series: slots[index].series, points: [slots[index].points[last]]))
         }
+        return found
     }
 
-    private func matching(_ matchers: [LabelMatcher]) -> [Slot] {
-        if let name = matchers.first(where: { $0.name == Labels.metricName && $0.operation == .equal })?.value {
-            let rest = matchers.filter { $0.name != Labels.metricName || $0.operation != .equal || $0.value != name }
-            return (slotsByName[name] ?? []).compactMap { rest.allMatch(slots[$0].series) ? slots[$0] : nil }
+    /// Slots whose series pass all matchers.
+    private func matching(_ matchers: [LabelMatcher]) -> [Int] {
+        guard let byName = matchers.firstIndex(where: { $0.name == Labels.metricName && $0.operation == .equal }) else {
+            return slots.indices.filter { matchers.allMatch(slots[$0].series) }
         }
-        return slots.filter { matchers.allMatch($0.series) }
+        let named = slotsByName[matchers[byName].value] ?? []
+        // Selectors of a name alone are the most.
+        if matchers.count == 1 { return named }
+        return named.filter { index in matchers.indices.allSatisfy { $0 == byName || matchers[$0].matches(slots[index].series) } }
     }
 
-    /// The first point whose time passes, by halving.
-    private func firstIndex(in slot: Slot, where passes: (Int64) -> Bool) -> Int {
-        var (low, high) = (slot.start, slot.points.count)
+    /// The slot's first point whose time passes, by halving.
+    private func firstIndex(in slot: Int, where passes: (Int64) -> Bool) -> Int {
+        var (low, high) = (slots[slot].start, slots[slot].points.count)
         while low < high {
             let middle = (low + high) / 2
-            if passes(slot.points[middle].timestamp.nanoseconds) { high = middle } else { low = middle + 1 }
+            if passes(slots[slot].points[middle].timestamp.nanoseconds) { high = middle } else { low = middle + 1 }
         }
         return low
     }

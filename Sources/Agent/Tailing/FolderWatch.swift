@@ -35,6 +35,9 @@ final class FolderWatch: Sendable {
         IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_ATTRIB
     )
 
+    /// struct inotify_event and the longest name.
+    private static let eventBytesMax = 16 + Int(NAME_MAX) + 1
+
     init() { inotify = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK)) }
 
     deinit { if inotify >= 0 { close(inotify) } }
@@ -90,7 +93,7 @@ final class FolderWatch: Sendable {
         return .changed(drain())
     }
 
-    /// Takes what the kernel has queued.
+    /// Takes what the kernel has queued, and not what comes meanwhile: whoever writes as fast as we read would keep us here.
     func drain() -> Changes {
         var changes = Changes()
         guard inotify >= 0 else { return changes }
@@ -111,6 +114,8 @@ final class FolderWatch: Sendable {
                 }
                 offset += 16 + length
             }
+            // Another event would have fitted: there was none.
+            if count + Self.eventBytesMax <= bytes.count { return changes }
         }
     }
 }

@@ -32,7 +32,8 @@ extension Evaluator {
                 return
             }
             var known: [Labels: Int] = [:]
-            for series in grid.labels {
+            for row in 0..<grid.count {
+                let series = grid.labels(of: row)
                 let key = aggregate.isWithout ? series.excluding(aggregate.labels) : series.only(aggregate.labels)
                 if let group = known[key] {
                     ofRow.append(group)
@@ -100,7 +101,7 @@ extension Evaluator {
     /// `topk` and `bottomk`: the elements themselves; of an instant vector in order, group by group. NaN is always the last choice.
     private func select(_ op: Aggregate.Operator, _ grid: Grid, _ groups: Groups, _ limit: [Double]) -> Grid {
         var chosen = Grid(width: grid.width)
-        if grid.width > 1 { for labels in grid.labels { _ = chosen.appendAbsent(labels) } }
+        if grid.width > 1 { for row in 0..<grid.count { _ = chosen.appendAbsent(grid.labels(of: row)) } }
         for step in 0..<grid.width {
             let count = limit[step].isNaN ? 0 : Int(limit[step].clamped(to: 0...Double(grid.count)))
             guard count > 0 else { continue }
@@ -112,7 +113,7 @@ extension Evaluator {
                 }
                 for row in best.prefix(count) {
                     if grid.width == 1 {
-                        chosen.append(grid.labels[row], CollectionOfOne(grid.value(row, 0)))
+                        chosen.append(grid.labels(of: row), CollectionOfOne(grid.value(row, 0)))
                     } else {
                         chosen.values[row * grid.width + step] = grid.value(row, step)
                     }

@@ -84,7 +84,7 @@ extension Evaluator {
         func presence(_ grid: Grid) -> [Labels: [Bool]] {
             var result: [Labels: [Bool]] = [:]
             for row in 0..<grid.count {
-                let key = signature(grid.labels[row], binary.matching)
+                let key = signature(grid.labels(of: row), binary.matching)
                 for step in 0..<width where !Grid.isAbsent(grid.value(row, step)) {
                     result[key, default: Array(repeating: false, count: width)][step] = true
                 }
@@ -95,7 +95,7 @@ extension Evaluator {
         func masked(_ grid: Grid, by other: [Labels: [Bool]], wanted: Bool) -> Grid {
             var result = grid
             for row in 0..<grid.count {
-                let steps = other[signature(grid.labels[row], binary.matching)]
+                let steps = other[signature(grid.labels(of: row), binary.matching)]
                 for step in 0..<width where (steps?[step] ?? false) != wanted { result.values[row * width + step] = Grid.absent }
             }
             return result.pruned()
@@ -106,7 +106,7 @@ extension Evaluator {
         default:
             let rest = masked(right, by: presence(left), wanted: false)
             var result = left
-            for row in 0..<rest.count { result.append(rest.labels[row], rest.values[row * width..<(row + 1) * width]) }
+            for row in 0..<rest.count { result.append(rest.labels(of: row), rest.values[row * width..<(row + 1) * width]) }
             // The same series may come from the left at one step and from the right at another.
             return try result.relabeled(mayCollide: width > 1) { $0 }
         }
@@ -120,7 +120,7 @@ extension Evaluator {
 
         var (groupOfSignature, rowsOfGroup): ([Labels: Int], [[Int]]) = ([:], [])
         for row in 0..<one.count {
-            let key = signature(one.labels[row], matching)
+            let key = signature(one.labels(of: row), matching)
             if let group = groupOfSignature[key] {
                 rowsOfGroup[group].append(row)
             } else {
@@ -131,15 +131,19 @@ extension Evaluator {
         for rows in rowsOfGroup where rows.count > 1 {
             for step in 0..<width {
                 let present = rows.filter { !Grid.isAbsent(one.value($0, step)) }
-                if present.count > 1 { throw duplicates(one.labels[present[0]], one.labels[present[1]], binary, isRight: !isSwapped) }
+                if present.count > 1 { throw duplicates(one.labels(of: present[0]), one.labels(of: present[1]), binary, isRight: !isSwapped) }
             }
         }
 
         var (result, rowOfLabels): (Grid, [Labels: Int]) = (Grid(width: width), [:])
         // One to one: an element of the one side answers once a step.
         var isTaken = matching.cardinality == .oneToOne ? Array(repeating: false, count: rowsOfGroup.count * width) : []
+        // What two elements found each other by is all that the result of arithmetic keeps.
+        let isKey =
+            matching.cardinality == .oneToOne && (binary.op.isArithmetic || binary.returnsBool) && !matching.labels.contains(Labels.metricName)
         for row in 0..<many.count {
-            guard let group = groupOfSignature[signature(many.labels[row], matching)] else { continue }
+            let key = signature(many.labels(of: row), matching)
+            guard let group = groupOfSignature[key] else { continue }
             for oneRow in rowsOfGroup[group] {
                 var target = -1
                 for step in 0..<width {
@@ -148,11 +152,11 @@ extension Evaluator {
                     let outcome = isSwapped ? Self.compute(binary.op, y, x) : Self.compute(binary.op, x, y)
                     if !binary.returnsBool, !outcome.holds { continue }
                     if !isTaken.isEmpty {
-                        if isTaken[group * width + step] { throw ambiguous(many.labels[row], binary) }
+                        if isTaken[group * width + step] { throw ambiguous(many.labels(of: row), binary) }
                         isTaken[group * width + step] = true
                     }
                     if target < 0 {
-                        let labels = resultLabels(binary, many.labels[row], one.labels[oneRow])
+                        let labels = isKey ? key : resultLabels(binary, many.labels(of: row), one.labels(of: oneRow))
                         if let known = rowOfLabels[labels] {
                             target = known
                         } else {
@@ -160,7 +164,7 @@ extension Evaluator {
                             rowOfLabels[labels] = target
                         }
                     }
-                    guard Grid.isAbsent(result.value(target, step)) else { throw ambiguous(many.labels[row], binary) }
+                    guard Grid.isAbsent(result.value(target, step)) else { throw ambiguous(many.labels(of: row), binary) }
                     result.values[target * width + step] = binary.returnsBool ? outcome.number : outcome.passing
                 }
             }
@@ -171,7 +175,7 @@ extension Evaluator {
     private func resultLabels(_ binary: Binary, _ many: Labels, _ one: Labels) -> Labels {
         let matching = binary.matching
         var labels = many
-        if binary.op.isArithmetic || binary.returnsBool { labels = labels.droppingName() }
+        if binary.op.isArithmetic || binary.returnsBool { labels = labels.withoutName }
         if matching.cardinality == .oneToOne {
             if matching.isOn {
                 labels = labels.only(matching.labels)

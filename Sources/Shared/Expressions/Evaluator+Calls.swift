@@ -108,7 +108,7 @@ extension Evaluator {
             if x.isNaN || y.isNaN { return !x.isNaN }
             return precedes(x, y)
         }
-        for row in order { result.append(grid.labels[row], CollectionOfOne(grid.values[row])) }
+        for row in order { result.append(grid.labels(of: row), CollectionOfOne(grid.values[row])) }
         return result
     }
 

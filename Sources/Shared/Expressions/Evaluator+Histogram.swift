@@ -11,8 +11,8 @@ extension Evaluator {
         var (groups, order): ([Labels: [(row: Int, bound: Double)]], [Labels]) = ([:], [])
         for row in 0..<grid.count {
             // What has no number in its le is no bucket.
-            guard let text = grid.labels[row]["le"], let bound = Self.bound(text) else { continue }
-            let key = grid.labels[row].excluding(["le"])
+            guard let text = grid.labels(of: row)["le"], let bound = Self.bound(text) else { continue }
+            let key = grid.labels(of: row).excluding(["le"])
             if groups[key] == nil { order.append(key) }
             groups[key, default: []].append((row, bound))
         }

@@ -52,7 +52,7 @@ extension Evaluator {
             try spend(grid.count * steps.count)
             let series = (0..<grid.count).map { row in
                 SeriesSamples(
-                    series: grid.labels[row],
+                    series: grid.labels(of: row),
                     points: (0..<steps.count).compactMap { step in
                         let value = grid.value(row, step)
                         return Grid.isAbsent(value) ? nil : Point(Timestamp(nanoseconds: steps.time(step)), value)

@@ -38,9 +38,9 @@ package struct Expression: Sendable, Hashable, CustomStringConvertible {
         case .vector(let grid):
             try evaluator.checkSeries(grid.count)
             return .vector(
-                grid.labels.indices.compactMap { row in
+                (0..<grid.count).compactMap { row in
                     let value = grid.value(row, 0)
-                    return Grid.isAbsent(value) ? nil : Sample(series: grid.labels[row], timestamp: time, value: value)
+                    return Grid.isAbsent(value) ? nil : Sample(series: grid.labels(of: row), timestamp: time, value: value)
                 }
             )
         }
@@ -68,9 +68,9 @@ package struct Expression: Sendable, Hashable, CustomStringConvertible {
         case .string: throw .invalid("a string has no value over time: write a number or an instant vector")
         }
         try evaluator.checkSeries(grid.count)
-        let series = grid.labels.indices.map { row in
+        let series = (0..<grid.count).map { row in
             SeriesSamples(
-                series: grid.labels[row],
+                series: grid.labels(of: row),
                 points: (0..<frame.count).compactMap { step in
                     let value = grid.value(row, step)
                     return Grid.isAbsent(value) ? nil : Point(Timestamp(nanoseconds: frame.time(step)), value)

@@ -44,7 +44,10 @@ extension Int64 {
 ///
 /// Labels are worked out once a row and not once a step: that is what makes range evaluation cheap.
 struct Grid {
-    private(set) var labels: [Labels] = []
+    /// By row, as they were read: while ``hidesNames``, with metric names that count no more.
+    private var rows: [Labels] = []
+    /// The label sets without names are made when somebody asks for one: most rows of an alerting rule do not pass its comparison, and nobody does.
+    private var hidesNames = false
     /// Row after row; ``absent`` where a row has no value at a step.
     var values: [Double] = []
     let width: Int
@@ -57,22 +60,30 @@ struct Grid {
 
     init(width: Int) { self.width = width }
 
-    var count: Int { labels.count }
+    var count: Int { rows.count }
 
     @inline(__always)
     func value(_ row: Int, _ step: Int) -> Double { values[row * width + step] }
 
+    func labels(of row: Int) -> Labels { hidesNames ? rows[row].withoutName : rows[row] }
+
     /// Adds a row without any value and tells its place.
     mutating func appendAbsent(_ series: Labels) -> Int {
-        labels.append(series)
+        add(series)
         values.append(contentsOf: repeatElement(Grid.absent, count: width))
-        return labels.count - 1
+        return rows.count - 1
     }
 
     /// Adds a row of one value a step.
     mutating func append(_ series: Labels, _ row: some Sequence<Double>) {
-        labels.append(series)
+        add(series)
         values.append(contentsOf: row)
+    }
+
+    private mutating func add(_ series: Labels) {
+        // The new one may have a name that counts.
+        if hidesNames { (rows, hidesNames) = (rows.map(\.withoutName), false) }
+        rows.append(series)
     }
 
     /// Changes each value; the labels stay.
@@ -85,42 +96,45 @@ struct Grid {
     /// Leaves out rows without any value.
     func pruned() -> Grid {
         func isEmpty(_ row: Int) -> Bool { (row * width..<(row + 1) * width).allSatisfy { Grid.isAbsent(values[$0]) } }
-        guard labels.indices.contains(where: isEmpty) else { return self }
+        guard rows.indices.contains(where: isEmpty) else { return self }
         var result = Grid(width: width)
-        for row in labels.indices where !isEmpty(row) { result.append(labels[row], values[row * width..<(row + 1) * width]) }
+        for row in rows.indices where !isEmpty(row) { result.append(rows[row], values[row * width..<(row + 1) * width]) }
+        result.hidesNames = hidesNames
         return result
     }
 
     /// Without metric names. Rows that become equal are joined where they have no value at the same step; else the names were needed.
     func droppingNames() throws(EvaluationError) -> Grid {
-        guard labels.contains(where: { $0.name != nil }) else { return self }
-        let first = labels[0].name
+        guard !hidesNames, rows.contains(where: { $0.name != nil }) else { return self }
+        let first = rows[0].name
         // Rows of one name differ in their other labels.
-        let mayCollide = labels.contains { $0.name != first }
-        return try relabeled(mayCollide: mayCollide) { $0.droppingName() }
+        if rows.contains(where: { $0.name != first }) { return try relabeled(mayCollide: true) { $0.withoutName } }
+        var result = self
+        result.hidesNames = true
+        return result
     }
 
     /// With other labels; equal ones are joined as in ``droppingNames()``.
     func relabeled(mayCollide: Bool, _ change: (Labels) -> Labels) throws(EvaluationError) -> Grid {
+        var result = Grid(width: width)
         if !mayCollide {
-            var result = self
-            for row in labels.indices { result.labels[row] = change(labels[row]) }
+            for row in rows.indices { result.rows.append(change(labels(of: row))) }
+            result.values = values
             return result
         }
-        var result = Grid(width: width)
-        var rows: [Labels: Int] = [:]
-        for row in labels.indices {
-            let series = change(labels[row])
-            guard let known = rows[series] else {
-                rows[series] = result.count
+        var known: [Labels: Int] = [:]
+        for row in rows.indices {
+            let series = change(labels(of: row))
+            guard let place = known[series] else {
+                known[series] = result.count
                 result.append(series, values[row * width..<(row + 1) * width])
                 continue
             }
             for step in 0..<width where !Grid.isAbsent(value(row, step)) {
-                guard Grid.isAbsent(result.value(known, step)) else {
+                guard Grid.isAbsent(result.value(place, step)) else {
                     throw .matching("two results have the same labels \(series): keep a label that tells them apart, or aggregate them")
                 }
-                result.values[known * width + step] = value(row, step)
+                result.values[place * width + step] = value(row, step)
             }
         }
         return result
@@ -128,13 +142,11 @@ struct Grid {
 }
 
 extension Labels {
-    func droppingName() -> Labels { filter { $0.name != Labels.metricName } }
-
     /// Only these labels.
     func only(_ names: Set<String>) -> Labels { names.isEmpty ? .empty : filter { names.contains($0.name) } }
 
     /// All but these and the metric name.
     func excluding(_ names: Set<String>) -> Labels {
-        names.isEmpty ? droppingName() : filter { $0.name != Labels.metricName && !names.contains($0.name) }
+        names.isEmpty ? withoutName : filter { $0.name != Labels.metricName && !names.contains($0.name) }
     }
 }

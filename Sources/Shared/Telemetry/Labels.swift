@@ -65,7 +65,9 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
 
     /// Those that pass: they stay sorted and unique.
     package func filter(_ isKept: (Label) -> Bool) -> Labels {
-        let kept = pairs.filter(isKept)
+        var kept = [Label]()
+        kept.reserveCapacity(pairs.count)
+        for pair in pairs where isKept(pair) { kept.append(pair) }
         return kept.count == pairs.count ? self : Labels(known: kept)
     }
 
@@ -79,7 +81,12 @@ package struct Labels: Sendable, Hashable, CustomStringConvertible, ExpressibleB
         return filter { kept.contains($0.name) }
     }
 
-    package var withoutName: Labels { removing(CollectionOfOne(Labels.metricName)) }
+    package var withoutName: Labels {
+        guard let place = pairs.firstIndex(where: { $0.name == Labels.metricName }) else { return self }
+        var rest = pairs
+        rest.remove(at: place)
+        return Labels(known: rest)
+    }
 
     /// FNV-1a, 64 bits, over `name 0xFF value 0xFF …`: the same in each process and version, as Prometheus's fingerprints are.
     package var fingerprint: UInt64 {

@@ -78,6 +78,27 @@ http_requests_total{absent=""}
 gone
 gone offset 10m
 temperature offset -1m
+rate(http_requests_total[5m]) or http_requests_total
+http_requests_total or rate(http_requests_total[5m])
+-limit or limit
+limit or -limit
+rate(http_requests_total[5m]) > 0.5
+rate(http_requests_total[5m]) > 0.5 or limit
+-rate(http_requests_total[5m]) < bool 0
+sort(rate(http_requests_total[5m]) > 0)
+topk(2, rate(http_requests_total[5m]))
+count by (__name__) (rate(http_requests_total[5m]))
+sum without (code) (rate(http_requests_total[5m])) > 1
+label_replace(rate(http_requests_total[5m]), "was", "$1", "__name__", "(.*)")
+label_replace(rate(http_requests_total[5m]), "__name__", "back", "", "")
+rate(http_requests_total[5m]) * on (__name__, instance, code, job) rate(http_requests_total[5m])
+limit * on (__name__, instance) limit
+rate(http_requests_total[5m]) and on (__name__) limit
+rate(http_requests_total[5m]) / http_requests_total
+rate(http_requests_total[5m]) unless rate(http_requests_total[5m]) > 1
+max_over_time((rate(http_requests_total[5m]) > 0)[10m:2m])
+abs(-limit) == limit
+rate({__name__=~"http_requests_total|build_.*"}[5m])
 rate(http_requests_total[5m] offset 5m)
 rate(http_requests_total[5m] offset -5m)
 temperature @ 1700001800
