@@ -1,3 +1,5 @@
+import Glibc
+
 /// Walks lines of a file; keeps only an offset, so that a span can be passed along.
 struct LineCursor {
     private(set) var offset = 0
@@ -118,16 +120,22 @@ extension Span<UInt8> {
     }
 
     func equals(_ bytes: [UInt8], at range: Range<Int>) -> Bool {
-        guard range.count == bytes.count else { return false }
-        for index in 0..<bytes.count where self[range.lowerBound + index] != bytes[index] { return false }
-        return true
+        // Headers of kilobytes are compared at each collection: not byte by byte.
+        range.count == bytes.count && extracting(range).isSame(as: bytes.span)
     }
 
     /// Whether two ranges hold the same bytes.
     func equals(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
-        guard a.count == b.count else { return false }
-        for index in 0..<a.count where self[a.lowerBound + index] != self[b.lowerBound + index] { return false }
-        return true
+        a.count == b.count && extracting(a).isSame(as: extracting(b))
+    }
+
+    /// - Precondition: both have the same length.
+    /// - Precondition: both have the same length.
+    private func isSame(as other: Span<UInt8>) -> Bool {
+        if isEmpty { return true }
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { unsafe memcmp(mine.baseAddress.unsafelyUnwrapped, $0.baseAddress.unsafelyUnwrapped, mine.count) == 0 }
+        }
     }
 
     /// The range as text; broken UTF-8 is repaired.
