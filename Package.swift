@@ -93,9 +93,9 @@ let shared: [Target] = [
     library("Rehearsing", in: "Shared", ["Telemetry", "Expressions", "Rules", "Configuring"]),
     library("SQLite", in: "Shared", ["CSQLite"]),
     library("Explaining", in: "Shared", ["Telemetry", "SQLite", "JSON"]),
-    library("Transferring", in: "Shared", ["Telemetry", "CCurl"]),
+    library("Transferring", in: "Shared", ["Telemetry", "Operating", "CCurl"]),
     library("Configuring", in: "Shared", ["CYaml", "Telemetry"]),
-    library("Operating", in: "Shared", ["Telemetry", "JSON", "CKernel", logging, lifecycle, signals]),
+    library("Operating", in: "Shared", ["Telemetry", "JSON", "CKernel", logging, lifecycle]),
     system("CSQLite", pkgConfig: "sqlite3", debian: "libsqlite3-dev"),
     system("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev"),
     system("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev"),
@@ -124,7 +124,7 @@ let agent: [Target] = [
         in: "Agent",
         [
             "Alarming", "Collecting", "Tailing", "Judging", "Spooling", "Shipping", "Controlling", "Exposing", "Wire", "Telemetry", "Operating",
-            "Configuring", "Rules", "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Configuring", "Rules", "Expressions", "Matching", "Transferring", "JSON", logging, lifecycle,
         ]
     ),
     program("tocsin-agent", in: "Agent", ["AgentApp", arguments]),
@@ -183,7 +183,7 @@ let aggregator: [Target] = [
         in: "Aggregator",
         [
             "Receiving", "Admitting", "Storing", "Querying", "Counting", "Ruling", "Correlating", "Notifying", "Pinging", "Serving", "Answering",
-            "Telemetry", "Operating", "Wire", "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle, signals,
+            "Telemetry", "Operating", "Wire", "Configuring", "Expressions", "Rules", "Matching", "Transferring", "JSON", logging, lifecycle,
         ] + hummingbird + hummingbirdTLS
     ),
     program("tocsin-aggregator", in: "Aggregator", ["AggregatorApp", arguments]),

@@ -80,7 +80,7 @@ import Testing
 
 /// Looks at the agent's socket on a thread of its own.
 private actor Looking {
-    private let executor = BlockingExecutor(label: "looking")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func look(at path: String, until holds: (JSON) -> Bool) -> JSON? {

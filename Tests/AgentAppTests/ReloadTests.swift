@@ -95,7 +95,7 @@ import Testing
 
 /// Asks an agent's socket on a thread of its own.
 private actor Asking {
-    private let executor = BlockingExecutor(label: "asking")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
     private let client: ControlClient
 

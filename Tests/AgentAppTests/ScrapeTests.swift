@@ -27,7 +27,7 @@ struct ScrapeTests {
     }
 
     private actor Pause {
-        private let executor = BlockingExecutor(label: "pause")
+        private let executor = BlockingExecutor()
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
         func briefly() { usleep(20_000) }
     }

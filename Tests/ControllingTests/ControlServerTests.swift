@@ -79,7 +79,7 @@ private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) 
 }
 
 private actor ThreadActor {
-    private let executor = BlockingExecutor(label: "test")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
     func run<Value: Sendable>(_ work: @Sendable () -> Value) -> Value { work() }
 }

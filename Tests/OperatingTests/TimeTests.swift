@@ -35,7 +35,7 @@ struct TimeTests {
 
 struct BlockingExecutorTests {
     private actor Worker {
-        private let executor = BlockingExecutor(label: "test")
+        private let executor = BlockingExecutor()
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
         private(set) var steps = 0
 

@@ -181,8 +181,8 @@ import Testing
         house.drain()
         house.stop()
         house.remove()
-        // The new file must not get the same inode here.
-        try house.write("placeholder\n", to: "other")
+        // Takes the inode that became free: the new file must not get it here.
+        try house.write("somebody else's\n", to: "other")
         try house.write("b1\n")
         house.restart()
         house.drain()

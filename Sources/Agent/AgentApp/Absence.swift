@@ -4,7 +4,7 @@ import Telemetry
 
 /// Why the agent is being stopped, as far as the system tells: asked when it stops, within a short time, because the system is going down.
 actor AbsenceAsker {
-    private let executor = BlockingExecutor(label: "absence")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Written by the package's maintainer scripts around the restart of an upgrade.

@@ -18,6 +18,9 @@ package enum AgentProgram {
     /// Before anything else, on the program's first thread.
     package static func prepareMemory() { MemoryUpkeep.shareOnePool() }
 
+    /// Everything else: all tasks of the agent share few threads with what blocks.
+    package static func onItsThreads(_ work: () async -> Void) async { await withTaskExecutorPreference(WorkThreads.shared, operation: work) }
+
     /// - Parameter path: `--config`; nil: `/etc/tocsin/agent.yaml` if it is there, else the built-in defaults.
     /// - Returns: the exit code.
     package static func run(path: String?, _ errand: Errand) async -> Int32 {

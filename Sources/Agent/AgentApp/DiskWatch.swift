@@ -5,7 +5,7 @@ import Synchronization
 
 /// Looks every few seconds whether the spool's disk can be written again; returns when it can.
 actor DiskWatch: Service {
-    private let executor = BlockingExecutor(label: "disk-watch")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let folder: String

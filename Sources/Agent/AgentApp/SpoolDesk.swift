@@ -6,7 +6,7 @@ import Telemetry
 
 /// Answers `agentctl spool`. Looks at the file beside the spool, on a thread of its own, so that nobody who stores or ships waits for it.
 actor SpoolDesk {
-    private let executor = BlockingExecutor(label: "spool-desk")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let spool: Spool

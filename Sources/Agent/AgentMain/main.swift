@@ -5,5 +5,5 @@ import ArgumentParser
 AgentProgram.prepareMemory()
 
 /// Asynchronous, so that ArgumentParser's asynchronous `main` is meant.
-func run() async { await TocsinAgent.main() }
+func run() async { await AgentProgram.onItsThreads { await TocsinAgent.main() } }
 await run()

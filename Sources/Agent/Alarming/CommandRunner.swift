@@ -2,7 +2,7 @@ import Operating
 
 /// Runs a receiver's command with the notification on its standard input, on a thread that may block.
 actor CommandRunner {
-    private let executor = BlockingExecutor(label: "alarming.command")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Nil: it ended with 0 in time, and so took it; else what happened.

@@ -22,6 +22,6 @@ package enum CollectingLimits {
     /// Threads that may be stuck in the kernel at the same time. A thread costs some 16 KiB; what has no thread is stale as well.
     package static let threadsMax = 64
 
-    /// Stack of such a thread; the parsers need little.
-    package static let threadStackBytes = 256 * 1024
+    /// At how many collections a network device's state is what it was while the kernel tells of no change; then it is read whatever was told.
+    static let collectionsByNews = 5
 }

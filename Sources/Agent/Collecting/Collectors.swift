@@ -9,8 +9,9 @@ package actor Collectors {
     private let files: KernelFiles
     private let time: any TimeSource
     private let deadline: Duration
-    private let threads = DisposableThreads(label: "collectors")
-    private let executor = BlockingExecutor(label: "collecting")
+    private let threads = DisposableThreads()
+    /// One collection at a time.
+    private let turns = Turns()
     private let shown = Mutex<[CollectorStatus]>([])
     /// The last collection, once somebody asks for such.
     private var last: (scrape: Scrape, endedAt: Duration)?
@@ -19,8 +20,6 @@ package actor Collectors {
     private var untold: [Gap] = []
     /// Since when each stale part has not answered, and at how many collections.
     private var outages: [String: (since: Timestamp, missed: UInt64)] = [:]
-
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private static let duration = MetricFamily(
         "node_scrape_collector_duration_seconds",
@@ -54,28 +53,32 @@ package actor Collectors {
     /// How each collector fared last; a mount that does not answer has a line of its own.
     package nonisolated func status() -> [CollectorStatus] { shown.withLock { $0 } }
 
-    /// Collects once. Blocks a thread of its own until all collectors are back, at most the deadline.
-    package func scrape() -> Scrape {
-        var scrape = collect()
+    /// Collects once, until all collectors are back, at most to the deadline.
+    package func scrape() async -> Scrape {
+        await turns.take()
+        defer { turns.pass() }
+        var scrape = await collect()
         scrape.gaps = untold + scrape.gaps
         untold = []
         return scrape
     }
 
     /// The last collection when it ended less than `age` ago, else a new one. What it has to say about gaps is kept for the next ``scrape()``.
-    package func recentScrape(within age: Duration) -> Scrape {
+    package func recentScrape(within age: Duration) async -> Scrape {
+        await turns.take()
+        defer { turns.pass() }
         keepsLast = true
         if let last, time.monotonic() - last.endedAt < age { return last.scrape }
-        let scrape = collect()
+        let scrape = await collect()
         untold += scrape.gaps
         return scrape
     }
 
-    private func collect() -> Scrape {
+    private func collect() async -> Scrape {
         let now = time.now()
         let asked = stations.indices.filter { !stations[$0].isStuck }
         let files = files
-        let tickets = threads.run(
+        let tickets = await threads.run(
             asked.map { [stations] place in { stations[place].collect(from: files, at: now) } },
             within: deadline
         )

@@ -1,12 +1,11 @@
-import CKernel
 import Dispatch
-import Glibc
+import Operating
 import Synchronization
 import Telemetry
 
-/// Runs calls that may never return. Usually one thread does them all, one after the other; when nothing comes back for
-/// ``CollectingLimits/reinforcementDelay``, another takes over what waits. A call that is not back at the deadline is left behind with its
-/// thread, which goes away by itself when the kernel lets it go.
+/// Runs calls that may never return. One thread does them all, one after the other; when nothing comes back for
+/// ``CollectingLimits/reinforcementDelay``, others take over what waits. A call that is not back at the deadline is left behind with its thread,
+/// which goes on to something else when the kernel lets it go.
 final class DisposableThreads: Sendable {
     /// One call's answer, now or later.
     final class Ticket<Value: Sendable>: Sendable {
@@ -27,175 +26,135 @@ final class DisposableThreads: Sendable {
             }
         }
 
-        fileprivate var isWithdrawn: Bool {
-            state.withLock { state in
-                if case .withdrawn = state { true } else { false }
-            }
-        }
-
         fileprivate func answer(_ value: Value) { state.withLock { $0 = .done(value) } }
         fileprivate func withdraw() { state.withLock { $0 = .withdrawn } }
     }
 
-    private let core: Core
+    /// Threads that are at work for this, stuck ones too.
+    private let alive = Alive(CollectingLimits.threadsMax)
 
-    /// - Parameter label: the threads' name in `top -H`, up to 15 letters.
-    init(label: String, threadsMax: Int = CollectingLimits.threadsMax) { core = Core(label: label, threadsMax: threadsMax) }
+    /// Runs all calls and returns when they are back, at most `limit` later; the tickets stand in the calls' order. A call that has not even begun
+    /// by then is withdrawn.
+    func run<Value: Sendable>(_ calls: [@Sendable () -> Value], within limit: Duration) async -> [Ticket<Value>] {
+        let round = Round(calls, alive)
+        round.begin()
+        _ = await round.last.wait(atMost: limit)
+        return round.end()
+    }
 
-    deinit { core.close() }
-
-    /// Runs all calls and blocks until they are back, at most `limit`; the tickets stand in the calls' order. A call that has not even begun by
-    /// then is withdrawn.
-    func run<Value: Sendable>(_ calls: [@Sendable () -> Value], within limit: Duration) -> [Ticket<Value>] {
+    /// The same, for whoever is on a thread that may block.
+    func runBlocking<Value: Sendable>(_ calls: [@Sendable () -> Value], within limit: Duration) -> [Ticket<Value>] {
         guard !calls.isEmpty else { return [] }
-        let round = Round(calls.count)
-        let begun = (0..<calls.count).map { _ in Begun() }
-        let tickets = calls.map { _ in Ticket<Value>() }
-        // All at once: one lock and one wake-up for them all, and one back for the last of them.
-        core.submit(
-            calls.indices.map { index in
-                let (call, ticket, begin) = (calls[index], tickets[index], begun[index])
-                return {
-                    guard begin.claim() else { return }
-                    ticket.answer(call())
-                    round.arrive()
-                }
-            }
-        )
-        let end = DispatchTime.now() + .nanoseconds(Int(limit.wholeNanoseconds))
-        let patience = DispatchTimeInterval.nanoseconds(Int(CollectingLimits.reinforcementDelay.wholeNanoseconds))
-        var (missing, threads) = (calls.count, 1)
-        while round.last.wait(timeout: min(end, .now() + patience)) != .success, DispatchTime.now() < end {
-            let still = round.missing
-            if still == missing {
-                // Twice as many each time: forty dead mounts in a row must not use up the time of the living one behind them.
-                core.reinforce(by: threads)
-                threads = min(threads * 2, CollectingLimits.threadsMax)
-            }
-            missing = still
-        }
-        if round.missing > 0 {
-            for (ticket, begin) in zip(tickets, begun) where begin.claim() { ticket.withdraw() }
-        }
-        return tickets
+        let round = Round(calls, alive)
+        round.begin()
+        _ = round.signal.wait(timeout: .now() + .nanoseconds(Int(limit.wholeNanoseconds)))
+        return round.end()
     }
 
-    /// How many calls of one round are not back; the last one wakes the waiter.
-    private final class Round: Sendable {
-        let last = DispatchSemaphore(value: 0)
-        private let count: Atomic<Int>
+    /// How many threads there are of those that there may be.
+    private final class Alive: Sendable {
+        private let count = Atomic(0)
+        private let most: Int
 
-        init(_ count: Int) { self.count = Atomic(count) }
+        init(_ most: Int) { self.most = most }
 
-        var missing: Int { count.load(ordering: .acquiring) }
-
-        func arrive() {
-            if count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { last.signal() }
+        func add() -> Bool {
+            if count.add(1, ordering: .relaxed).newValue <= most { return true }
+            remove()
+            return false
         }
+
+        func remove() { count.subtract(1, ordering: .relaxed) }
     }
 
-    /// Whether a call has begun: claimed by the thread that runs it, or by the waiter that takes it back.
-    private final class Begun: Sendable {
-        private let isClaimed = Atomic(false)
-        func claim() -> Bool { isClaimed.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged }
-    }
-
-    /// What the threads share; outlives its owner as long as one is stuck.
-    private final class Core: Sendable {
+    /// The calls of one round. Outlives it as long as one of them is stuck.
+    private final class Round<Value: Sendable>: Sendable {
         private struct State {
-            var queue: [@Sendable () -> Void] = []
-            var (alive, idle) = (0, 0)
-            var isClosed = false
+            var begun = 0
+            var missing: Int
+            /// When to look next whether something comes back.
+            var look: WorkThreads.Timer?
         }
 
-        private let label: String
-        private let threadsMax: Int
-        private let state = Mutex(State())
-        private let work = DispatchSemaphore(value: 0)
+        /// The last one is back.
+        let last = Moment()
+        let signal = DispatchSemaphore(value: 0)
+        private let tickets: [Ticket<Value>]
+        private let calls: [@Sendable () -> Value]
+        private let alive: Alive
+        private let state: Mutex<State>
 
-        init(label: String, threadsMax: Int) { (self.label, self.threadsMax) = (label, threadsMax) }
+        init(_ calls: [@Sendable () -> Value], _ alive: Alive) {
+            (self.calls, self.alive, tickets) = (calls, alive, calls.map { _ in Ticket() })
+            state = Mutex(State(missing: calls.count))
+        }
 
-        func submit(_ jobs: [@Sendable () -> Void]) {
-            let (wakes, starts) = state.withLock { state in
-                state.queue += jobs
-                if state.idle > 0 {
-                    state.idle -= 1
-                    return (true, false)
-                }
-                guard state.alive == 0 else { return (false, false) }
-                state.alive += 1
-                return (false, true)
+        func begin() {
+            if calls.isEmpty { return tell() }
+            addThreads(1)
+            lookLater(more: 1)
+        }
+
+        /// What has not begun never will.
+        func end() -> [Ticket<Value>] {
+            let begun = state.withLock { state in
+                defer { state.begun = calls.count }
+                if let look = state.look { WorkThreads.shared.cancel(look) }
+                return state.begun
             }
-            if wakes { work.signal() }
-            if starts { start() }
+            for ticket in tickets.dropFirst(begun) { ticket.withdraw() }
+            return tickets
         }
 
-        /// Nothing came back for a while: more threads, as far as something waits and the limit allows.
-        func reinforce(by count: Int) {
-            let starts = state.withLock { state in
-                let starts = max(0, min(count, state.queue.count, threadsMax - state.alive))
-                state.alive += starts
-                return starts
-            }
-            for _ in 0..<starts { start() }
-        }
+        // MARK: Threads
 
-        func close() {
-            let idle = state.withLock { state in
-                state.isClosed = true
-                state.queue.removeAll()
-                defer { state.idle = 0 }
-                return state.idle
-            }
-            for _ in 0..<idle { work.signal() }
-        }
-
-        private enum Step { case run(@Sendable () -> Void), wait, end }
-
-        private func runJobs() {
-            while true {
-                let step: Step = state.withLock { state in
-                    if !state.queue.isEmpty { return .run(state.queue.removeFirst()) }
-                    // One thread waits for the next round; more of them were there only because one was stuck.
-                    if state.idle == 0, !state.isClosed {
-                        state.idle += 1
-                        return .wait
-                    }
-                    state.alive -= 1
-                    return .end
-                }
-                switch step {
-                case .run(let job): job()
-                case .wait: work.wait()
-                case .end: return
+        /// Adds threads when nothing came back in the meantime: twice as many each time, because forty dead mounts in a row must not use up the time
+        /// of the living one behind them.
+        private func lookLater(more: Int) {
+            state.withLock { state in
+                let missing = state.missing
+                guard state.begun < calls.count else { return }
+                state.look = WorkThreads.shared.schedule(after: CollectingLimits.reinforcementDelay) { [self] in
+                    let isStill = self.state.withLock { $0.missing == missing }
+                    if isStill { addThreads(more) }
+                    lookLater(more: isStill ? min(more * 2, CollectingLimits.threadsMax) : more)
                 }
             }
         }
 
-        private func start() {
-            var attributes = pthread_attr_t()
-            unsafe pthread_attr_init(&attributes)
-            defer { unsafe pthread_attr_destroy(&attributes) }
-            unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-            unsafe pthread_attr_setstacksize(&attributes, CollectingLimits.threadStackBytes)
-            var thread = pthread_t()
-            let core = unsafe Unmanaged.passRetained(self)
-            let status = unsafe pthread_create(
-                &thread,
-                &attributes,
-                { argument in
-                    guard let argument = unsafe argument else { return nil }
-                    let core = unsafe Unmanaged<Core>.fromOpaque(argument).takeRetainedValue()
-                    unsafe ckernel_name_thread(core.label)
-                    core.runJobs()
-                    return nil
-                },
-                core.toOpaque()
-            )
-            guard status != 0 else { return }
-            // No more threads for this process: what waits is withdrawn at the deadline and is stale.
-            unsafe core.release()
-            state.withLock { $0.alive -= 1 }
+        /// As far as something waits and the limit allows.
+        private func addThreads(_ count: Int) {
+            let waiting = state.withLock { calls.count - $0.begun }
+            for _ in 0..<min(count, waiting) where alive.add() {
+                WorkThreads.shared.run(blocking: { self.runCalls() }, then: { isLast in if isLast { self.tell() } })
+            }
+        }
+
+        /// True: ours was the last answer.
+        private func runCalls() -> Bool {
+            defer { alive.remove() }
+            var isLast = false
+            while let index = next() {
+                tickets[index].answer(calls[index]())
+                isLast = state.withLock { state in
+                    state.missing -= 1
+                    return state.missing == 0
+                }
+            }
+            return isLast
+        }
+
+        private func next() -> Int? {
+            state.withLock { state in
+                guard state.begun < calls.count else { return nil }
+                defer { state.begun += 1 }
+                return state.begun
+            }
+        }
+
+        private func tell() {
+            last.happen()
+            signal.signal()
         }
     }
 }

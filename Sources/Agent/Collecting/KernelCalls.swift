@@ -11,6 +11,10 @@ package struct KernelCalls: Sendable {
     package var systemName: @Sendable () throws(CollectError) -> SystemName
     /// Offset from UTC in seconds and the zone's short name.
     package var timeZone: @Sendable () -> (offset: Int, name: String)
+    /// Grows when a network device came, went or changed; nil: nobody tells.
+    package var linkNews: @Sendable () -> UInt64?
+    /// Number and address of each network device that this process sees, by name.
+    package var links: @Sendable () -> [String: (number: Int64, address: [UInt8])]
 
     /// Bytes of a page of memory: 4096 on x86, 16 or 64 KiB on some arm64 kernels.
     package var pageBytes: UInt64
@@ -20,10 +24,12 @@ package struct KernelCalls: Sendable {
         clockState: @escaping @Sendable () throws(CollectError) -> ClockState,
         systemName: @escaping @Sendable () throws(CollectError) -> SystemName,
         timeZone: @escaping @Sendable () -> (offset: Int, name: String),
+        linkNews: @escaping @Sendable () -> UInt64? = { nil },
+        links: @escaping @Sendable () -> [String: (number: Int64, address: [UInt8])] = { [:] },
         pageBytes: UInt64 = 4096
     ) {
         (self.filesystemUsage, self.clockState, self.systemName, self.timeZone) = (filesystemUsage, clockState, systemName, timeZone)
-        self.pageBytes = pageBytes
+        (self.linkNews, self.links, self.pageBytes) = (linkNews, links, pageBytes)
     }
 
     /// The running kernel's.
@@ -37,6 +43,8 @@ package struct KernelCalls: Sendable {
             unsafe localtime_r(&moment, &parts)
             return unsafe (parts.tm_gmtoff, parts.tm_zone.map { unsafe String(cString: $0) } ?? "UTC")
         },
+        linkNews: { LinkNews.live.count },
+        links: { LinkNews.devices() },
         pageBytes: UInt64(max(getpagesize(), 4096))
     )
 }

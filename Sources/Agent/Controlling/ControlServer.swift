@@ -1,6 +1,6 @@
-import Dispatch
 import Glibc
 package import Logging
+import Operating
 import ServiceLifecycle
 import Synchronization
 
@@ -19,7 +19,6 @@ package final class ControlServer: Service {
         let wakeRead: UnixSocket
         let wakeWrite: UnixSocket
         let inode: UInt64
-        let queue = DispatchQueue(label: "tocsin.control.listening")
     }
 
     /// Longest path of a socket: `sockaddr_un` holds no more.
@@ -85,7 +84,7 @@ package final class ControlServer: Service {
 
     /// The next connection; nil when the server is to stop.
     private func accept(_ state: Listening) async -> UnixSocket? {
-        await onThread(state.queue) { () -> UnixSocket? in
+        await WorkThreads.shared.blocking { () -> UnixSocket? in
             while true {
                 var entries = [
                     pollfd(fd: state.socket.descriptor, events: Int16(POLLIN), revents: 0),
@@ -108,20 +107,12 @@ package final class ControlServer: Service {
 
     private func answer(_ connection: UnixSocket, interruption: UnixSocket) async {
         let (bytesMax, patience) = (ControlLimits.requestBytesMax, ControlLimits.patience)
-        let queue = DispatchQueue(label: "tocsin.control.client")
-        let request = await onThread(queue) { () -> [UInt8]? in
+        let request = await WorkThreads.shared.blocking { () -> [UInt8]? in
             try? connection.readLine(bytesMax: bytesMax, within: patience, interruption: interruption.descriptor)
         }
         guard let request else { return }
         let answer = await ControlExchange.answer(to: request, by: agent)
-        await onThread(queue) { () -> Void in try? connection.write(answer, within: patience, interruption: interruption.descriptor) }
-    }
-
-    /// Serial queues, because a concurrent one shares its few threads with everything else in the process: whoever blocks there holds others up.
-    private func onThread<Value: Sendable>(_ queue: DispatchQueue, _ work: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: work()) }
-        }
+        await WorkThreads.shared.blocking { () -> Void in try? connection.write(answer, within: patience, interruption: interruption.descriptor) }
     }
 
     private func wake() {

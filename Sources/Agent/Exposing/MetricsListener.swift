@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 package import Logging
 package import Operating
@@ -97,11 +96,10 @@ package final class MetricsListener: Service {
             ask: { [wish] in wish.yield() },
             look: { self.look() }
         )
-        let queue = DispatchQueue(label: "tocsin.metrics")
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await withCheckedContinuation { done in queue.async { done.resume(returning: loop.run()) } } }
+                    group.addTask { await WorkThreads.shared.blocking { loop.run() } }
                     group.addTask { for await _ in self.wishes { self.deliver(await self.page()) } }
                     await group.waitForAll()
                 }

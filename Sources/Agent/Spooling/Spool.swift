@@ -11,7 +11,7 @@ package import Telemetry
 /// same time share a transaction. Batches wait in lanes with sequences without holes, go out on loan, and leave when the aggregator has them.
 /// What must be given up leaves a gap under its sequence.
 package actor Spool: Sink, BatchSource {
-    private let executor = BlockingExecutor(label: "spool")
+    private let executor = BlockingExecutor(waitsFor: .disk)
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private nonisolated let house: SpoolHouse

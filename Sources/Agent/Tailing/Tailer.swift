@@ -15,7 +15,7 @@ package actor Tailer: Service {
     private let counters: TailCounters
     private let logger: Logger
     private let watch = FolderWatch()
-    private let executor = BlockingExecutor(label: "tailing")
+    private let executor = BlockingExecutor()
     private let shown = Mutex<[TailStatus]>([])
     private let isStopping = Atomic(false)
     private var watched: [String: Int32] = [:]
@@ -109,7 +109,6 @@ package actor Tailer: Service {
             takeLateAnswer()
             if batch.isEmpty {
                 show(always: true)
-                await Task.yield()
                 wait()
                 if goesOn { batch = engine.fill(at: moment()) }
                 continue

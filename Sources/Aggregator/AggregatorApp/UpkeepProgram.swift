@@ -146,7 +146,7 @@ package enum UpkeepProgram {
 
 /// Blocking calls on a thread of their own.
 private actor Upkeep {
-    private let executor = BlockingExecutor(label: "upkeep")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func verify(

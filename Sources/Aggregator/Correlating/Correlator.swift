@@ -11,7 +11,7 @@ package import Telemetry
 /// the log grows or a lease may end; nothing is polled. A failure (disk, log, next room) throws away what was decided and not written: the
 /// file is read again and the same blocks decide the same.
 package actor Correlator: Service, AlertDirectory, DecisionDirectory {
-    private let executor = BlockingExecutor(label: "correlating")
+    private let executor = BlockingExecutor()
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// As what the log knows our cursor.

@@ -12,7 +12,7 @@ package import Wire
 /// The loop: read blocks, count, write counts and cursor in one transaction, then show the counts as samples. A failure throws away what was counted and
 /// not written: the same blocks are counted again. Samples that could not be written are written with the next ones.
 package actor EventCounter: Service {
-    private let executor = BlockingExecutor(label: "counting")
+    private let executor = BlockingExecutor()
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// As what the log knows our cursor.

@@ -3,7 +3,7 @@ import Telemetry
 
 /// Runs a receiver's command with the notification on its standard input, on a thread of its own, which may block.
 actor CommandRunner {
-    private let executor = BlockingExecutor(label: "notifying.command")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// - Parameter key: the delivery's; the command finds it as `TOCSIN_IDEMPOTENCY_KEY`.

@@ -3,7 +3,7 @@ import Operating
 
 /// Appends a notification to a file, on a thread of its own: a line that is there whole and on disk, or not at all.
 actor FileAppender {
-    private let executor = BlockingExecutor(label: "notifying.file")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func append(_ line: [UInt8], to path: String) -> DeliveryOutcome {

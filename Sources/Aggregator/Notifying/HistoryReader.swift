@@ -5,7 +5,7 @@ import Telemetry
 /// A second connection to `notifications.db`, on a thread of its own, that only reads: a report over 90 days may take seconds, and messages go
 /// out meanwhile.
 actor HistoryReader {
-    private let executor = BlockingExecutor(label: "history")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let path: String

@@ -13,7 +13,7 @@ package import Transferring
 package actor Notifier: Service, Sink, NotificationDirectory {
     package typealias Element = AlertTransition
 
-    private let executor = BlockingExecutor(label: "notifying")
+    private let executor = BlockingExecutor()
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let path: String

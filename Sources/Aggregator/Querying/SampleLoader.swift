@@ -83,7 +83,7 @@ struct SampleLoader {
 
 /// A thread on which loading may wait for the disk.
 actor LoadingThread {
-    private let executor = BlockingExecutor(label: "metrics")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func load(_ reads: [SelectorRead], from catalog: Catalog, with loader: SampleLoader) throws(QueryError) -> SampleLoader.Loaded {

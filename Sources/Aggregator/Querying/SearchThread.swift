@@ -4,7 +4,7 @@ import Telemetry
 
 /// A thread that may wait for the disk and compute for long, as the cooperative pool's may not.
 actor SearchThread {
-    private let executor = BlockingExecutor(label: "events")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func run<Answer: Sendable>(_ body: @Sendable () throws(QueryError) -> Answer) throws(QueryError) -> Answer { try body() }

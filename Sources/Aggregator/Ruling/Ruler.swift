@@ -12,7 +12,7 @@ package import Wire
 /// ``RuleBook`` decides; this shell asks the queries, stores what changed and hands the whole state over. What is handed over is the state and not the change:
 /// whatever dies between the two rooms, the next hand-over puts it right and nothing is told twice.
 package actor Ruler: Service, RuleDirectory {
-    private let executor = BlockingExecutor(label: "ruling")
+    private let executor = BlockingExecutor()
     nonisolated package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private(set) var config: RulingConfig

@@ -4,7 +4,7 @@ import Telemetry
 
 /// Brings small sealed blocks of events and alerts together, on a thread of its own: it reads, computes and allocates, while sealing goes on.
 actor BlockMerging {
-    private let executor = BlockingExecutor(label: "log.compact")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// What came of it.

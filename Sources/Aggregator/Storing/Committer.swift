@@ -42,7 +42,7 @@ actor Committer {
     /// WAL bytes after which it is checkpointed between two rounds.
     private static let checkpointBytes = 4 << 20
 
-    private let executor = BlockingExecutor(label: "log.commit")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     let config: StorageConfig

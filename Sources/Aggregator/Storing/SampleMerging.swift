@@ -4,7 +4,7 @@ import Telemetry
 
 /// Merges sealed blocks of samples, on a thread of its own: it reads, computes and allocates, while sealing goes on.
 actor SampleMerging {
-    private let executor = BlockingExecutor(label: "log.merge")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// What came of it.

@@ -7,7 +7,7 @@ import Telemetry
 /// Moves arrivals into sealed blocks, on a thread of its own: encode, append to a segment, sync, then one transaction of the committer's that names the
 /// block and forgets the arrivals.
 actor Sealer {
-    private let executor = BlockingExecutor(label: "log.seal")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     let config: StorageConfig

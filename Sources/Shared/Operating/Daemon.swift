@@ -1,7 +1,6 @@
 import Glibc
 package import Logging
 package import ServiceLifecycle
-import UnixSignals
 
 /// What both programs do as processes, before and around their rooms.
 package enum Daemon {
@@ -15,8 +14,9 @@ package enum Daemon {
         // The life cycle package tells each step of each service; we tell what matters ourselves.
         quiet.logLevel = max(logger.logLevel, .warning)
         var all = services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+        all.append(.init(service: EndSignal(), successTerminationBehavior: .gracefullyShutdownGroup))
         if let ending { all.append(.init(service: ending, successTerminationBehavior: .gracefullyShutdownGroup)) }
-        var configuration = ServiceGroupConfiguration(services: all, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        var configuration = ServiceGroupConfiguration(services: all, logger: quiet)
         configuration.maximumGracefulShutdownDuration = shutdownDuration
         try await ServiceGroup(configuration: configuration).run()
     }
@@ -43,4 +43,9 @@ package enum Daemon {
         let bytes = Array((line + "\n").utf8)
         _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
     }
+}
+
+/// Returns at SIGTERM or SIGINT, and when all is to stop anyway.
+private struct EndSignal: Service {
+    func run() async throws { _ = await cancelWhenGracefulShutdown { await Signals.shared.next(of: [SIGTERM, SIGINT]) } }
 }

@@ -1,5 +1,5 @@
+import Glibc
 import ServiceLifecycle
-import UnixSignals
 
 /// Puts a configuration in force that was read again: at SIGHUP, and whenever somebody asks. One reload at a time; the service manager is told
 /// when it begins and ends.
@@ -12,7 +12,8 @@ package struct Reloader<Report: Sendable>: Service {
     package init(systemd: ServiceNotifier, apply: @escaping @Sendable () async -> Report) { (self.systemd, self.apply) = (systemd, apply) }
 
     package func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { _ = await reload() }
+        // A reload that is under way at a graceful shutdown is made to its end.
+        while await cancelWhenGracefulShutdown({ await Signals.shared.next(of: [SIGHUP]) }) != nil { _ = await reload() }
     }
 
     package func reload() async -> Report {

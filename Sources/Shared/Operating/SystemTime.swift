@@ -15,7 +15,15 @@ package struct SystemTime: TimeSource {
         return .seconds(seconds) + .nanoseconds(nanoseconds)
     }
 
-    package func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
+    package func sleep(for duration: Duration) async throws {
+        let end = Moment()
+        _ = await withTaskCancellationHandler {
+            await end.wait(atMost: duration)
+        } onCancel: {
+            end.happen()
+        }
+        try Task.checkCancellation()
+    }
 
     private func read(_ clock: clockid_t) -> (seconds: Int64, nanoseconds: Int64) {
         var value = timespec()

@@ -1,112 +1,51 @@
-import Glibc
+import Operating
 import Synchronization
 
-/// A few threads that may block, started when they are needed. Blocking calls must not run on Swift's cooperative pool, and Dispatch's
-/// concurrent queues share their threads with it, so these are threads of our own.
+/// Some threads of the program's that may block, no more than so many at a time. What exceeds them waits in order of arrival.
 final class BlockingThreads: Sendable {
-    private let core: Core
+    private struct State {
+        var waiting: [@Sendable () -> Void] = []
+        var running = 0
+    }
 
-    init(count: Int) { core = Core(threadsMax: max(1, count)) }
+    private let state = Mutex(State())
+    private let count: Int
 
-    deinit { core.stop() }
+    init(count: Int) { self.count = max(1, count) }
 
-    /// Runs the job on one of the threads, in order of arrival. False when too many wait already; the job is then not run.
-    func run(_ job: @escaping @Sendable () -> Void) -> Bool { core.run(job) }
-
-    /// What the threads share; it outlives the pool until the last thread has ended.
-    private final class Core: Sendable {
-        private struct State {
-            var jobs: [@Sendable () -> Void] = []
-            var threads = 0
-            var idle = 0
-            var isStopped = false
-        }
-
-        private let state = Mutex(State())
-        private let wakeups = Semaphore()
-        private let threadsMax: Int
-
-        init(threadsMax: Int) { self.threadsMax = threadsMax }
-
-        func run(_ job: @escaping @Sendable () -> Void) -> Bool {
-            let (isTaken, needsThread) = state.withLock { state in
-                guard state.jobs.count < TransferLimits.queuedTransfersMax, !state.isStopped else { return (false, false) }
-                state.jobs.append(job)
-                let needsThread = state.jobs.count > state.idle && state.threads < threadsMax
-                if needsThread { state.threads += 1 }
-                return (true, needsThread)
-            }
-            if needsThread, !start() {
-                // No thread could be made (EAGAIN): one that runs will take the job; without any, refuse it.
-                let isAlone = state.withLock { state in
-                    state.threads -= 1
-                    if state.threads == 0 { state.jobs.removeLast() }
-                    return state.threads == 0
-                }
-                if isAlone { return false }
-            }
-            if isTaken { wakeups.post() }
-            return isTaken
-        }
-
-        func stop() {
-            let threads = state.withLock { state in
-                state.isStopped = true
-                return state.threads
-            }
-            for _ in 0..<threads { wakeups.post() }
-        }
-
-        private func work() {
-            while true {
-                state.withLock { $0.idle += 1 }
-                wakeups.wait()
-                let job: (@Sendable () -> Void)? = state.withLock { state in
-                    state.idle -= 1
-                    return state.jobs.isEmpty ? nil : state.jobs.removeFirst()
-                }
-                if let job { job() } else if state.withLock({ $0.isStopped }) { return }
-            }
-        }
-
-        private func start() -> Bool {
-            var thread = pthread_t()
-            let context = unsafe Unmanaged.passRetained(self)
-            let status = unsafe pthread_create(
-                &thread,
-                nil,
-                { context in
-                    if let context = unsafe context { unsafe Unmanaged<Core>.fromOpaque(context).takeRetainedValue().work() }
-                    return nil
+    /// Calls `work` where it may block, and then `done`, which may not. False when too many wait already; it is then not run.
+    func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value, then done: @escaping @Sendable (Value) -> Void) -> Bool {
+        let start: @Sendable () -> Void = { [self] in
+            WorkThreads.shared.run(
+                blocking: { [self] in
+                    let value = work()
+                    startNext()
+                    return value
                 },
-                context.toOpaque()
+                then: done
             )
-            guard status == 0 else {
-                unsafe context.release()
-                return false
-            }
-            pthread_detach(thread)
-            return true
         }
-    }
-}
-
-/// A counting semaphore of POSIX at a fixed address.
-@safe
-private final class Semaphore: Sendable {
-    private nonisolated(unsafe) let address: UnsafeMutablePointer<sem_t>
-
-    init() {
-        unsafe address = .allocate(capacity: 1)
-        unsafe sem_init(address, 0, 0)
-    }
-
-    deinit {
-        unsafe sem_destroy(address)
-        unsafe address.deallocate()
+        let (isTaken, isFree) = state.withLock { state in
+            if state.running < count {
+                state.running += 1
+                return (true, true)
+            }
+            guard state.waiting.count < TransferLimits.queuedTransfersMax else { return (false, false) }
+            state.waiting.append(start)
+            return (true, false)
+        }
+        if isFree { start() }
+        return isTaken
     }
 
-    func post() { unsafe sem_post(address) }
-
-    func wait() { while unsafe sem_wait(address) != 0, errno == EINTR {} }
+    private func startNext() {
+        let next = state.withLock { state -> (@Sendable () -> Void)? in
+            if state.waiting.isEmpty {
+                state.running -= 1
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?()
+    }
 }

@@ -24,26 +24,20 @@ final class CurlTransfers: Sendable {
                 answer.await(continuation)
                 // Cancelled before there was anything to resume.
                 if exchange.isCancelled { return answer.give(.failure(.cancelled)) }
-                let isQueued = threads.run { [self] in
-                    guard !exchange.isCancelled else { return answer.give(.failure(.cancelled)) }
-                    guard let handle = borrow(for: origin) else {
-                        return answer.give(
-                            .failure(.busy("libcurl could not make a handle: the machine is short of memory; it is tried again later"))
-                        )
-                    }
-                    let result = work(handle)
-                    giveBack(handle)
-                    answer.give(result)
-                }
+                let isQueued = threads.run(
+                    { [self] () -> Result<Success, TransferError> in
+                        guard !exchange.isCancelled else { return .failure(.cancelled) }
+                        guard let handle = borrow(for: origin) else {
+                            return .failure(.busy("libcurl could not make a handle: the machine is short of memory; it is tried again later"))
+                        }
+                        defer { giveBack(handle) }
+                        return work(handle)
+                    },
+                    then: { answer.give($0) }
+                )
                 if !isQueued {
-                    answer.give(
-                        .failure(
-                            .busy(
-                                "\(TransferLimits.queuedTransfersMax) transfers to slow peers wait already, or no thread could be started: "
-                                    + "it is tried again later"
-                            )
-                        )
-                    )
+                    let reason = "\(TransferLimits.queuedTransfersMax) transfers to slow peers wait already: it is tried again later"
+                    answer.give(.failure(.busy(reason)))
                 }
             }
         } onCancel: {

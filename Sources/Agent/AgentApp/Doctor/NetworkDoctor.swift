@@ -172,7 +172,7 @@ actor Resolving {
 
     enum Found: Sendable { case success([Address]), failure(String) }
 
-    private let executor = BlockingExecutor(label: "resolving")
+    private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     func addresses(of host: String, port: String) -> Found {

@@ -44,7 +44,7 @@ struct MountsCollector: Collector {
     private let ignoredTypes: Set<String>
     private let ignoredPoints: Set<String>
     private let deadline: Duration
-    private let threads = DisposableThreads(label: "mounts")
+    private let threads = DisposableThreads()
     private var stuck: [String: DisposableThreads.Ticket<Result<FilesystemUsage, CollectError>>] = [:]
     /// The text that `mounts` was made of: it changes seldom.
     private var parsed: [UInt8] = []
@@ -73,7 +73,7 @@ struct MountsCollector: Collector {
             do throws(CollectError) { answers[mount.point] = .success(try usage(mount.point)) } catch { answers[mount.point] = .failure(error) }
         }
         let asked = mounts.filter { !$0.answersAtOnce && stuck[$0.point] == nil }
-        let tickets = threads.run(
+        let tickets = threads.runBlocking(
             asked.map { mount in
                 { () -> Result<FilesystemUsage, CollectError> in
                     do throws(CollectError) { return .success(try usage(mount.point)) } catch { return .failure(error) }

@@ -28,28 +28,34 @@ struct NetClassCollector: Collector {
         ("type", property("protocol_type", .gauge)),
     ]
     private static let words = ["operstate", "address", "broadcast", "duplex", "ifalias"]
+    private static let interfaceNumber = numbers.firstIndex { $0.file == "ifindex" } ?? 0
 
     private static func property(_ name: String, _ kind: MetricKind) -> MetricFamily {
         MetricFamily("node_network_\(name)", kind, "Network device property: \(name)")
     }
 
-    /// One device, as long as its name stands for the same one: its files open, its series made.
+    /// Of the words that may change without being told: ethtool(8) sets it on devices whose link stays as it is.
+    private static let duplex = 3
+
+    /// One device, as long as its name stands for the same one: its files open, its series made, and what they said last.
     private struct Device {
+        let name: String
         let identity: UInt64?
-        let words: [KeptFile]
-        let numbers: [KeptFile]
-        let speed: KeptFile
-        let upSeries: Labels
-        let speedSeries: Labels
-        let numberSeries: [Labels]
-        /// What `words` said when `info` was made.
-        var said: [[UInt8]?] = []
-        var info = Labels.empty
+        private let words: [KeptFile]
+        private let numbers: [KeptFile]
+        private let speed: KeptFile
+        private let upSeries: Labels
+        private let speedSeries: Labels
+        private let numberSeries: [Labels]
+        private var said: [[UInt8]?] = []
+        private var counted: [Int64?] = []
+        private var megabits: Int64?
+        private var info = Labels.empty
 
         init(_ name: String, identity: UInt64?) {
             let label = Label("device", name)
             func file(_ property: String) -> KeptFile { KeptFile("\(NetClassCollector.folder)/\(name)/\(property)") }
-            self.identity = identity
+            (self.name, self.identity) = (name, identity)
             words = NetClassCollector.words.map(file)
             numbers = NetClassCollector.numbers.map { file($0.file) }
             speed = file("speed")
@@ -57,46 +63,104 @@ struct NetClassCollector: Collector {
             speedSeries = NetClassCollector.speed.series(label)
             numberSeries = NetClassCollector.numbers.map { $0.family.series(label) }
         }
+
+        /// Reads everything. False: it is no device, or gone in between.
+        mutating func read(from files: KernelFiles) throws(CollectError) -> Bool {
+            guard let state = try words[0].readIfPresent(from: files) else { return false }
+            var said: [[UInt8]?] = [state]
+            for file in words.dropFirst() { said.append(try file.readIfPresent(from: files)) }
+            note(said)
+            counted = []
+            for file in numbers { counted.append(try number(in: file, files)) }
+            megabits = try number(in: speed, files)
+            return true
+        }
+
+        /// Reads what the kernel does not tell the changes of.
+        mutating func readUntold(from files: KernelFiles) throws(CollectError) {
+            var said = said
+            said[NetClassCollector.duplex] = try words[NetClassCollector.duplex].readIfPresent(from: files)
+            note(said)
+            megabits = try number(in: speed, files)
+        }
+
+        func add(to readings: inout Readings, ignoresInvalidSpeed: Bool) {
+            readings.add(upSeries, said[0].map { NetClassCollector.isUp($0) } ?? false ? 1.0 : 0)
+            readings.add(info, 1.0)
+            for (value, series) in zip(counted, numberSeries) {
+                if let value { readings.add(series, Double(value)) }
+            }
+            // Mbit/s; a device without a link says -1, and so do we, as node_exporter does by default.
+            if let megabits, megabits >= 0 || !ignoresInvalidSpeed { readings.add(speedSeries, Double(megabits) * 1_000_000 / 8) }
+        }
+
+        /// Whether it is the one that this process sees by its name.
+        func isSame(as seen: (number: Int64, address: [UInt8])?) -> Bool {
+            guard let seen, counted[NetClassCollector.interfaceNumber] == seen.number, let address = said[1] else { return false }
+            let text = address.span
+            // No more than eight bytes of InfiniBand's twenty are told.
+            return text.text(text.trimmed()).hasPrefix(seen.address.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":"))
+        }
+
+        private mutating func note(_ said: [[UInt8]?]) {
+            if said == self.said { return }
+            (self.said, info) = (said, NetClassCollector.info(of: name, said))
+        }
+
+        /// Decimal or `0x…`; nil where the device does not have the property now.
+        private func number(in file: KeptFile, _ files: KernelFiles) throws(CollectError) -> Int64? {
+            guard let bytes = try file.readIfPresent(from: files) else { return nil }
+            let text = bytes.span
+            return text.integer(in: text.trimmed())
+        }
     }
 
     let families = [up, info, speed] + numbers.map(\.family)
     private let filter: NameFilter
     private let ignoresInvalidSpeed: Bool
-    private var devices: [String: Device] = [:]
+    /// By name.
+    private var devices: [Device] = []
+    /// What ``KernelCalls/linkNews`` said before everything was read, and at how many more collections that may be relied on.
+    private var (news, trust): (UInt64?, Int) = (nil, 0)
 
     init(_ filter: NameFilter = .all, ignoresInvalidSpeed: Bool = false) { (self.filter, self.ignoresInvalidSpeed) = (filter, ignoresInvalidSpeed) }
 
+    /// Twenty-two files a device say the same at nearly each collection: they are read when the kernel has told of a change, and now and then.
     mutating func collect(from files: KernelFiles, into readings: inout Readings) throws(CollectError) {
-        let names = try files.names(in: Self.folder).sorted()
-        guard names.count <= CollectingLimits.rowsMax else { throw .tooManyRows(path: files.root + "/" + Self.folder) }
-        for name in names where filter.takes(name) {
-            let identity = files.identity(of: "\(Self.folder)/\(name)")
-            var device = devices[name].flatMap { $0.identity == identity ? $0 : nil } ?? Device(name, identity: identity)
-            // Folders only: bonding_masters is a file.
-            guard let said = try said(by: device, files) else { continue }
-            if said != device.said {
-                (device.said, device.info) = (said, Self.info(of: name, said))
-            }
-            devices[name] = device
-            readings.add(device.upSeries, said[0].map { Self.isUp($0) } ?? false ? 1.0 : 0)
-            readings.add(device.info, 1.0)
-            for (file, series) in zip(device.numbers, device.numberSeries) {
-                if let value = try number(in: file, files) { readings.add(series, Double(value)) }
-            }
-            // Mbit/s; a device without a link says -1, and so do we, as node_exporter does by default.
-            if let megabits = try number(in: device.speed, files), megabits >= 0 || !ignoresInvalidSpeed {
-                readings.add(device.speedSeries, Double(megabits) * 1_000_000 / 8)
-            }
+        let news = files.calls.linkNews()
+        if let news, news == self.news, trust > 0 {
+            trust -= 1
+            for index in devices.indices { try devices[index].readUntold(from: files) }
+        } else {
+            trust = 0
+            try readAll(from: files)
+            self.news = news
+            if news != nil, isToldOfAll(files) { trust = CollectingLimits.collectionsByNews }
         }
-        if devices.count > names.count { devices = devices.filter { names.contains($0.key) } }
+        for device in devices { device.add(to: &readings, ignoresInvalidSpeed: ignoresInvalidSpeed) }
     }
 
-    /// What the device's words are now; nil when it has none: no device, or gone in between.
-    private func said(by device: Device, _ files: KernelFiles) throws(CollectError) -> [[UInt8]?]? {
-        guard let state = try device.words[0].readIfPresent(from: files) else { return nil }
-        var said: [[UInt8]?] = [state]
-        for file in device.words.dropFirst() { said.append(try file.readIfPresent(from: files)) }
-        return said
+    private mutating func readAll(from files: KernelFiles) throws(CollectError) {
+        let names = try files.names(in: Self.folder).sorted()
+        guard names.count <= CollectingLimits.rowsMax else { throw .tooManyRows(path: files.root + "/" + Self.folder) }
+        var fresh: [Device] = []
+        var next = 0
+        for name in names where filter.takes(name) {
+            let identity = files.identity(of: "\(Self.folder)/\(name)")
+            // Both are sorted by name.
+            while next < devices.count, devices[next].name < name { next += 1 }
+            let isKnown = next < devices.count && devices[next].name == name && devices[next].identity == identity
+            var device = isKnown ? devices[next] : Device(name, identity: identity)
+            // Folders only: bonding_masters is a file.
+            if try device.read(from: files) { fresh.append(device) }
+        }
+        devices = fresh
+    }
+
+    /// In a container that sees the host's /sys the kernel tells of other devices than those that stand there.
+    private func isToldOfAll(_ files: KernelFiles) -> Bool {
+        let seen = files.calls.links()
+        return devices.allSatisfy { $0.isSame(as: seen[$0.name]) }
     }
 
     private static func isUp(_ bytes: [UInt8]) -> Bool {
@@ -118,12 +182,5 @@ struct NetClassCollector: Collector {
             Label("duplex", words[3]),
             Label("ifalias", words[4])
         )
-    }
-
-    /// Decimal or `0x…`; nil where the device does not have the property now.
-    private func number(in file: KeptFile, _ files: KernelFiles) throws(CollectError) -> Int64? {
-        guard let bytes = try file.readIfPresent(from: files) else { return nil }
-        let text = bytes.span
-        return text.integer(in: text.trimmed())
     }
 }

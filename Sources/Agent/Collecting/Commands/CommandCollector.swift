@@ -80,12 +80,9 @@ struct CommandCollector: Collector {
         let config: CommandConfig
         let series: [Labels]
         private let state = Mutex(State())
-        /// A serial queue has a thread of its own to block on.
-        private let queue: DispatchQueue
 
         init(_ config: CommandConfig, series: [Labels]) {
             (self.config, self.series) = (config, series)
-            queue = DispatchQueue(label: "tocsin.exec.\(config.name)")
         }
 
         var lastRun: Run? { state.withLock { $0.lastRun } }
@@ -104,11 +101,13 @@ struct CommandCollector: Collector {
             }
             guard let isFirst else { return }
             if isFirst { firstRuns.enter() }
-            queue.async {
-                let run = self.run(startedAt: moment)
-                self.state.withLock { ($0.lastRun, $0.isRunning) = (run, false) }
-                if isFirst { firstRuns.leave() }
-            }
+            WorkThreads.shared.run(
+                blocking: { self.run(startedAt: moment) },
+                then: { run in
+                    self.state.withLock { ($0.lastRun, $0.isRunning) = (run, false) }
+                    if isFirst { firstRuns.leave() }
+                }
+            )
         }
 
         private func run(startedAt moment: Timestamp) -> Run {

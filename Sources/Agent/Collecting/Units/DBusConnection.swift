@@ -1,3 +1,4 @@
+import CKernel
 import Glibc
 
 /// A connection to the system's message bus, or to systemd itself, that asks one thing at a time and never waits longer than it was told.

@@ -25,7 +25,7 @@ package actor JournalReader: Service {
     private let logger: Logger
     private let counters: JournalCounters
     private let thread = InputThread()
-    private let executor = BlockingExecutor(label: "journald")
+    private let executor = BlockingExecutor()
     private let shown: Mutex<InputStatus>
     private var cursor: String?
     /// Set while it is not known how much was vacuumed, because there is no entry yet.
@@ -83,7 +83,6 @@ package actor JournalReader: Service {
                 while !thread.isStopping {
                     let batch = try read(journal)
                     guard batch.entries > 0 || !batch.gaps.isEmpty else {
-                        await Task.yield()
                         _ = thread.wait(for: journal.descriptor >= 0 ? [journal.descriptor] : [], atMost: Self.lookInterval)
                         journal.process()
                         continue
@@ -93,7 +92,6 @@ package actor JournalReader: Service {
                 }
             } catch {
                 note(problem: error.description)
-                await Task.yield()
                 _ = thread.wait(for: [], atMost: Self.openInterval)
             }
         }

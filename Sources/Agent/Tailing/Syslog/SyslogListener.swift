@@ -37,7 +37,7 @@ package actor SyslogListener: Service {
     private let logger: Logger
     private let counters: SyslogCounters
     private let thread = InputThread()
-    private let executor = BlockingExecutor(label: "syslog")
+    private let executor = BlockingExecutor()
     private let shown = Mutex<[InputStatus]>([])
     private let bell = Bell()
     private var inputs: [Input]
@@ -108,10 +108,7 @@ package actor SyslogListener: Service {
             closeIdle(into: &batch)
             noteDrops(into: &batch)
             show()
-            guard !batch.events.isEmpty || !batch.gaps.isEmpty else {
-                await Task.yield()
-                continue
-            }
+            guard !batch.events.isEmpty || !batch.gaps.isEmpty else { continue }
             guard await deliver(batch) else { break }
             if !batch.isFull { _ = thread.wait(for: [], atMost: SyslogLimits.settle) }
         }
