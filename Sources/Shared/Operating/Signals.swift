@@ -12,7 +12,8 @@ package final class Signals: Sendable {
         var watched: Set<Int32> = []
         /// Came, and not taken yet; several of one kind are one.
         var waiting: Set<Int32> = []
-        var isReading = false
+        /// Nil: not asked for yet; -1: there was none.
+        var pipe: Int32?
     }
 
     private let state = Mutex(State())
@@ -38,17 +39,18 @@ package final class Signals: Sendable {
     }
 
     private func watch(_ numbers: Set<Int32>) {
-        let (fresh, begins) = state.withLock { state in
-            let fresh = numbers.subtracting(state.watched)
-            state.watched.formUnion(fresh)
-            defer { state.isReading = true }
-            return (fresh, !state.isReading)
+        // The pipe first, whoever asks at the same time: a signal that comes before it would be lost.
+        state.withLock { state in
+            if state.pipe == nil {
+                let pipe = ckernel_signal_pipe()
+                state.pipe = pipe
+                if pipe >= 0 { WorkThreads.shared.run(blocking: { self.read(from: pipe) }) }
+            }
+            // Without one they go on to do what they do by themselves: a program that nothing stops is worse than one that is not stopped well.
+            guard let pipe = state.pipe, pipe >= 0 else { return }
+            for number in numbers.subtracting(state.watched) { ckernel_watch_signal(number) }
+            state.watched.formUnion(numbers)
         }
-        if begins {
-            let pipe = ckernel_signal_pipe()
-            WorkThreads.shared.run(blocking: { self.read(from: pipe) })
-        }
-        for number in fresh { ckernel_watch_signal(number) }
     }
 
     private func read(from pipe: Int32) {
@@ -56,7 +58,6 @@ package final class Signals: Sendable {
         while true {
             let count = unsafe Glibc.read(pipe, &bytes, bytes.count)
             if count < 0, errno == EINTR { continue }
-            // No descriptor was left for the pipe: signals are passed over.
             guard count > 0 else { return }
             state.withLock { $0.waiting.formUnion(bytes.prefix(count).map { Int32($0) }) }
             bell.ring()

@@ -40,7 +40,8 @@ struct WorkPlan<Item> {
     private var idle: [(thread: Int, deadline: UInt64?)] = []
     /// Woken or started, and not yet here.
     private var coming = 0
-    private var running = (brief: 0, disk: 0, long: 0)
+    /// Of those that come back soon.
+    private var running = (brief: 0, disk: 0)
     private var numbersInUse = 0
     private var freeNumbers: [Int] = []
 
@@ -129,7 +130,7 @@ struct WorkPlan<Item> {
         switch hold {
         case .briefly: running.brief += change
         case .forDisk: running.disk += change
-        case .long: running.long += change
+        case .long: break
         }
     }
 }
